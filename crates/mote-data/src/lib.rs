@@ -1,0 +1,5 @@
+//! Activity data sets: recordings, windows and splits.
+
+mod windows;
+
+pub use windows::Windows;

@@ -1,0 +1,33 @@
+use crate::graph::TensorId;
+
+/// What can be wrong with a network description or a model file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A node refers to a tensor that does not exist.
+    #[error("tensor {id} does not exist: the network has {count}")]
+    NoTensor {
+        /// The index used.
+        id: TensorId,
+        /// How many tensors there are.
+        count: usize,
+    },
+    /// An operator does not fit its input.
+    #[error("layer `{node}`: {what}")]
+    Shape {
+        /// The node.
+        node: String,
+        /// What does not fit.
+        what: String,
+    },
+}
+
+impl Error {
+    /// An [`Error::Shape`] of `node`.
+    pub fn shape(node: &str, what: impl Into<String>) -> Self {
+        Error::Shape {
+            node: node.to_owned(),
+            what: what.into(),
+        }
+    }
+}

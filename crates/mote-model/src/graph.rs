@@ -1,0 +1,389 @@
+//! The network description every host-side crate speaks.
+//!
+//! A [`Graph`] is a list of tensors and a list of nodes in execution order. It is plain data: training writes
+//! it, techniques rewrite it, the format writer and the code generator read it.
+
+use crate::Error;
+use serde::{Deserialize, Serialize};
+
+/// Extent of an activation. Storage is time-major: element `(t, c)` lies at `t * channels + c`, so that the
+/// input of a 1-D convolution at one output step is one contiguous slice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// Time steps.
+    pub time: usize,
+    /// Channels per time step.
+    pub channels: usize,
+}
+
+impl Shape {
+    /// A shape of `time` steps with `channels` channels each.
+    pub const fn new(time: usize, channels: usize) -> Self {
+        Self { time, channels }
+    }
+
+    /// Number of elements.
+    pub const fn len(&self) -> usize {
+        self.time * self.channels
+    }
+
+    /// Whether the shape holds no element.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Affine quantization of an activation: `real = scale * (q - zero_point)`, `q` in `-128..=127`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Quant {
+    /// Step of the integer grid, in units of the real value. Positive and finite.
+    pub scale: f32,
+    /// The integer that stands for zero.
+    pub zero_point: i8,
+}
+
+/// Index of a tensor in [`Graph::tensors`].
+pub type TensorId = usize;
+
+/// An activation: f32 when `quant` is `None`, int8 otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tensor {
+    /// Extent.
+    pub shape: Shape,
+    /// Quantization; `None` for f32.
+    pub quant: Option<Quant>,
+}
+
+/// Weights of a convolution or dense layer, laid out `[out_channels][kernel][in_channels / groups]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Weights {
+    /// Float weights and one bias per output channel.
+    F32 {
+        /// `out * kernel * in / groups` values.
+        weights: Vec<f32>,
+        /// `out` values.
+        bias: Vec<f32>,
+    },
+    /// Symmetric int8 weights (`real = scale * q`), bias at scale `input_scale * scale`.
+    I8 {
+        /// `out * kernel * in / groups` values.
+        weights: Vec<i8>,
+        /// One scale per output channel.
+        scales: Vec<f32>,
+        /// `out` values.
+        bias: Vec<i32>,
+    },
+}
+
+/// Clamp applied to a layer's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activation {
+    /// No clamp.
+    None,
+    /// `max(x, 0)`.
+    Relu,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
+}
+
+/// A 1-D convolution over time. `groups == 1` is plain, `groups == in_channels` is depthwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conv1d {
+    /// Output channels; a multiple of `groups`.
+    pub out_channels: usize,
+    /// Taps.
+    pub kernel: usize,
+    /// Input steps between two output steps.
+    pub stride: usize,
+    /// Input steps between two taps.
+    pub dilation: usize,
+    /// Zeros before and after the input (the zero point in int8).
+    pub padding: [usize; 2],
+    /// Channel groups.
+    pub groups: usize,
+    /// Clamp.
+    pub activation: Activation,
+    /// Parameters.
+    pub weights: Weights,
+}
+
+/// A fully connected layer over the flattened input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dense {
+    /// Output features.
+    pub out_features: usize,
+    /// Clamp.
+    pub activation: Activation,
+    /// Parameters, laid out `[out_features][time * channels]`.
+    pub weights: Weights,
+}
+
+/// What a pooling window computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PoolKind {
+    /// Largest element.
+    Max,
+    /// Mean of the elements inside the input; int8 rounds half away from zero.
+    Average,
+}
+
+/// Pooling over time, per channel. A global pool has `kernel == input.time` and `stride == 1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// What is computed.
+    pub kind: PoolKind,
+    /// Window length in steps.
+    pub kernel: usize,
+    /// Steps between windows.
+    pub stride: usize,
+    /// Steps before and after that do not count.
+    pub padding: [usize; 2],
+}
+
+/// An operator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Op {
+    /// 1-D convolution.
+    Conv1d(Conv1d),
+    /// Fully connected layer.
+    Dense(Dense),
+    /// Pooling over time.
+    Pool(Pool),
+    /// Element-wise sum of two tensors of one shape, then a clamp.
+    Add(Activation),
+    /// A clamp on its own.
+    Activation(Activation),
+    /// Softmax over all elements; the int8 output has scale 1/256 and zero point -128.
+    Softmax,
+    /// f32 to int8.
+    Quantize,
+    /// int8 to f32.
+    Dequantize,
+}
+
+impl Op {
+    /// The operator's name as users see it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Conv1d(c) if c.groups > 1 => "depthwise_conv1d",
+            Op::Conv1d(_) => "conv1d",
+            Op::Dense(_) => "dense",
+            Op::Pool(p) if p.kind == PoolKind::Max => "max_pool",
+            Op::Pool(_) => "average_pool",
+            Op::Add(_) => "add",
+            Op::Activation(_) => "activation",
+            Op::Softmax => "softmax",
+            Op::Quantize => "quantize",
+            Op::Dequantize => "dequantize",
+        }
+    }
+
+    /// The operator's parameters, if it has any.
+    pub fn weights(&self) -> Option<&Weights> {
+        match self {
+            Op::Conv1d(c) => Some(&c.weights),
+            Op::Dense(d) => Some(&d.weights),
+            _ => None,
+        }
+    }
+}
+
+/// One step of the network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// Unique name, used in profiles and errors.
+    pub name: String,
+    /// What it computes.
+    pub op: Op,
+    /// Tensors read.
+    pub inputs: Vec<TensorId>,
+    /// Tensor written; every tensor but the input is written by exactly one node.
+    pub output: TensorId,
+}
+
+/// Turns raw sensor counts into the network's input: `(count - offset[c]) * scale[c]`.
+///
+/// One count is [`SENSOR_G_PER_COUNT`] g, as of a 16-bit accelerometer at +-8 g. Fitted on training users.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frontend {
+    /// Mean per channel, in counts.
+    pub offset: Vec<i16>,
+    /// Inverse standard deviation per channel, per count.
+    pub scale: Vec<f32>,
+}
+
+/// Acceleration of one sensor count, in g: a 16-bit accelerometer at +-8 g.
+pub const SENSOR_G_PER_COUNT: f32 = 1.0 / 4096.0;
+
+/// A network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Graph {
+    /// Name as users see it.
+    pub name: String,
+    /// Sensor conversion; `None` when the input tensor is given directly (imported networks).
+    pub frontend: Option<Frontend>,
+    /// All activations.
+    pub tensors: Vec<Tensor>,
+    /// All steps, in execution order.
+    pub nodes: Vec<Node>,
+    /// The tensor the caller fills.
+    pub input: TensorId,
+    /// The tensor the caller reads.
+    pub output: TensorId,
+    /// Class names, one per output element.
+    pub labels: Vec<String>,
+}
+
+impl Graph {
+    /// Starts a chain with an f32 input of `shape`.
+    pub fn new(name: impl Into<String>, shape: Shape) -> Self {
+        Self {
+            name: name.into(),
+            frontend: None,
+            tensors: vec![Tensor { shape, quant: None }],
+            nodes: Vec::new(),
+            input: 0,
+            output: 0,
+            labels: Vec::new(),
+        }
+    }
+
+    /// Appends `op` behind the current output and makes its result the output. Tensors are f32 (`Quantize`
+    /// and int8 techniques set `quant` afterwards).
+    ///
+    /// # Errors
+    /// When the operator does not fit the current output's shape.
+    pub fn push(&mut self, name: impl Into<String>, op: Op) -> Result<TensorId, Error> {
+        let name = name.into();
+        let shape = output_shape(&name, &op, self.tensor(self.output)?.shape)?;
+        self.tensors.push(Tensor { shape, quant: None });
+        let output = self.tensors.len() - 1;
+        self.nodes.push(Node {
+            name,
+            op,
+            inputs: vec![self.output],
+            output,
+        });
+        self.output = output;
+        Ok(output)
+    }
+
+    /// The tensor `id`.
+    ///
+    /// # Errors
+    /// [`Error::NoTensor`] when there is none.
+    pub fn tensor(&self, id: TensorId) -> Result<&Tensor, Error> {
+        self.tensors.get(id).ok_or(Error::NoTensor {
+            id,
+            count: self.tensors.len(),
+        })
+    }
+
+    /// Number of weights and biases.
+    pub fn parameters(&self) -> usize {
+        self.nodes
+            .iter()
+            .filter_map(|n| n.op.weights())
+            .map(Weights::len)
+            .sum()
+    }
+
+    /// Multiply-accumulates per inference, padding counted as the reference networks count it (all taps of
+    /// every output).
+    pub fn macs(&self) -> usize {
+        self.nodes.iter().map(|n| self.node_macs(n)).sum()
+    }
+
+    /// Multiply-accumulates of one node.
+    pub fn node_macs(&self, node: &Node) -> usize {
+        let len = |id: TensorId| self.tensors.get(id).map_or(0, |t| t.shape.len());
+        let input_channels = node
+            .inputs
+            .first()
+            .and_then(|&i| self.tensors.get(i))
+            .map_or(0, |t| t.shape.channels);
+        match &node.op {
+            Op::Conv1d(c) => len(node.output) * c.kernel * (input_channels / c.groups.max(1)),
+            Op::Dense(d) => d.out_features * node.inputs.first().map_or(0, |&i| len(i)),
+            _ => 0,
+        }
+    }
+
+    /// Whether the network computes in int8 (its first weighted node does).
+    pub fn is_int8(&self) -> bool {
+        self.nodes
+            .iter()
+            .find_map(|n| n.op.weights())
+            .is_some_and(|w| matches!(w, Weights::I8 { .. }))
+    }
+}
+
+impl Weights {
+    /// Number of weights and biases.
+    pub fn len(&self) -> usize {
+        match self {
+            Weights::F32 { weights, bias } => weights.len() + bias.len(),
+            Weights::I8 { weights, bias, .. } => weights.len() + bias.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Steps a sliding window of `kernel` taps makes over `time` padded steps.
+///
+/// # Errors
+/// [`Error::Shape`] when the window does not fit even once, or `stride` or `kernel` is zero.
+pub fn window_count(
+    name: &str,
+    time: usize,
+    kernel: usize,
+    dilation: usize,
+    stride: usize,
+    padding: [usize; 2],
+) -> Result<usize, Error> {
+    let span = kernel.saturating_sub(1) * dilation + 1;
+    let padded = time + padding[0] + padding[1];
+    if kernel == 0 || stride == 0 || dilation == 0 || padded < span {
+        return Err(Error::shape(
+            name,
+            format!("a window of {span} steps (stride {stride}) does not fit {padded} steps"),
+        ));
+    }
+    Ok((padded - span) / stride + 1)
+}
+
+/// Shape that `op` makes of `input`.
+///
+/// # Errors
+/// [`Error::Shape`] naming the node when the operator does not fit.
+pub fn output_shape(name: &str, op: &Op, input: Shape) -> Result<Shape, Error> {
+    Ok(match op {
+        Op::Conv1d(c) => {
+            let fits = c.groups > 0
+                && input.channels % c.groups == 0
+                && c.out_channels % c.groups == 0
+                && c.out_channels > 0;
+            if !fits {
+                return Err(Error::shape(
+                    name,
+                    format!(
+                        "{} groups divide neither {} input nor {} output channels",
+                        c.groups, input.channels, c.out_channels
+                    ),
+                ));
+            }
+            let time = window_count(name, input.time, c.kernel, c.dilation, c.stride, c.padding)?;
+            Shape::new(time, c.out_channels)
+        }
+        Op::Dense(d) => Shape::new(1, d.out_features),
+        Op::Pool(p) => Shape::new(
+            window_count(name, input.time, p.kernel, 1, p.stride, p.padding)?,
+            input.channels,
+        ),
+        Op::Add(_) | Op::Activation(_) | Op::Softmax | Op::Quantize | Op::Dequantize => input,
+    })
+}

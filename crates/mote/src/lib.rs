@@ -1,0 +1,2 @@
+//! The no_std inference engine of Mote.
+#![no_std]
