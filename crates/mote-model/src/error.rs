@@ -20,6 +20,24 @@ pub enum Error {
         /// What does not fit.
         what: String,
     },
+    /// A node's parameter or tensor contradicts another.
+    #[error("layer `{node}`, {field}: {what}")]
+    Invalid {
+        /// The node.
+        node: String,
+        /// What part of it.
+        field: &'static str,
+        /// What is wrong with it, and what is expected.
+        what: String,
+    },
+    /// The network as a whole is malformed.
+    #[error("network, {field}: {what}")]
+    Network {
+        /// What part of it.
+        field: &'static str,
+        /// What is wrong with it, and what is expected.
+        what: String,
+    },
 }
 
 impl Error {
@@ -27,6 +45,23 @@ impl Error {
     pub fn shape(node: &str, what: impl Into<String>) -> Self {
         Error::Shape {
             node: node.to_owned(),
+            what: what.into(),
+        }
+    }
+
+    /// An [`Error::Invalid`] of `node`.
+    pub fn invalid(node: &str, field: &'static str, what: impl Into<String>) -> Self {
+        Error::Invalid {
+            node: node.to_owned(),
+            field,
+            what: what.into(),
+        }
+    }
+
+    /// An [`Error::Network`].
+    pub fn network(field: &'static str, what: impl Into<String>) -> Self {
+        Error::Network {
+            field,
             what: what.into(),
         }
     }

@@ -54,6 +54,13 @@ pub struct Tensor {
     pub quant: Option<Quant>,
 }
 
+impl Tensor {
+    /// Bytes of the elements: 4 each for f32, 1 for int8.
+    pub const fn bytes(&self) -> usize {
+        self.shape.len() * if self.quant.is_some() { 1 } else { 4 }
+    }
+}
+
 /// Weights of a convolution or dense layer, laid out `[out_channels][kernel][in_channels / groups]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Weights {
@@ -345,8 +352,11 @@ pub fn window_count(
     stride: usize,
     padding: [usize; 2],
 ) -> Result<usize, Error> {
-    let span = kernel.saturating_sub(1) * dilation + 1;
-    let padded = time + padding[0] + padding[1];
+    let span = kernel
+        .saturating_sub(1)
+        .saturating_mul(dilation)
+        .saturating_add(1);
+    let padded = time.saturating_add(padding[0]).saturating_add(padding[1]);
     if kernel == 0 || stride == 0 || dilation == 0 || padded < span {
         return Err(Error::shape(
             name,
@@ -364,8 +374,8 @@ pub fn output_shape(name: &str, op: &Op, input: Shape) -> Result<Shape, Error> {
     Ok(match op {
         Op::Conv1d(c) => {
             let fits = c.groups > 0
-                && input.channels % c.groups == 0
-                && c.out_channels % c.groups == 0
+                && input.channels.is_multiple_of(c.groups)
+                && c.out_channels.is_multiple_of(c.groups)
                 && c.out_channels > 0;
             if !fits {
                 return Err(Error::shape(

@@ -2,9 +2,12 @@
 
 mod error;
 pub mod graph;
+pub mod plan;
+mod validate;
 
 pub use error::Error;
 pub use graph::{
     Activation, Conv1d, Dense, Frontend, Graph, Node, Op, Pool, PoolKind, Quant,
     SENSOR_G_PER_COUNT, Shape, Tensor, TensorId, Weights,
 };
+pub use plan::{Plan, Strategy, plan};

@@ -1,0 +1,269 @@
+//! Checks of a whole [`Graph`].
+
+use crate::graph::output_shape;
+use crate::{Error, Graph, Node, Op, Quant, Shape, TensorId, Weights};
+use std::collections::HashSet;
+
+/// Scale and zero point the int8 softmax always writes.
+pub const SOFTMAX_QUANT: Quant = Quant {
+    scale: 1.0 / 256.0,
+    zero_point: -128,
+};
+
+/// Largest number of elements of one tensor: anything above cannot be meant for a microcontroller, and sums
+/// of lengths below it cannot overflow.
+pub const MAX_ELEMENTS: usize = 1 << 28;
+
+impl Graph {
+    /// Checks that the nodes can run one after the other: every tensor exists, is written exactly once
+    /// (the input: never), and is written before it is read.
+    ///
+    /// # Errors
+    /// The first violation, with the node's name.
+    pub fn check_order(&self) -> Result<(), Error> {
+        self.tensor(self.input)?;
+        self.tensor(self.output)?;
+        for (id, tensor) in self.tensors.iter().enumerate() {
+            let Shape { time, channels } = tensor.shape;
+            let elements = time.checked_mul(channels);
+            if !elements.is_some_and(|n| (1..=MAX_ELEMENTS).contains(&n)) {
+                let what = format!(
+                    "tensor {id} is {time} x {channels}; expected 1 to {MAX_ELEMENTS} elements"
+                );
+                return Err(Error::network("tensors", what));
+            }
+        }
+        let mut written = vec![false; self.tensors.len()];
+        if let Some(w) = written.get_mut(self.input) {
+            *w = true;
+        }
+        for node in &self.nodes {
+            for &input in &node.inputs {
+                self.tensor(input)?;
+                if written.get(input) != Some(&true) {
+                    let what =
+                        format!("tensor {input} is read before any layer writes it; reorder");
+                    return Err(Error::invalid(&node.name, "inputs", what));
+                }
+            }
+            self.tensor(node.output)?;
+            match written.get_mut(node.output) {
+                Some(w) if !*w => *w = true,
+                _ => {
+                    let what = format!("tensor {} is written twice", node.output);
+                    return Err(Error::invalid(&node.name, "output", what));
+                }
+            }
+        }
+        match written.iter().position(|w| !w) {
+            Some(id) => Err(Error::network(
+                "tensors",
+                format!("tensor {id} is written by no layer; remove it"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks everything the engine, the planner and the code generator rely on: order, shapes, lengths of
+    /// weights, quantization, front end and labels.
+    ///
+    /// # Errors
+    /// The first violation, with the layer and the field it is in.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.check_order()?;
+        self.check_frontend()?;
+        let outputs = self.tensor(self.output)?.shape.len();
+        if !self.labels.is_empty() && self.labels.len() != outputs {
+            let what = format!("{} names for {outputs} outputs", self.labels.len());
+            return Err(Error::network("labels", what));
+        }
+        for (id, tensor) in self.tensors.iter().enumerate() {
+            let scale = tensor.quant.map_or(1.0, |q| q.scale);
+            if !positive(scale) {
+                let what = format!("tensor {id} has scale {scale}; expected a positive number");
+                return Err(Error::network("tensors", what));
+            }
+        }
+        let mut names = HashSet::new();
+        for node in &self.nodes {
+            if !names.insert(node.name.as_str()) {
+                return Err(Error::invalid(
+                    &node.name,
+                    "name",
+                    "used twice; layer names must differ",
+                ));
+            }
+            self.check_node(node)?;
+        }
+        Ok(())
+    }
+
+    fn check_frontend(&self) -> Result<(), Error> {
+        let Some(frontend) = &self.frontend else {
+            return Ok(());
+        };
+        let channels = self.tensor(self.input)?.shape.channels;
+        if frontend.offset.len() != channels || frontend.scale.len() != channels {
+            let what = format!(
+                "{} offsets and {} scales for {channels} channels",
+                frontend.offset.len(),
+                frontend.scale.len()
+            );
+            return Err(Error::network("frontend", what));
+        }
+        match frontend.scale.iter().find(|&&s| !positive(s)) {
+            Some(s) => Err(Error::network(
+                "frontend",
+                format!("scale {s}; expected a positive number"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn check_node(&self, node: &Node) -> Result<(), Error> {
+        let arity = if matches!(node.op, Op::Add(_)) { 2 } else { 1 };
+        let &[first, ..] = node.inputs.as_slice() else {
+            return Err(Error::invalid(&node.name, "inputs", "none"));
+        };
+        if node.inputs.len() != arity {
+            let what = format!("{}; {} takes {arity}", node.inputs.len(), node.op.name());
+            return Err(Error::invalid(&node.name, "inputs", what));
+        }
+        let input = self.tensor(first)?;
+        let expected = output_shape(&node.name, &node.op, input.shape)?;
+        let found = self.tensor(node.output)?.shape;
+        if found != expected {
+            let what = format!(
+                "{} x {}; the operator makes {} x {}",
+                found.time, found.channels, expected.time, expected.channels
+            );
+            return Err(Error::invalid(&node.name, "output shape", what));
+        }
+        if let Op::Pool(p) = &node.op
+            && p.padding.iter().any(|&pad| pad >= p.kernel)
+        {
+            let what = format!(
+                "{:?} leaves a window of {} without any input",
+                p.padding, p.kernel
+            );
+            return Err(Error::invalid(&node.name, "padding", what));
+        }
+        for &other in node.inputs.iter().skip(1) {
+            if self.tensor(other)?.shape != input.shape {
+                return Err(Error::invalid(&node.name, "inputs", "shapes differ"));
+            }
+        }
+        self.check_quant(node, first)?;
+        match &node.op {
+            Op::Conv1d(c) => {
+                let per_output = c
+                    .kernel
+                    .saturating_mul(input.shape.channels / c.groups.max(1));
+                check_weights(&node.name, &c.weights, c.out_channels, per_output)
+            }
+            Op::Dense(d) => {
+                check_weights(&node.name, &d.weights, d.out_features, input.shape.len())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Element types and quantization on both sides of `node`.
+    fn check_quant(&self, node: &Node, first: TensorId) -> Result<(), Error> {
+        let fail = |what: &str| Err(Error::invalid(&node.name, "quantization", what));
+        let input = self.tensor(first)?.quant;
+        let output = self.tensor(node.output)?.quant;
+        for &other in node.inputs.iter().skip(1) {
+            if self.tensor(other)?.quant.is_some() != input.is_some() {
+                return fail("one input is int8 and the other f32");
+            }
+        }
+        match &node.op {
+            Op::Quantize if input.is_some() || output.is_none() => {
+                return fail("quantize reads f32 and writes int8");
+            }
+            Op::Dequantize if input.is_none() || output.is_some() => {
+                return fail("dequantize reads int8 and writes f32");
+            }
+            Op::Quantize | Op::Dequantize => return Ok(()),
+            _ => {}
+        }
+        if input.is_some() != output.is_some() {
+            return fail(
+                "int8 on one side and f32 on the other; only quantize and dequantize convert",
+            );
+        }
+        let int8_weights = match node.op.weights() {
+            Some(Weights::I8 { .. }) => Some(true),
+            Some(Weights::F32 { .. }) => Some(false),
+            None => None,
+        };
+        match int8_weights {
+            Some(true) if input.is_none() => return fail("int8 weights on f32 tensors"),
+            Some(false) if input.is_some() => return fail("f32 weights on int8 tensors"),
+            _ => {}
+        }
+        match node.op {
+            Op::Softmax if output.is_some_and(|q| q != SOFTMAX_QUANT) => {
+                fail("the int8 softmax writes scale 1/256 and zero point -128")
+            }
+            Op::Pool(_) if input != output => fail(
+                "pooling does not requantize: input and output must have one scale and zero point",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn positive(x: f32) -> bool {
+    x.is_finite() && x > 0.0
+}
+
+/// Checks lengths and values of the parameters of a layer of `outputs` channels with `per_output` weights each.
+fn check_weights(
+    node: &str,
+    weights: &Weights,
+    outputs: usize,
+    per_output: usize,
+) -> Result<(), Error> {
+    let length = |field, found: usize, expected: usize| {
+        if found == expected {
+            Ok(())
+        } else {
+            let what = format!("{found} values; expected {expected}");
+            Err(Error::invalid(node, field, what))
+        }
+    };
+    let not_finite = |field, values: &[f32]| match values.iter().find(|v| !v.is_finite()) {
+        Some(v) => Err(Error::invalid(
+            node,
+            field,
+            format!("contains {v}; expected finite numbers"),
+        )),
+        None => Ok(()),
+    };
+    match weights {
+        Weights::F32 { weights, bias } => {
+            length("weights", weights.len(), outputs.saturating_mul(per_output))?;
+            length("bias", bias.len(), outputs)?;
+            not_finite("weights", weights)?;
+            not_finite("bias", bias)
+        }
+        Weights::I8 {
+            weights,
+            scales,
+            bias,
+        } => {
+            length("weights", weights.len(), outputs.saturating_mul(per_output))?;
+            length("scales", scales.len(), outputs)?;
+            length("bias", bias.len(), outputs)?;
+            match scales.iter().find(|&&s| !positive(s)) {
+                Some(s) => {
+                    let what = format!("contains {s}; expected positive numbers");
+                    Err(Error::invalid(node, "scales", what))
+                }
+                None => Ok(()),
+            }
+        }
+    }
+}
