@@ -30,6 +30,14 @@ pub enum Error {
         /// What is wrong with it, and what is expected.
         what: String,
     },
+    /// A model file of another tool is corrupt, or uses something that is not supported.
+    #[error("model file, {place}: {what}")]
+    ModelFile {
+        /// Where in the file.
+        place: String,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// The network as a whole is malformed.
     #[error("network, {field}: {what}")]
     Network {
@@ -54,6 +62,14 @@ impl Error {
         Error::Invalid {
             node: node.to_owned(),
             field,
+            what: what.into(),
+        }
+    }
+
+    /// An [`Error::ModelFile`].
+    pub fn model_file(place: impl Into<String>, what: impl Into<String>) -> Self {
+        Error::ModelFile {
+            place: place.into(),
             what: what.into(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod error;
 pub mod graph;
+pub mod import;
 pub mod plan;
 mod validate;
 

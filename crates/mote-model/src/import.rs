@@ -1,0 +1,3 @@
+//! Networks from other tools.
+
+pub mod tflite;

@@ -1,0 +1,579 @@
+//! The operators.
+
+use super::schema::{Operator, kind};
+use super::{Importer, View, fold};
+use crate::{Activation, Conv1d, Dense, Error, Op, Pool, PoolKind, Shape, Tensor, Weights};
+
+/// Most values of one layer's weights after folding.
+const MAX_WEIGHTS: usize = 1 << 24;
+
+/// Extent, stride and dilation of a window along one axis.
+#[derive(Clone, Copy)]
+struct Window {
+    size: usize,
+    stride: usize,
+    dilation: usize,
+}
+
+impl Window {
+    /// Padding before and after `input` steps that makes `ceil(input / stride)` output steps.
+    fn same_padding(self, input: usize) -> [usize; 2] {
+        let span = (self.size - 1) * self.dilation + 1;
+        let covered = (input.div_ceil(self.stride) - 1) * self.stride + span;
+        let total = covered.saturating_sub(input);
+        [total / 2, total - total / 2]
+    }
+
+    fn output(self, padded: usize) -> Option<usize> {
+        let span = (self.size - 1) * self.dilation + 1;
+        Some(padded.checked_sub(span)? / self.stride + 1)
+    }
+}
+
+/// A window over height and width as a window over time.
+struct OverTime {
+    window: Window,
+    padding: [usize; 2],
+    /// Columns that go through the same filter side by side.
+    columns: usize,
+    /// Height and width of the result.
+    output: [usize; 2],
+}
+
+impl<'a> Importer<'a> {
+    /// Reads stride `w`, stride `h`, dilation `w`, dilation `h` from option fields.
+    fn windows(
+        &self,
+        operator: &Operator,
+        [kh, kw]: [usize; 2],
+        strides: [usize; 2],
+        dilations: Option<[usize; 2]>,
+    ) -> Result<[Window; 2], Error> {
+        let number = |field: usize| {
+            let value = operator.options.int(field, 1)?;
+            let value = usize::try_from(value)
+                .ok()
+                .filter(|v| (1..=1 << 16).contains(v));
+            value
+                .ok_or_else(|| self.error("a stride, window or dilation is zero, negative or huge"))
+        };
+        let dilation = |n: usize| match dilations.and_then(|d| d.get(n).copied()) {
+            Some(field) => number(field),
+            None => Ok(1),
+        };
+        let [w, h] = strides;
+        Ok([
+            Window {
+                size: kh,
+                stride: number(h)?,
+                dilation: dilation(1)?,
+            },
+            Window {
+                size: kw,
+                stride: number(w)?,
+                dilation: dilation(0)?,
+            },
+        ])
+    }
+
+    /// Maps a 2-D window on `view` to one over time.
+    fn over_time(
+        &self,
+        operator: &Operator,
+        view: &View,
+        [rows, columns]: [Window; 2],
+    ) -> Result<OverTime, Error> {
+        let same = match operator.options.byte(0)? {
+            0 => true,
+            1 => false,
+            other => return self.fail(format!("padding {other}; expected SAME (0) or VALID (1)")),
+        };
+        let [h, w, _] = view.dims;
+        let [pad_h, pad_w, pad_c] = view.pad;
+        let pads = |window: Window, size: usize, [before, after]: [usize; 2]| {
+            let [more_before, more_after] = if same {
+                window.same_padding(size + before + after)
+            } else {
+                [0, 0]
+            };
+            [before + more_before, after + more_after]
+        };
+        let padding_h = pads(rows, h, pad_h);
+        let padding_w = pads(columns, w, pad_w);
+        let output = rows
+            .output(h + padding_h[0] + padding_h[1])
+            .zip(columns.output(w + padding_w[0] + padding_w[1]));
+        let Some((out_h, out_w)) = output else {
+            return self.fail("the window does not fit its input");
+        };
+        let output = [out_h, out_w];
+        if pad_c != [0, 0] {
+            return self.fail("its input is padded along the channels");
+        }
+        if h == 1 && rows.size == 1 && padding_h == [0, 0] {
+            return Ok(OverTime {
+                window: columns,
+                padding: padding_w,
+                columns: 1,
+                output,
+            });
+        }
+        let over_height = |columns| OverTime {
+            window: rows,
+            padding: padding_h,
+            columns,
+            output,
+        };
+        if padding_w == [0, 0] && h > 1 {
+            if columns.size == 1 && out_w == w {
+                return Ok(over_height(w));
+            }
+            if columns.size == w && columns.dilation == 1 {
+                return Ok(over_height(1));
+            }
+        }
+        self.fail(format!(
+            "a {} x {} window slides along both axes of a {h} x {w} input; only windows of width 1, or of the whole width, are supported",
+            rows.size, columns.size
+        ))
+    }
+
+    pub(super) fn convolution(
+        &mut self,
+        operator: &Operator<'a>,
+        depthwise: bool,
+    ) -> Result<(), Error> {
+        let input = self.operand(&operator.inputs, 0)?;
+        let view = self.padded_view(input)?;
+        self.need_time_axis(&view)?;
+        let filter_id = self.operand(&operator.inputs, 1)?;
+        let &[first, kh, kw, last] = self.constant_shape(filter_id)?.as_slice() else {
+            return self.fail("the filter is not 4-dimensional");
+        };
+        // Filters are [out, h, w, in / groups]; depthwise ones [1, h, w, out].
+        let [h_in, w_in, channels] = view.dims;
+        let (out, per_group) = if depthwise { (last, 1) } else { (first, last) };
+        if channels % per_group != 0 || (depthwise && (first != 1 || out % channels != 0)) {
+            return self.fail(format!("the filter does not fit {channels} input channels"));
+        }
+        let groups = channels / per_group;
+        let dilations = if depthwise { [5, 6] } else { [4, 5] };
+        let windows = self.windows(operator, [kh, kw], [1, 2], Some(dilations))?;
+        let over = self.over_time(operator, &view, windows)?;
+        let whole_width = h_in > 1 && w_in > 1 && over.columns == 1;
+        if whole_width && groups != 1 {
+            return self.fail("a grouped convolution as wide as its input is not supported");
+        }
+        let bias = operator.inputs.get(2).copied().filter(|&b| b >= 0);
+        let axis = if depthwise { 3 } else { 0 };
+        let weights = self.weights(input, filter_id, bias, out, axis)?;
+        let weights = if depthwise {
+            transpose(weights, out)
+        } else {
+            weights
+        };
+        if weights.len().saturating_mul(over.columns) > MAX_WEIGHTS {
+            return self.fail("its weights are too large for a microcontroller");
+        }
+        let conv = Conv1d {
+            out_channels: out * over.columns,
+            kernel: over.window.size,
+            stride: over.window.stride,
+            dilation: over.window.dilation,
+            padding: over.padding,
+            groups: groups * over.columns,
+            activation: self.fused(operator, if depthwise { 4 } else { 3 })?,
+            weights: repeat(weights, over.columns),
+        };
+        let [out_h, out_w] = over.output;
+        let dims = [out_h, out_w, out];
+        // A result of height 1 keeps the time axis it had.
+        let shape = if h_in == 1 {
+            fold(dims)
+        } else {
+            Shape::new(out_h, out_w * out)
+        };
+        self.push(operator, Op::Conv1d(conv), vec![view.tensor], shape, dims)
+    }
+
+    pub(super) fn pool(&mut self, operator: &Operator<'a>, kind: PoolKind) -> Result<(), Error> {
+        let input = self.operand(&operator.inputs, 0)?;
+        let view = self.view(input)?;
+        self.need_time_axis(&view)?;
+        let size = |field| {
+            let size = usize::try_from(operator.options.int(field, 0)?).ok();
+            size.filter(|s| (1..=1 << 16).contains(s))
+                .ok_or_else(|| self.error("the window is empty or huge"))
+        };
+        let (kw, kh) = (size(3)?, size(4)?);
+        let windows = self.windows(operator, [kh, kw], [1, 2], None)?;
+        let over = self.over_time(operator, &view, windows)?;
+        let [h_in, w_in, channels] = view.dims;
+        if h_in > 1 && w_in > 1 && over.columns == 1 {
+            return self.fail("a pool as wide as its input is not supported");
+        }
+        let pool = Pool {
+            kind,
+            kernel: over.window.size,
+            stride: over.window.stride,
+            padding: over.padding,
+        };
+        let [out_h, out_w] = over.output;
+        let dims = [out_h, out_w, channels];
+        let shape = if h_in == 1 {
+            fold(dims)
+        } else {
+            Shape::new(out_h, out_w * channels)
+        };
+        let clamp = self.fused(operator, 5)?;
+        let mut source = view.tensor;
+        let mut op = Op::Pool(pool);
+        if clamp != Activation::None {
+            let quant = self.graph.tensor(source)?.quant;
+            source = self.node(op, vec![source], Tensor { shape, quant });
+            op = Op::Activation(clamp);
+        }
+        self.push(operator, op, vec![source], shape, dims)
+    }
+
+    pub(super) fn mean(&mut self, operator: &Operator<'a>) -> Result<(), Error> {
+        let input = self.operand(&operator.inputs, 0)?;
+        let view = self.view(input)?;
+        self.need_time_axis(&view)?;
+        let axes = self.operand(&operator.inputs, 1)?;
+        let rank = self.tensor(input)?.shape.len();
+        let axes = self.ints(axes)?;
+        let axes: Vec<usize> = axes
+            .iter()
+            .filter_map(|&a| {
+                usize::try_from(if a < 0 {
+                    i64::from(a) + rank as i64
+                } else {
+                    a.into()
+                })
+                .ok()
+            })
+            .collect();
+        // Axes are those of [1, h, w, c], [1, w, c] or [1, c].
+        let [h, w, c] = view.dims;
+        let spatial = [(h, rank.wrapping_sub(3)), (w, rank.wrapping_sub(2))];
+        let covers = spatial
+            .iter()
+            .all(|(size, axis)| *size == 1 || axes.contains(axis));
+        if !covers
+            || axes.contains(&(rank.wrapping_sub(1)))
+            || axes.contains(&0)
+            || (h > 1 && w > 1)
+        {
+            return self.fail(format!(
+                "mean over axes {axes:?}; only the mean over time is supported"
+            ));
+        }
+        let time = h.max(w);
+        if c.saturating_mul(time) > MAX_WEIGHTS {
+            return self.fail("its input is too large for a microcontroller");
+        }
+        let output = self.operand(&operator.outputs, 0)?;
+        let shape = Shape::new(1, c);
+        let op = match self.activation_quant(input)? {
+            None => Op::Pool(Pool {
+                kind: PoolKind::Average,
+                kernel: time,
+                stride: 1,
+                padding: [0, 0],
+            }),
+            // Unlike the average pool, MEAN rounds relative to the zero point and may change the scale: it is
+            // a depthwise convolution with weights of 1/time.
+            Some(_) => Op::Conv1d(Conv1d {
+                out_channels: c,
+                kernel: time,
+                stride: 1,
+                dilation: 1,
+                padding: [0, 0],
+                groups: c,
+                activation: Activation::None,
+                weights: Weights::I8 {
+                    weights: vec![1; c * time],
+                    scales: vec![1.0 / time as f32; c],
+                    bias: vec![0; c],
+                },
+            }),
+        };
+        let dims = self.dims(output)?;
+        if fold(dims) != shape {
+            return self.fail(format!(
+                "the output's shape is {dims:?}; expected one value per channel"
+            ));
+        }
+        self.push(operator, op, vec![view.tensor], shape, dims)
+    }
+
+    pub(super) fn dense(&mut self, operator: &Operator<'a>) -> Result<(), Error> {
+        let input = self.operand(&operator.inputs, 0)?;
+        let view = self.view(input)?;
+        if operator.options.byte(1)? != 0 {
+            return self.fail("shuffled weights are not supported; export with the default format");
+        }
+        let filter = self.operand(&operator.inputs, 1)?;
+        let &[out, features] = self.constant_shape(filter)?.as_slice() else {
+            return self.fail("the weights are not 2-dimensional");
+        };
+        let bias = operator.inputs.get(2).copied().filter(|&b| b >= 0);
+        let weights = self.weights(input, filter, bias, out, 0)?;
+        let activation = self.fused(operator, 0)?;
+        let [h, w, c] = view.dims;
+        if h * w * c == features {
+            let dense = Dense {
+                out_features: out,
+                activation,
+                weights,
+            };
+            return self.push(
+                operator,
+                Op::Dense(dense),
+                vec![view.tensor],
+                Shape::new(1, out),
+                [1, 1, out],
+            );
+        }
+        // Applied to every time step on its own.
+        if h == 1 && c == features {
+            self.need_time_axis(&view)?;
+            let conv = Conv1d {
+                out_channels: out,
+                kernel: 1,
+                stride: 1,
+                dilation: 1,
+                padding: [0, 0],
+                groups: 1,
+                activation,
+                weights,
+            };
+            return self.push(
+                operator,
+                Op::Conv1d(conv),
+                vec![view.tensor],
+                Shape::new(w, out),
+                [1, w, out],
+            );
+        }
+        self.fail(format!(
+            "{features} weights per output for an input of {h} x {w} x {c}"
+        ))
+    }
+
+    pub(super) fn add(&mut self, operator: &Operator<'a>) -> Result<(), Error> {
+        let [a, b] = [0, 1].map(|n| {
+            self.operand(&operator.inputs, n)
+                .and_then(|id| self.view(id))
+        });
+        let (a, b) = (a?, b?);
+        let shape = self.graph.tensor(a.tensor)?.shape;
+        if a.dims != b.dims || shape != self.graph.tensor(b.tensor)?.shape {
+            return self.fail(format!(
+                "adds {:?} and {:?}; broadcasting is not supported",
+                a.dims, b.dims
+            ));
+        }
+        let op = Op::Add(self.fused(operator, 0)?);
+        self.push(operator, op, vec![a.tensor, b.tensor], shape, a.dims)
+    }
+
+    pub(super) fn softmax(&mut self, operator: &Operator<'a>) -> Result<(), Error> {
+        let view = self.view(self.operand(&operator.inputs, 0)?)?;
+        let beta = operator.options.float(0)?;
+        if beta != 1.0 {
+            return self.fail(format!("beta is {beta}; only 1 is supported"));
+        }
+        let [h, w, _] = view.dims;
+        if h * w != 1 {
+            return self.fail("softmax per time step is not supported");
+        }
+        self.element_wise(operator, Op::Softmax)
+    }
+
+    pub(super) fn element_wise(&mut self, operator: &Operator<'a>, op: Op) -> Result<(), Error> {
+        let view = self.view(self.operand(&operator.inputs, 0)?)?;
+        let shape = self.graph.tensor(view.tensor)?.shape;
+        self.push(operator, op, vec![view.tensor], shape, view.dims)
+    }
+
+    pub(super) fn reshape(&mut self, operator: &Operator<'a>) -> Result<(), Error> {
+        let view = self.view(self.operand(&operator.inputs, 0)?)?;
+        let output = self.operand(&operator.outputs, 0)?;
+        let dims = self.dims(output)?;
+        if dims.iter().product::<usize>() != view.dims.iter().product::<usize>() {
+            return self.fail(format!("makes {dims:?} of {:?}", view.dims));
+        }
+        if self.activation_quant(output)? != self.graph.tensor(view.tensor)?.quant {
+            return self.fail("changes the quantization");
+        }
+        self.views.insert(output, View { dims, ..view });
+        Ok(())
+    }
+
+    pub(super) fn pad(&mut self, operator: &Operator<'a>) -> Result<(), Error> {
+        let view = self.view(self.operand(&operator.inputs, 0)?)?;
+        let paddings = self.ints(self.operand(&operator.inputs, 1)?)?;
+        let pairs: Option<Vec<[usize; 2]>> = paddings
+            .chunks(2)
+            .map(|pair| match pair {
+                &[before, after] => {
+                    let size = |n: i32| usize::try_from(n).ok().filter(|n| *n <= 1 << 16);
+                    Some([size(before)?, size(after)?])
+                }
+                _ => None,
+            })
+            .collect();
+        let pad = match pairs.as_deref() {
+            Some(&[[0, 0], h, w, c]) => [h, w, c],
+            Some(&[[0, 0], w, c]) => [[0, 0], w, c],
+            _ => return self.fail(format!("paddings {paddings:?} are not supported")),
+        };
+        let output = self.operand(&operator.outputs, 0)?;
+        if self.activation_quant(output)? != self.graph.tensor(view.tensor)?.quant {
+            return self.fail("changes the quantization");
+        }
+        self.views.insert(output, View { pad, ..view });
+        Ok(())
+    }
+
+    /// Dimensions of constant `id`.
+    fn constant_shape(&self, id: i32) -> Result<Vec<usize>, Error> {
+        let tensor = self.tensor(id)?;
+        let dims = tensor
+            .shape
+            .iter()
+            .map(|&d| usize::try_from(d).ok().filter(|&d| d > 0));
+        dims.collect::<Option<_>>()
+            .ok_or_else(|| self.error(format!("shape {:?} of `{}`", tensor.shape, tensor.name)))
+    }
+
+    /// Values of an int32 constant.
+    fn ints(&self, id: i32) -> Result<Vec<i32>, Error> {
+        let tensor = self.tensor(id)?;
+        if tensor.kind != kind::INT32 || tensor.data.is_empty() {
+            return self.fail(format!("`{}` is not an int32 constant", tensor.name));
+        }
+        let (words, _) = tensor.data.as_chunks();
+        Ok(words.iter().map(|w| i32::from_le_bytes(*w)).collect())
+    }
+
+    /// Filter `filter` and bias of a layer of `out` channels that reads `input`; scales run along `axis`.
+    fn weights(
+        &self,
+        input: i32,
+        filter: i32,
+        bias: Option<i32>,
+        out: usize,
+        axis: i32,
+    ) -> Result<Weights, Error> {
+        let filter = self.tensor(filter)?;
+        let count = filter
+            .shape
+            .iter()
+            .try_fold(1usize, |n, &d| n.checked_mul(usize::try_from(d).ok()?));
+        let bias = bias.map(|b| self.tensor(b)).transpose()?;
+        let expected_kind = if self.activation_quant(input)?.is_some() {
+            kind::INT8
+        } else {
+            kind::FLOAT32
+        };
+        if filter.kind != expected_kind {
+            return self.fail(format!(
+                "weights of element type {} for activations of type {expected_kind}; weights-only and uint8 quantization are not supported",
+                filter.kind
+            ));
+        }
+        let bias_kind = if filter.kind == kind::INT8 {
+            kind::INT32
+        } else {
+            kind::FLOAT32
+        };
+        if let Some(b) = bias.filter(|b| b.kind != bias_kind) {
+            return self.fail(format!(
+                "bias of element type {}; expected {bias_kind}",
+                b.kind
+            ));
+        }
+        // Without a bias there are `out` zeros.
+        let words: Vec<[u8; 4]> = match bias {
+            Some(b) => b.data.as_chunks().0.to_vec(),
+            None if out <= MAX_WEIGHTS => vec![[0; 4]; out],
+            None => Vec::new(),
+        };
+        let weights = if filter.kind == kind::INT8 {
+            if filter.zero_point.iter().any(|&z| z != 0) {
+                return self.fail(format!("`{}` has a zero point other than 0", filter.name));
+            }
+            let scales = match filter.scale.as_slice() {
+                &[scale] if out <= MAX_WEIGHTS => vec![scale; out],
+                scales if scales.len() == out && filter.axis == axis => scales.to_vec(),
+                scales => {
+                    return self.fail(format!("{} weight scales for {out} channels", scales.len()));
+                }
+            };
+            Weights::I8 {
+                weights: filter.data.iter().map(|&b| b.cast_signed()).collect(),
+                scales,
+                bias: words.into_iter().map(i32::from_le_bytes).collect(),
+            }
+        } else {
+            let (values, _) = filter.data.as_chunks();
+            Weights::F32 {
+                weights: values.iter().map(|w| f32::from_le_bytes(*w)).collect(),
+                bias: words.into_iter().map(f32::from_le_bytes).collect(),
+            }
+        };
+        let found = weights.len();
+        if count.and_then(|n| n.checked_add(out)) != Some(found) {
+            return self.fail(format!(
+                "{found} weights and biases; the shapes ask for another number"
+            ));
+        }
+        Ok(weights)
+    }
+}
+
+/// `[kernel][out]` to `[out][kernel]`.
+fn transpose(weights: Weights, out: usize) -> Weights {
+    fn turn<T: Copy>(values: &[T], out: usize) -> Vec<T> {
+        (0..out)
+            .flat_map(|o| values.iter().skip(o).step_by(out).copied())
+            .collect()
+    }
+    match weights {
+        Weights::F32 { weights, bias } => Weights::F32 {
+            weights: turn(&weights, out),
+            bias,
+        },
+        Weights::I8 {
+            weights,
+            scales,
+            bias,
+        } => Weights::I8 {
+            weights: turn(&weights, out),
+            scales,
+            bias,
+        },
+    }
+}
+
+/// The same filters once per column.
+fn repeat(weights: Weights, columns: usize) -> Weights {
+    match weights {
+        Weights::F32 { weights, bias } => Weights::F32 {
+            weights: weights.repeat(columns),
+            bias: bias.repeat(columns),
+        },
+        Weights::I8 {
+            weights,
+            scales,
+            bias,
+        } => Weights::I8 {
+            weights: weights.repeat(columns),
+            scales: scales.repeat(columns),
+            bias: bias.repeat(columns),
+        },
+    }
+}
