@@ -1,1 +1,37 @@
-//! See `Cargo.toml` for what this crate is for.
+//! Results of a comparison: the schema of `results.json`, accuracy figures from predictions, the terminal
+//! table, and the self-contained HTML report.
+//!
+//! ```
+//! use mote_report::{Data, FoldPredictions, Results, Run, evaluate};
+//!
+//! let labels = ["walk".to_owned(), "sit".to_owned()];
+//! let fold = FoldPredictions { name: "0", y_true: &[0, 0, 1], y_pred: &[0, 1, 1], users: &[7, 7, 7] };
+//! let (metrics, fold_results) = evaluate(&labels, &[fold])?;
+//! assert!((metrics.accuracy.mean - 2.0 / 3.0).abs() < 1e-12);
+//!
+//! let mut results = Results::new("wisdm-2019-watch/5", Data::default());
+//! results.runs.push(Run { fold_results, ..Run::new("cnn", &results.task, "group:10", metrics) });
+//! println!("{}", mote_report::render_table(&results, &mote_report::TableOptions::default()));
+//! # Ok::<(), mote_report::Error>(())
+//! ```
+
+mod columns;
+mod error;
+mod format;
+mod html;
+mod metrics;
+mod plots;
+mod schema;
+mod store;
+mod table;
+mod view;
+
+pub use error::{Error, Result};
+pub use html::render_html;
+pub use metrics::{FoldPredictions, evaluate};
+pub use schema::{
+    ClassScores, Confusion, Data, Device, Epoch, Estimate, FoldResult, Host, Layer, Method,
+    Metrics, ModelSize, Quantiles, Results, Run, SCHEMA, Scores, Status, UserQuantiles, UserScores,
+};
+pub use store::{Paths, read, write_report};
+pub use table::{TableOptions, render_table};

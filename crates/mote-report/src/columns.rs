@@ -1,0 +1,221 @@
+//! The columns of the headline tables, shared by terminal and HTML.
+
+use crate::format;
+use crate::schema::{Device, Run};
+
+/// Which value of a column is the best one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Better {
+    Larger,
+    Smaller,
+    Neither,
+}
+
+/// One column over rows of type `T`.
+pub(crate) struct Column<T> {
+    pub title: &'static str,
+    /// Unit, empty for shares.
+    pub unit: &'static str,
+    /// What the column says, as a sentence.
+    pub help: &'static str,
+    /// Field of `results.json` it shows.
+    pub field: &'static str,
+    pub better: Better,
+    /// Whether only the HTML report has room for it.
+    pub wide: bool,
+    pub value: fn(&T) -> Option<f64>,
+    pub text: fn(&T) -> Option<String>,
+}
+
+impl<T> Column<T> {
+    /// The best value of the column, when there is one to point out.
+    pub fn best<'a>(&self, rows: impl Iterator<Item = Option<&'a T>>) -> Option<f64>
+    where
+        T: 'a,
+    {
+        let values: Vec<Option<f64>> = rows.map(|row| row.and_then(self.value)).collect();
+        match self.better {
+            Better::Neither => None,
+            better => crate::view::best(&values, better == Better::Larger),
+        }
+    }
+}
+
+fn with_interval(estimate: crate::schema::Estimate) -> String {
+    match estimate.ci95 {
+        Some(ci) => format!("{} ±{ci:.3}", format::share(estimate.mean)),
+        None => format::share(estimate.mean),
+    }
+}
+
+/// Accuracy and size, one row per run.
+pub(crate) const RUN: [Column<Run>; 7] = [
+    Column {
+        title: "accuracy",
+        unit: "",
+        help: "Share of windows classified correctly, mean over folds.",
+        field: "metrics.accuracy",
+        better: Better::Larger,
+        wide: false,
+        value: |r| Some(r.metrics.accuracy.mean),
+        text: |r| Some(format::share(r.metrics.accuracy.mean)),
+    },
+    Column {
+        title: "balanced",
+        unit: "",
+        help: "Balanced accuracy: mean recall of the classes, mean over folds.",
+        field: "metrics.balanced_accuracy",
+        better: Better::Larger,
+        wide: true,
+        value: |r| Some(r.metrics.balanced_accuracy.mean),
+        text: |r| Some(format::share(r.metrics.balanced_accuracy.mean)),
+    },
+    Column {
+        title: "m-F1",
+        unit: "95 %",
+        help: "Macro-averaged F1, mean over folds, with the half-width of its 95 % interval.",
+        field: "metrics.macro_f1",
+        better: Better::Larger,
+        wide: false,
+        value: |r| Some(r.metrics.macro_f1.mean),
+        text: |r| Some(with_interval(r.metrics.macro_f1)),
+    },
+    Column {
+        title: "parameters",
+        unit: "",
+        help: "Weights and biases; for trees, the numbers stored in nodes.",
+        field: "model.parameters",
+        better: Better::Smaller,
+        wide: false,
+        value: |r| r.model.parameters.map(|v| v as f64),
+        text: |r| r.model.parameters.map(format::integer),
+    },
+    Column {
+        title: "MAC",
+        unit: "",
+        help: "Multiply-accumulates per inference.",
+        field: "model.macs",
+        better: Better::Smaller,
+        wide: false,
+        value: |r| r.model.macs.map(|v| v as f64),
+        text: |r| r.model.macs.map(|v| format::count(v as f64)),
+    },
+    Column {
+        title: "model",
+        unit: "B",
+        help: "Serialized model.",
+        field: "model.bytes",
+        better: Better::Smaller,
+        wide: false,
+        value: |r| r.model.bytes.map(|v| v as f64),
+        text: |r| r.model.bytes.map(format::integer),
+    },
+    Column {
+        title: "host",
+        unit: "µs",
+        help: "Median time of one inference on the host.",
+        field: "host.latency_us",
+        better: Better::Smaller,
+        wide: false,
+        value: |r| r.host.latency_us,
+        text: |r| r.host.latency_us.map(format::figure),
+    },
+];
+
+macro_rules! bytes_column {
+    ($title:literal, $field:ident, $help:literal) => {
+        Column {
+            title: $title,
+            unit: "B",
+            help: $help,
+            field: stringify!($field),
+            better: Better::Smaller,
+            wide: false,
+            value: |d| d.$field.map(|v| v as f64),
+            text: |d| d.$field.map(format::integer),
+        }
+    };
+}
+
+/// Cost on one board, one row per run.
+pub(crate) const DEVICE: [Column<Device>; 12] = [
+    bytes_column!(
+        "code",
+        flash_code,
+        "Flash for everything but the model, start-up code included."
+    ),
+    bytes_column!("model", flash_model, "Flash for the model's constants."),
+    bytes_column!("static", ram_static, "RAM in .data and .bss."),
+    bytes_column!("stack", ram_stack, "Deepest stack."),
+    bytes_column!("heap", ram_heap, "Peak of the allocator."),
+    Column {
+        title: "instr.",
+        unit: "",
+        help: "Instructions per inference.",
+        field: "instructions",
+        better: Better::Smaller,
+        wide: false,
+        value: |d| d.instructions.map(|v| v as f64),
+        text: |d| d.instructions.map(|v| format::count(v as f64)),
+    },
+    Column {
+        title: "cycles",
+        unit: "",
+        help: "Core cycles per inference.",
+        field: "cycles",
+        better: Better::Smaller,
+        wide: false,
+        value: |d| d.cycles.map(|v| v as f64),
+        text: |d| d.cycles.map(|v| format::count(v as f64)),
+    },
+    Column {
+        title: "latency",
+        unit: "ms",
+        help: "Time per inference at the board's clock.",
+        field: "latency_ms",
+        better: Better::Smaller,
+        wide: false,
+        value: |d| d.latency_ms,
+        text: |d| d.latency_ms.map(format::figure),
+    },
+    Column {
+        title: "energy",
+        unit: "µJ",
+        help: "Energy per inference.",
+        field: "energy_uj",
+        better: Better::Smaller,
+        wide: false,
+        value: |d| d.energy_uj,
+        text: |d| d.energy_uj.map(format::figure),
+    },
+    Column {
+        title: "power",
+        unit: "µW",
+        help: "Average power when deciding once per hop, sleep included.",
+        field: "average_power_uw",
+        better: Better::Smaller,
+        wide: true,
+        value: |d| d.average_power_uw,
+        text: |d| d.average_power_uw.map(format::figure),
+    },
+    Column {
+        title: "battery",
+        unit: "days",
+        help: "Life of a CR2032 coin cell at that power.",
+        field: "battery_days",
+        better: Better::Larger,
+        wide: true,
+        value: |d| d.battery_days,
+        text: |d| d.battery_days.map(|v| format::integer(v.round() as u64)),
+    },
+    Column {
+        title: "fits",
+        unit: "",
+        help: "Whether flash, RAM and hop suffice on this board.",
+        field: "fits",
+        better: Better::Neither,
+        wide: false,
+        value: |d| d.fits.map(|f| f64::from(u8::from(f))),
+        text: |d| d.fits.map(|f| if f { "yes" } else { "NO" }.to_owned()),
+    },
+];

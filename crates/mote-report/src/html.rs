@@ -1,0 +1,221 @@
+//! The self-contained HTML report: one file, no requests, works offline and without scripts.
+//!
+//! Where the reader can choose (board, metric), every choice is in the page as a *pane*, an element with
+//! `data-when="target=0 metric=f1"`; the script shows the panes that match the choices.
+
+mod sections;
+mod tables;
+
+use crate::format;
+use crate::plots::{Metric, Series};
+use crate::schema::{Device, Results};
+use crate::view::{self, Target};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+const STYLE: &str = include_str!("assets/report.css");
+const SCRIPT: &str = include_str!("assets/report.js");
+
+/// What every part of the page needs.
+struct Page<'a> {
+    results: &'a Results,
+    series: Vec<Series<'a>>,
+    targets: Vec<Target>,
+}
+
+impl<'a> Page<'a> {
+    /// The runs that have an entry for `target`, with it.
+    fn on(&self, target: &Target) -> Vec<(Series<'a>, &'a Device)> {
+        let found = self.series.iter().map(|&s| (s, target.find(s.run)));
+        found.filter_map(|(s, d)| Some((s, d?))).collect()
+    }
+}
+
+/// Renders the report as one HTML page.
+pub fn render_html(results: &Results) -> String {
+    let names = view::names(results);
+    let series = results.runs.iter().zip(&names).enumerate();
+    let page = Page {
+        results,
+        series: series
+            .map(|(index, (run, name))| Series { index, name, run })
+            .collect(),
+        targets: Target::all(results),
+    };
+    let synthetic = results.data.synthetic;
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="generator" content={ "Mote " (env!("CARGO_PKG_VERSION")) };
+                title { @if synthetic { "[SYNTHETIC] " } "Mote · " (results.task) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body class=[synthetic.then_some("synthetic")] {
+                (header(&page))
+                main {
+                    @if results.runs.is_empty() {
+                        p.empty { "This comparison holds no run: nothing was evaluated." }
+                    } @else {
+                        (tiles(&page))
+                        (controls(&page))
+                        (tables::headline(&page))
+                        (sections::cost(&page))
+                        (sections::memory(&page))
+                        (sections::energy(&page))
+                        (sections::layers(&page))
+                        (sections::users(&page))
+                        (sections::classes(&page))
+                        (sections::confusions(&page))
+                        (sections::curves(&page))
+                    }
+                    (sections::reproduce(&page))
+                }
+                footer { "Made by Mote " (env!("CARGO_PKG_VERSION")) ", " (results.created) }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
+    .into_string()
+}
+
+fn header(page: &Page<'_>) -> Markup {
+    let results = page.results;
+    html! {
+        header.top {
+            div.wrap {
+                div.brand {
+                    span.logo aria-hidden="true" {}
+                    span { "Mote" }
+                    button #theme type="button" aria-label="Switch between light and dark" { "◐" }
+                }
+                h1 { (results.task) }
+                p.lead {
+                    (view::data_line(results))
+                    @if !results.runs.is_empty() { br; (view::protocol(results)) }
+                }
+            }
+        }
+        @for banner in view::banners(results) {
+            div.banner role="alert" { div.wrap { strong { (banner.title) } " " (banner.text) } }
+        }
+    }
+}
+
+/// The best of each headline figure.
+fn tiles(page: &Page<'_>) -> Markup {
+    let accuracy = page.series.iter().max_by(|a, b| {
+        a.run
+            .metrics
+            .macro_f1
+            .mean
+            .total_cmp(&b.run.metrics.macro_f1.mean)
+    });
+    let smallest = page
+        .series
+        .iter()
+        .filter_map(|s| Some((s, s.run.model.bytes?)))
+        .min_by_key(|(_, bytes)| *bytes);
+    html! {
+        div.tiles {
+            @if let Some(s) = accuracy {
+                (tile("Best m-F1", &format::share(s.run.metrics.macro_f1.mean), s.name, None))
+            }
+            @if let Some((s, bytes)) = smallest {
+                (tile("Smallest model", &format::bytes(bytes as f64), s.name, None))
+            }
+            @for (choice, target) in page.targets.iter().enumerate() {
+                @let rows = page.on(target);
+                @if let Some((s, v)) = least(&rows, |d| d.flash().map(|v| v as f64)) {
+                    (tile("Least flash", &format::bytes(v), s.name, Some(choice)))
+                }
+                @if let Some((s, v)) = least(&rows, |d| d.ram().map(|v| v as f64)) {
+                    (tile("Least RAM", &format::bytes(v), s.name, Some(choice)))
+                }
+                @if let Some((s, v)) = least(&rows, |d| d.latency_ms) {
+                    (tile("Fastest", &format!("{} ms", format::significant(v)), s.name, Some(choice)))
+                }
+                @if let Some((s, v)) = least(&rows, |d| d.energy_uj) {
+                    (tile("Least energy", &format!("{} µJ", format::significant(v)), s.name, Some(choice)))
+                }
+            }
+        }
+    }
+}
+
+fn least<'a>(
+    rows: &[(Series<'a>, &Device)],
+    figure: impl Fn(&Device) -> Option<f64>,
+) -> Option<(Series<'a>, f64)> {
+    let known = rows.iter().filter_map(|(s, d)| Some((*s, figure(d)?)));
+    known.min_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+fn tile(title: &str, value: &str, name: &str, choice: Option<usize>) -> Markup {
+    html! {
+        div.tile data-when=[choice.map(when_target)] hidden[choice.is_some_and(|c| c > 0)] {
+            span.what { (title) }
+            span.value { (value) }
+            span.who { (name) }
+        }
+    }
+}
+
+/// The pickers; each only when there is something to pick.
+fn controls(page: &Page<'_>) -> Markup {
+    html! {
+        div.controls {
+            label {
+                "Metric "
+                select data-picks="metric" {
+                    @for metric in Metric::ALL { option value=(metric.key()) { (metric.name()) } }
+                }
+            }
+            @if !page.targets.is_empty() {
+                label {
+                    "Board "
+                    select data-picks="target" {
+                        @for (choice, target) in page.targets.iter().enumerate() {
+                            option value=(choice) { (target.title) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Condition of a pane that belongs to the board `choice`.
+fn when_target(choice: usize) -> String {
+    format!("target={choice}")
+}
+
+/// A section with heading and one sentence on how to read it.
+fn section(id: &str, title: &str, about: &str, body: &Markup) -> Markup {
+    html! {
+        section id=(id) {
+            h2 { (title) }
+            p.about { (about) }
+            (body)
+        }
+    }
+}
+
+/// A plot with its caption. `plot` names its kind, for tests and styles.
+fn figure(plot: &str, caption: &Markup, body: &Markup) -> Markup {
+    html! { figure data-plot=(plot) { figcaption { (caption) } (body) } }
+}
+
+/// The coloured number and name of a run.
+fn chip(series: Series<'_>) -> Markup {
+    html! {
+        span class={ "chip " (series.class()) } { (series.index + 1) }
+        " " (series.name)
+    }
+}
+
+/// A pane shown only while its condition holds.
+fn pane(when: &str, shown: bool, class: &str, body: &Markup) -> Markup {
+    html! { div class=(class) data-when=(when) hidden[!shown] { (body) } }
+}

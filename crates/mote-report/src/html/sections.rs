@@ -1,0 +1,353 @@
+//! The sections with plots, and how to reproduce the figures.
+
+use super::{Page, chip, figure, pane, section, when_target};
+use crate::format;
+use crate::plots::{self, Axis, MemoryKind, Metric, Point, Series};
+use crate::schema::{Device, Estimate};
+use crate::view::Target;
+use maud::{Markup, html};
+
+/// A cost on the device to hold accuracy against.
+struct Cost {
+    plot: &'static str,
+    axis: Axis,
+    value: fn(&Device) -> Option<f64>,
+}
+
+const COSTS: [Cost; 3] = [
+    Cost {
+        plot: "accuracy-flash",
+        axis: Axis {
+            title: "flash on the device",
+            show: format::bytes,
+        },
+        value: |d| d.flash().map(|v| v as f64),
+    },
+    Cost {
+        plot: "accuracy-ram",
+        axis: Axis {
+            title: "RAM on the device",
+            show: format::bytes,
+        },
+        value: |d| d.ram().map(|v| v as f64),
+    },
+    Cost {
+        plot: "accuracy-energy",
+        axis: Axis {
+            title: "energy per inference",
+            show: |v| format!("{} µJ", format::significant(v)),
+        },
+        value: |d| d.energy_uj,
+    },
+];
+
+fn estimate(series: Series<'_>, metric: Metric) -> Estimate {
+    match metric {
+        Metric::MacroF1 => series.run.metrics.macro_f1,
+        Metric::Accuracy => series.run.metrics.accuracy,
+    }
+}
+
+fn point(series: Series<'_>, metric: Metric, x: f64) -> Point {
+    let share = estimate(series, metric);
+    Point {
+        index: series.index,
+        name: series.name.to_owned(),
+        x,
+        y: share.mean,
+        interval: share.ci95,
+    }
+}
+
+/// Accuracy against model bytes, and against flash, RAM and energy of each board.
+pub(super) fn cost(page: &Page<'_>) -> Markup {
+    let bytes = Axis {
+        title: "model",
+        show: format::bytes,
+    };
+    let body = html! {
+        @for metric in Metric::ALL {
+            @let models: Vec<Point> = page.series.iter()
+                .filter_map(|&s| Some(point(s, metric, s.run.model.bytes? as f64))).collect();
+            @let default = metric == Metric::MacroF1;
+            @if !models.is_empty() {
+                (pane(&format!("metric={}", metric.key()), default, "cell", &figure("accuracy-model",
+                    &html! { (metric.name()) " against model bytes" },
+                    &plots::scatter(&models, &bytes, metric.name()))))
+            }
+            @for (choice, target) in page.targets.iter().enumerate() {
+                @for cost in &COSTS {
+                    @let points: Vec<Point> = page.on(target).iter()
+                        .filter_map(|&(s, d)| Some(point(s, metric, (cost.value)(d)?))).collect();
+                    @if !points.is_empty() {
+                        (pane(&format!("metric={} target={choice}", metric.key()), default && choice == 0, "cell",
+                            &figure(cost.plot, &html! { (metric.name()) " against " (cost.axis.title) },
+                                &plots::scatter(&points, &cost.axis, metric.name()))))
+                    }
+                }
+            }
+        }
+    };
+    section(
+        "cost",
+        "What accuracy costs",
+        "Up and left is better. Whiskers are 95 % intervals over folds; the dashed line is the Pareto front: \
+         no pipeline beats those on it in both directions.",
+        &html! { div.grid { (body) } },
+    )
+}
+
+/// One pane per board, made by `body`; empty panes are left out.
+fn per_board(
+    page: &Page<'_>,
+    body: impl Fn(&Target, &[(Series<'_>, &Device)]) -> Option<Markup>,
+) -> Markup {
+    html! {
+        @for (choice, target) in page.targets.iter().enumerate() {
+            @if let Some(body) = body(target, &page.on(target)) {
+                (pane(&when_target(choice), choice == 0, "grid", &body))
+            }
+        }
+    }
+}
+
+/// Memory maps.
+pub(super) fn memory(page: &Page<'_>) -> Markup {
+    let body = per_board(page, |target, rows| {
+        let flash: Vec<_> = rows
+            .iter()
+            .copied()
+            .filter(|(_, d)| d.flash().is_some())
+            .collect();
+        let ram: Vec<_> = rows
+            .iter()
+            .copied()
+            .filter(|(_, d)| d.ram().is_some())
+            .collect();
+        let plot = |name: &str, kind: MemoryKind, rows: &[(Series<'_>, &Device)]| {
+            html! {
+                @if !rows.is_empty() {
+                    (figure(name, &html! { (kind.name()) " on " (target.board) }, &plots::memory(rows, kind)))
+                }
+            }
+        };
+        (!flash.is_empty() || !ram.is_empty()).then(|| {
+            html! {
+                (plot("memory-flash", MemoryKind::Flash, &flash))
+                (plot("memory-ram", MemoryKind::Ram, &ram))
+            }
+        })
+    });
+    optional(
+        "memory",
+        "Memory map",
+        "What fills flash and RAM of the deployable image. Stack and heap are peaks under emulation.",
+        &body,
+    )
+}
+
+/// Latency, energy and the envelope.
+pub(super) fn energy(page: &Page<'_>) -> Markup {
+    let body = per_board(page, |target, rows| {
+        let values = |figure: fn(&Device) -> Option<f64>| -> Vec<(Series<'_>, f64)> {
+            rows.iter()
+                .filter_map(|&(s, d)| Some((s, figure(d)?)))
+                .collect()
+        };
+        let latency = values(|d| d.latency_ms);
+        let energy = values(|d| d.energy_uj);
+        let known = !latency.is_empty() || !energy.is_empty();
+        known.then(|| {
+            html! {
+                @if !latency.is_empty() {
+                    (figure("latency", &html! { "Latency on " (target.board) },
+                        &plots::bars(&latency, "latency", "ms")))
+                }
+                @if !energy.is_empty() {
+                    (figure("energy", &html! { "Energy per inference on " (target.board) },
+                        &plots::bars(&energy, "energy", "µJ")))
+                }
+                (figure("envelope", &html! { "Share of the envelope used on " (target.board) },
+                    &plots::envelope(rows)))
+            }
+        })
+    });
+    optional(
+        "energy",
+        "Latency, energy and the envelope",
+        "The envelope is 4 MB, 200 MHz and 50 mW. Latency and energy are modelled from emulated counts; \
+         flash wait states are not modelled.",
+        &body,
+    )
+}
+
+/// Cycles by layer.
+pub(super) fn layers(page: &Page<'_>) -> Markup {
+    let body = per_board(page, |_, rows| {
+        let known: Vec<_> = rows.iter().filter(|(_, d)| !d.layers.is_empty()).collect();
+        (!known.is_empty()).then(|| {
+            html! {
+                @for &&(series, device) in &known {
+                    (figure("layers", &chip(series), &plots::layers(series, device)))
+                }
+            }
+        })
+    });
+    optional(
+        "layers",
+        "Where the cycles go",
+        "Cost of each layer of one inference.",
+        &body,
+    )
+}
+
+/// Spread over users.
+pub(super) fn users(page: &Page<'_>) -> Markup {
+    let known = page
+        .series
+        .iter()
+        .any(|s| !s.run.metrics.per_user.is_empty());
+    let body = html! {
+        @if known {
+            @for metric in Metric::ALL {
+                (pane(&format!("metric={}", metric.key()), metric == Metric::MacroF1, "grid broad",
+                    &figure("users", &html! { (metric.name()) " of each user" },
+                        &plots::users(&page.series, metric))))
+            }
+        }
+    };
+    optional(
+        "users",
+        "Spread over users",
+        "One dot per user, tested by models that never saw that user unless the split leaks. The box holds the \
+         middle half, the line is the median.",
+        &body,
+    )
+}
+
+/// F1 by class.
+pub(super) fn classes(page: &Page<'_>) -> Markup {
+    let known: Vec<_> = page
+        .series
+        .iter()
+        .filter(|s| !s.run.metrics.per_class.is_empty())
+        .collect();
+    let body = html! {
+        @if let Some(&&first) = known.first() {
+            div.grid {
+                @for &&series in &known {
+                    (figure("class-f1", &chip(series), &plots::class_f1(series, first)))
+                }
+            }
+        }
+    };
+    let about = match known.as_slice() {
+        [first, _, ..] => format!(
+            "F1 over the test windows of all folds. The tick marks {}, to compare with.",
+            first.name
+        ),
+        _ => "F1 over the test windows of all folds.".to_owned(),
+    };
+    optional("classes", "F1 by class", &about, &body)
+}
+
+/// Confusion matrices.
+pub(super) fn confusions(page: &Page<'_>) -> Markup {
+    let known: Vec<_> = page
+        .series
+        .iter()
+        .filter(|s| s.run.metrics.confusion.total() > 0)
+        .collect();
+    let body = html! {
+        @if !known.is_empty() {
+            div.grid {
+                @for &&series in &known {
+                    (figure("confusion", &chip(series), &plots::confusion(series)))
+                }
+            }
+        }
+    };
+    optional(
+        "confusion",
+        "Confusion",
+        "Each row is one true class; cells say which per cent of it were taken for the class of the column.",
+        &body,
+    )
+}
+
+/// Learning curves.
+pub(super) fn curves(page: &Page<'_>) -> Markup {
+    let known: Vec<_> = page
+        .series
+        .iter()
+        .filter(|s| s.run.fold_results.iter().any(|f| !f.history.is_empty()))
+        .collect();
+    let body = html! {
+        @if !known.is_empty() {
+            div.grid {
+                @for &&series in &known {
+                    (figure("curves", &chip(series), &plots::curves(series)))
+                }
+            }
+        }
+    };
+    optional("curves", "Learning curves", "One line per fold.", &body)
+}
+
+/// A section that is left out when it has no content.
+fn optional(id: &str, title: &str, about: &str, body: &Markup) -> Markup {
+    html! { @if !body.0.is_empty() { (section(id, title, about, body)) } }
+}
+
+/// Command, seed, digests, versions and notes.
+pub(super) fn reproduce(page: &Page<'_>) -> Markup {
+    let results = page.results;
+    let data = &results.data;
+    let body = html! {
+        @if !results.command.is_empty() {
+            div.command { pre { code { (results.command) } } button #copy type="button" { "Copy" } }
+        }
+        dl {
+            dt { "Seed" } dd { (results.seed) }
+            dt { "Data" } dd {
+                (data.source)
+                @if data.synthetic { " " strong { "(synthetic)" } }
+            }
+            dt { "Data digest (SHA-256)" } dd { code.digest { (data.digest) } }
+            @if let Some(records) = data.records {
+                dt { "Records" } dd {
+                    (format::integer(records)) " read"
+                    @for (reason, count) in &data.rejected { ", " (format::integer(*count)) " rejected: " (reason) }
+                }
+            }
+            dt { "Versions" } dd {
+                @for (i, (tool, version)) in results.versions.iter().enumerate() {
+                    @if i > 0 { " · " } (tool) " " (version)
+                }
+            }
+            dt { "Created (UTC)" } dd { (results.created) }
+            dt { "How figures were obtained" } dd {
+                "elf: read from the image. emulated: counted by the emulator. modelled: computed from counts and \
+                 published timings and currents. host: taken on the host. Accuracy comes from the engine that runs \
+                 on the device."
+            }
+        }
+        @let runs = page.series.iter().filter(|s| !s.run.notes.is_empty());
+        @if !results.notes.is_empty() || runs.clone().next().is_some() {
+            h3 { "Notes" }
+            ul {
+                @for note in &results.notes { li { (note) } }
+                @for series in runs {
+                    @for note in &series.run.notes { li { (chip(*series)) ": " (note) } }
+                }
+            }
+        }
+    };
+    section(
+        "reproduce",
+        "Reproduce it",
+        "The same command with the same data and seed gives the same figures; all of them are in results.json \
+         beside this page.",
+        &body,
+    )
+}

@@ -1,0 +1,104 @@
+//! The headline tables.
+
+use super::{Page, chip, pane, section, when_target};
+use crate::columns::{Column, DEVICE, RUN};
+use crate::format::ABSENT;
+use crate::plots::Series;
+use crate::schema::Method;
+use crate::view::{self, Footnotes, Target};
+use maud::{Markup, html};
+
+/// Accuracy and size, then the cost on each board.
+pub(super) fn headline(page: &Page<'_>) -> Markup {
+    let runs: Vec<_> = page.series.iter().map(|&s| (s, Some(s.run))).collect();
+    let body = html! {
+        (table(&RUN, &runs, |_| None, view::why_run))
+        @for (choice, target) in page.targets.iter().enumerate() {
+            (pane(&when_target(choice), choice == 0, "", &on_board(page, target)))
+        }
+    };
+    section(
+        "results",
+        "Side by side",
+        "One row per pipeline. The best value of each column is marked; select a heading to sort.",
+        &body,
+    )
+}
+
+fn on_board(page: &Page<'_>, target: &Target) -> Markup {
+    let rows: Vec<_> = page
+        .series
+        .iter()
+        .map(|&s| (s, target.find(s.run)))
+        .collect();
+    let method = |field: &str| -> Option<String> {
+        let mut methods: Vec<Method> = rows
+            .iter()
+            .filter_map(|(_, d)| d.and_then(|d| d.method.get(field).copied()))
+            .collect();
+        methods.sort_unstable();
+        methods.dedup();
+        let names: Vec<&str> = methods.into_iter().map(Method::name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    html! {
+        h3 { "On " (target.title) }
+        (table(&DEVICE, &rows, method, view::why))
+    }
+}
+
+fn table<T>(
+    columns: &[Column<T>],
+    rows: &[(Series<'_>, Option<&T>)],
+    method: impl Fn(&str) -> Option<String>,
+    why: impl Fn(Option<&T>) -> String,
+) -> Markup {
+    let mut notes = Footnotes::default();
+    let best: Vec<Option<f64>> = columns
+        .iter()
+        .map(|c| c.best(rows.iter().map(|(_, r)| *r)))
+        .collect();
+    let body = html! {
+        @for &(series, row) in rows {
+            tr {
+                th scope="row" data-value=(series.index) {
+                    (chip(series))
+                    @if !series.run.techniques.is_empty() {
+                        span.techniques { (series.run.techniques.join(" + ")) }
+                    }
+                }
+                @for (column, best) in columns.iter().zip(&best) {
+                    @match row.and_then(column.text) {
+                        Some(text) => {
+                            @let value = row.and_then(column.value);
+                            td class=[(best.is_some() && value == *best).then_some("best")] data-value=[value] {
+                                (text)
+                            }
+                        }
+                        None => td.absent { (ABSENT) (notes.mark(why(row))) },
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        div.scroll tabindex="0" {
+            table.sortable {
+                thead {
+                    tr {
+                        th scope="col" { button type="button" { "pipeline" } }
+                        @for column in columns {
+                            th scope="col" title=(column.help) {
+                                button type="button" { (column.title) }
+                                @if !column.unit.is_empty() { span.unit { (column.unit) } }
+                                @if let Some(method) = method(column.field) { span.method { (method) } }
+                            }
+                        }
+                    }
+                }
+                tbody { (body) }
+            }
+        }
+        @for (mark, reason) in notes.list() { p.note { (mark) " " (reason) } }
+    }
+}

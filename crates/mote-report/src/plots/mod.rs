@@ -1,0 +1,139 @@
+//! Plots as inline SVG, one file per plot.
+//!
+//! Every plot is [`WIDTH`] units wide so that text has one size on the page, takes its colours from the style
+//! sheet by class (`s0`..`s9` per pipeline), and names each mark in a `title` for pointers and screen readers.
+
+mod bars;
+mod class_f1;
+mod confusion;
+mod curves;
+mod envelope;
+mod layers;
+mod memory;
+mod scale;
+mod scatter;
+mod users;
+
+pub(crate) use bars::bars;
+pub(crate) use class_f1::class_f1;
+pub(crate) use confusion::confusion;
+pub(crate) use curves::curves;
+pub(crate) use envelope::envelope;
+pub(crate) use layers::layers;
+pub(crate) use memory::{MemoryKind, memory};
+pub(crate) use scatter::{Axis, Point, scatter};
+pub(crate) use users::users;
+
+use crate::schema::Run;
+use maud::{Markup, html};
+
+/// Width of every plot, in its own units.
+pub(crate) const WIDTH: f64 = 420.0;
+
+/// Estimated width of one character of a label, in plot units: the widest of the usual interface fonts.
+const CHARACTER: f64 = 6.6;
+
+/// Number of colours in the style sheet.
+const COLORS: usize = 10;
+
+/// One run as a series of a plot.
+#[derive(Clone, Copy)]
+pub(crate) struct Series<'a> {
+    /// Position in the results; decides colour and number.
+    pub index: usize,
+    /// Name that tells it from the other runs.
+    pub name: &'a str,
+    /// The run.
+    pub run: &'a Run,
+}
+
+impl Series<'_> {
+    /// Class that sets the colour.
+    pub fn class(&self) -> String {
+        color(self.index)
+    }
+}
+
+/// Class that sets the colour of run `index`.
+pub(crate) fn color(index: usize) -> String {
+    format!("s{}", index % COLORS)
+}
+
+/// Which accuracy figure a plot shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Metric {
+    MacroF1,
+    Accuracy,
+}
+
+impl Metric {
+    /// All of them, the default first.
+    pub const ALL: [Self; 2] = [Self::MacroF1, Self::Accuracy];
+
+    /// Value in attributes.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::MacroF1 => "f1",
+            Self::Accuracy => "accuracy",
+        }
+    }
+
+    /// Name as users see it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MacroF1 => "m-F1",
+            Self::Accuracy => "accuracy",
+        }
+    }
+}
+
+fn svg(label: &str, height: f64, body: &Markup) -> Markup {
+    html! {
+        svg viewBox=(format!("0 0 {WIDTH} {}", n(height))) role="img" aria-label=(label) { (body) }
+    }
+}
+
+/// A coordinate with one decimal.
+fn n(value: f64) -> String {
+    let text = format!("{value:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}
+
+/// Text with classes: `mid` and `end` set the anchor, `muted` and `strong` the weight.
+fn text(x: f64, y: f64, class: &str, content: &str) -> Markup {
+    html! { text x=(n(x)) y=(n(y)) class=(class) { (content) } }
+}
+
+fn line(from: (f64, f64), to: (f64, f64), class: &str) -> Markup {
+    html! { line x1=(n(from.0)) y1=(n(from.1)) x2=(n(to.0)) y2=(n(to.1)) class=(class) {} }
+}
+
+/// A bar that names itself; at least one unit wide so that small values stay visible.
+fn bar(x: f64, y: f64, width: f64, height: f64, class: &str, title: &str) -> Markup {
+    html! {
+        rect x=(n(x)) y=(n(y)) width=(n(width.max(1.0))) height=(n(height)) rx="2" class=(class) {
+            title { (title) }
+        }
+    }
+}
+
+/// Characters that fit into `width` units.
+fn characters(width: f64) -> usize {
+    (width / CHARACTER).max(4.0) as usize
+}
+
+/// Width that the longest of `labels` needs, at most `limit`.
+fn label_width<'a>(labels: impl Iterator<Item = &'a str>, limit: f64) -> f64 {
+    let longest = labels.map(|l| l.chars().count()).max().unwrap_or(0);
+    (longest as f64 * CHARACTER).min(limit)
+}
+
+/// A label of the row at `y`, ending at `x`, cut to `width`; the whole name is in its title.
+fn row_label(x: f64, y: f64, width: f64, name: &str) -> Markup {
+    html! {
+        text x=(n(x)) y=(n(y)) class="end" {
+            (crate::format::shorten(name, characters(width)))
+            title { (name) }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Accuracy against cost, with the Pareto front drawn.
+
+use super::scale::Scale;
+use super::{CHARACTER, WIDTH, color, line, n, svg, text};
+use crate::format;
+use maud::{Markup, html};
+
+/// One pipeline in the plane of cost and accuracy.
+#[derive(Debug, Clone)]
+pub(crate) struct Point {
+    /// Position in the results.
+    pub index: usize,
+    pub name: String,
+    /// Cost; smaller is better.
+    pub x: f64,
+    /// Share; larger is better.
+    pub y: f64,
+    /// Half-width of the interval of `y`.
+    pub interval: Option<f64>,
+}
+
+/// The cost axis.
+pub(crate) struct Axis {
+    pub title: &'static str,
+    /// How a value reads.
+    pub show: fn(f64) -> String,
+}
+
+const HEIGHT: f64 = 300.0;
+const LEFT: f64 = 46.0;
+const RIGHT: f64 = WIDTH - 14.0;
+const TOP: f64 = 24.0;
+const BOTTOM: f64 = HEIGHT - 44.0;
+const RADIUS: f64 = 5.5;
+
+/// Draws `points`; `y_title` names the share.
+pub(crate) fn scatter(points: &[Point], axis: &Axis, y_title: &str) -> Markup {
+    let xs: Vec<f64> = points.iter().map(|p| p.x).collect();
+    let ys: Vec<f64> = points
+        .iter()
+        .flat_map(|p| {
+            let half = p.interval.unwrap_or(0.0);
+            [p.y - half, p.y, p.y + half]
+        })
+        .collect();
+    let x = Scale::for_sizes(&xs, LEFT, RIGHT);
+    let y = Scale::for_shares(&ys, BOTTOM, TOP);
+    let label = format!(
+        "{y_title} against {} of {} pipelines",
+        axis.title,
+        points.len()
+    );
+    let front = front(points);
+    let body = html! {
+        @for tick in y.ticks(5) {
+            (line((LEFT, y.at(tick)), (RIGHT, y.at(tick)), "grid"))
+            (text(LEFT - 6.0, y.at(tick) + 4.0, "end muted", &format::significant(tick)))
+        }
+        @for tick in x.ticks(5) {
+            (line((x.at(tick), BOTTOM), (x.at(tick), BOTTOM + 4.0), "axis"))
+            (text(x.at(tick), BOTTOM + 17.0, "mid muted", &(axis.show)(tick)))
+        }
+        (line((LEFT, BOTTOM), (RIGHT, BOTTOM), "axis"))
+        (text(RIGHT, HEIGHT - 8.0, "end", axis.title))
+        (text(4.0, 12.0, "", y_title))
+        @if front.len() > 1 { path d=(staircase(&front, &x, &y)) class="front" { title { "Pareto front" } } }
+        @for p in points {
+            @if let Some(half) = p.interval {
+                line x1=(n(x.at(p.x))) x2=(n(x.at(p.x))) y1=(n(y.at(p.y - half))) y2=(n(y.at(p.y + half)))
+                    class={ (color(p.index)) " interval" } {}
+            }
+        }
+        @for p in points {
+            circle cx=(n(x.at(p.x))) cy=(n(y.at(p.y))) r=(n(RADIUS)) class={ (color(p.index)) " mark" } {
+                title { (p.name) ": " (y_title) " " (format::share(p.y)) ", " (axis.title) " " ((axis.show)(p.x)) }
+            }
+        }
+        @for (p, place) in points.iter().zip(places(points, &x, &y)) {
+            @if let Some((px, py, name)) = place {
+                text x=(n(px)) y=(n(py)) class={ (color(p.index)) " name" } { (name) }
+            }
+        }
+    };
+    svg(&label, HEIGHT, &body)
+}
+
+/// Points that no other point beats in both directions, by rising cost.
+fn front(points: &[Point]) -> Vec<&Point> {
+    let mut sorted: Vec<&Point> = points.iter().collect();
+    sorted.sort_by(|a, b| a.x.total_cmp(&b.x).then(b.y.total_cmp(&a.y)));
+    let mut best = f64::NEG_INFINITY;
+    sorted.retain(|p| {
+        let keep = p.y > best;
+        best = best.max(p.y);
+        keep
+    });
+    sorted
+}
+
+fn staircase(front: &[&Point], x: &Scale, y: &Scale) -> String {
+    let mut path = String::new();
+    for (i, p) in front.iter().enumerate() {
+        let (px, py) = (n(x.at(p.x)), n(y.at(p.y)));
+        path.push_str(&if i == 0 {
+            format!("M{px} {py}")
+        } else {
+            format!("H{px}V{py}")
+        });
+    }
+    path.push_str(&format!("H{}", n(RIGHT)));
+    path
+}
+
+/// A rectangle that is taken.
+#[derive(Clone, Copy)]
+struct Taken {
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+}
+
+impl Taken {
+    fn meets(&self, other: &Self) -> bool {
+        self.left < other.right
+            && other.left < self.right
+            && self.top < other.bottom
+            && other.top < self.bottom
+    }
+}
+
+/// Where each point's name goes without touching a point or another name: beside it, above, below; the
+/// run's number where the name has no room, and nothing where the number has none either.
+fn places(points: &[Point], x: &Scale, y: &Scale) -> Vec<Option<(f64, f64, String)>> {
+    let mut taken: Vec<Taken> = points
+        .iter()
+        .map(|p| Taken {
+            left: x.at(p.x) - RADIUS - 1.0,
+            right: x.at(p.x) + RADIUS + 1.0,
+            top: y.at(p.y) - RADIUS - 1.0,
+            bottom: y.at(p.y) + RADIUS + 1.0,
+        })
+        .collect();
+    points
+        .iter()
+        .map(|p| {
+            let number = format!("{}", p.index + 1);
+            [format::shorten(&p.name, 26), number]
+                .into_iter()
+                .find_map(|name| {
+                    let width = name.chars().count() as f64 * CHARACTER;
+                    let (px, py) = (x.at(p.x), y.at(p.y));
+                    let beside = RADIUS + 4.0;
+                    let candidates = [
+                        (px + beside, py + 4.0),
+                        (px - beside - width, py + 4.0),
+                        (px + beside - 2.0, py - 7.0),
+                        (px + beside - 2.0, py + 15.0),
+                        (px - beside + 2.0 - width, py - 7.0),
+                        (px - beside + 2.0 - width, py + 15.0),
+                        (px - width / 2.0, py - 11.0),
+                        (px - width / 2.0, py + 19.0),
+                        (px - width / 2.0, py - 24.0),
+                        (px - width / 2.0, py + 32.0),
+                    ];
+                    candidates.into_iter().find_map(|(left, baseline)| {
+                        let place = Taken {
+                            left,
+                            right: left + width,
+                            top: baseline - 10.0,
+                            bottom: baseline + 3.0,
+                        };
+                        let inside = place.left >= LEFT
+                            && place.right <= WIDTH
+                            && place.top >= TOP - 8.0
+                            && place.bottom <= BOTTOM;
+                        (inside && !taken.iter().any(|t| t.meets(&place))).then(|| {
+                            taken.push(place);
+                            (left, baseline, name.clone())
+                        })
+                    })
+                })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(index: usize, x: f64, y: f64) -> Point {
+        Point {
+            index,
+            name: format!("pipeline {index}"),
+            x,
+            y,
+            interval: None,
+        }
+    }
+
+    #[test]
+    fn the_front_holds_what_nothing_beats() {
+        let points = [
+            point(0, 10.0, 0.8),
+            point(1, 20.0, 0.7),
+            point(2, 30.0, 0.9),
+            point(3, 10.0, 0.75),
+            point(4, 40.0, 0.9),
+        ];
+        let front: Vec<usize> = front(&points).iter().map(|p| p.index).collect();
+        assert_eq!(front, [0, 2]);
+    }
+
+    #[test]
+    fn labels_do_not_overlap() {
+        let points: Vec<Point> = (0..8).map(|i| point(i, 100.0 + i as f64, 0.9)).collect();
+        let x = Scale::for_sizes(&[100.0, 107.0], LEFT, RIGHT);
+        let y = Scale::for_shares(&[0.9], BOTTOM, TOP);
+        let placed: Vec<Taken> = places(&points, &x, &y)
+            .into_iter()
+            .flatten()
+            .map(|(left, baseline, name)| Taken {
+                left,
+                right: left + name.chars().count() as f64 * CHARACTER,
+                top: baseline - 10.0,
+                bottom: baseline + 3.0,
+            })
+            .collect();
+        assert!(placed.len() >= 2);
+        for (i, a) in placed.iter().enumerate() {
+            assert!(placed.iter().skip(i + 1).all(|b| !a.meets(b)));
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! The contents of `results.json`; `docs/results.md` describes them for readers in other languages.
+//!
+//! Every field that a run may lack is an `Option` or has a default, and unknown fields are skipped, so that
+//! files of later minor versions stay readable. Only a change that breaks readers changes [`SCHEMA`].
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Name and version of the schema; the field `schema` of every file.
+pub const SCHEMA: &str = "mote-results/1";
+
+/// One comparison: what was asked, on which data, and one [`Run`] per pipeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Task all runs share, such as `wisdm-2019-watch/5`.
+    pub task: String,
+    /// When the comparison ended, in UTC (RFC 3339).
+    #[serde(default)]
+    pub created: String,
+    /// The command line that repeats it.
+    #[serde(default)]
+    pub command: String,
+    /// Seed of splits, initial weights, shuffling and augmentation.
+    #[serde(default)]
+    pub seed: u64,
+    /// Versions by tool: `mote`, `rustc`, `burn`, `qemu`.
+    #[serde(default)]
+    pub versions: BTreeMap<String, String>,
+    /// The data.
+    pub data: Data,
+    /// One row per pipeline (and split).
+    pub runs: Vec<Run>,
+    /// Remarks about the comparison as a whole, as sentences.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+impl Results {
+    /// An empty comparison of `task`, created now, by this version of Mote.
+    pub fn new(task: impl Into<String>, data: Data) -> Self {
+        let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now());
+        let version = ("mote".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        Self {
+            schema: SCHEMA.to_owned(),
+            task: task.into(),
+            created: now.to_string(),
+            command: String::new(),
+            seed: 0,
+            versions: BTreeMap::from([version]),
+            data,
+            runs: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// What the runs were trained and tested on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Data {
+    /// SHA-256 over the source files, in hexadecimal.
+    pub digest: String,
+    /// Whether the recordings were generated; such figures say nothing about people.
+    pub synthetic: bool,
+    /// Where the data comes from, for people.
+    pub source: String,
+    /// Number of windows.
+    #[serde(default)]
+    pub windows: usize,
+    /// Number of users.
+    #[serde(default)]
+    pub users: usize,
+    /// Values per time step.
+    #[serde(default)]
+    pub channels: usize,
+    /// Sampling rate of the uniform grid, in Hz; absent for feature tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_hz: Option<f64>,
+    /// Window length in seconds; absent for feature tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_s: Option<f64>,
+    /// New signal between two windows, in seconds; absent for feature tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop_s: Option<f64>,
+    /// Class names.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Records read from the source files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<u64>,
+    /// Rejected records by reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rejected: BTreeMap<String, u64>,
+}
+
+/// One pipeline, evaluated under one split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Name of the pipeline, such as `cnn-int8`.
+    pub pipeline: String,
+    /// Its techniques, in order; empty for a baseline.
+    #[serde(default)]
+    pub techniques: Vec<String>,
+    /// Task, as in [`Results::task`].
+    pub task: String,
+    /// Split, such as `group:10`.
+    pub split: String,
+    /// Whether the split puts one user on both sides, which makes every accuracy too high.
+    #[serde(default)]
+    pub leaks: bool,
+    /// Number of folds.
+    pub folds: usize,
+    /// Accuracy figures.
+    pub metrics: Metrics,
+    /// Each fold, in order; may be empty when only the summary was kept.
+    #[serde(default)]
+    pub fold_results: Vec<FoldResult>,
+    /// Size of the model.
+    #[serde(default)]
+    pub model: ModelSize,
+    /// Figures of the host engine.
+    #[serde(default)]
+    pub host: Host,
+    /// One entry per board and optimisation level; empty when no device was asked for.
+    #[serde(default)]
+    pub device: Vec<Device>,
+    /// Time spent on training all folds, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_seconds: Option<f64>,
+    /// Whatever a reader must know before believing the figures, as sentences.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// Further remarks, as sentences.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+impl Run {
+    /// A run with its accuracy figures; everything else empty.
+    pub fn new(
+        pipeline: impl Into<String>,
+        task: impl Into<String>,
+        split: impl Into<String>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            pipeline: pipeline.into(),
+            techniques: Vec::new(),
+            task: task.into(),
+            split: split.into(),
+            leaks: false,
+            folds: 0,
+            metrics,
+            fold_results: Vec::new(),
+            model: ModelSize::default(),
+            host: Host::default(),
+            device: Vec::new(),
+            train_seconds: None,
+            warnings: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// A mean over folds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Arithmetic mean over folds.
+    pub mean: f64,
+    /// Half-width of the 95 % interval (Student's t over folds); `null` with fewer than two folds.
+    #[serde(default)]
+    pub ci95: Option<f64>,
+}
+
+/// Accuracy figures of a run; [`evaluate`](crate::evaluate) computes them. All shares are in `0..=1`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Share of windows classified correctly, over folds.
+    pub accuracy: Estimate,
+    /// Mean recall of the classes present in the truth, over folds.
+    pub balanced_accuracy: Estimate,
+    /// Mean F1 of the classes present in truth or prediction, over folds.
+    pub macro_f1: Estimate,
+    /// The same three over the test windows of all folds taken together.
+    #[serde(default)]
+    pub pooled: Scores,
+    /// Per class, over the test windows of all folds taken together.
+    #[serde(default)]
+    pub per_class: Vec<ClassScores>,
+    /// Confusion over the test windows of all folds taken together.
+    #[serde(default)]
+    pub confusion: Confusion,
+    /// Per user, in order of the user's number.
+    #[serde(default)]
+    pub per_user: Vec<UserScores>,
+    /// Distribution of the per-user figures.
+    #[serde(default)]
+    pub user_quantiles: UserQuantiles,
+}
+
+/// Three figures of one set of predictions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Share of windows classified correctly.
+    pub accuracy: f64,
+    /// Mean recall of the classes present in the truth.
+    pub balanced_accuracy: f64,
+    /// Mean F1 of the classes present in truth or prediction.
+    pub macro_f1: f64,
+}
+
+/// Figures of one class. `None` where the denominator is zero.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClassScores {
+    /// Class name.
+    pub label: String,
+    /// Windows of this class.
+    pub windows: u64,
+    /// Share of the predictions of this class that are right.
+    pub precision: Option<f64>,
+    /// Share of the windows of this class that are found.
+    pub recall: Option<f64>,
+    /// Harmonic mean of the two; `None` when the class is in neither truth nor prediction.
+    pub f1: Option<f64>,
+}
+
+/// Counts of windows by true class (row) and predicted class (column).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confusion {
+    /// Class names, in order of rows and columns.
+    pub labels: Vec<String>,
+    /// `counts[truth][predicted]`.
+    pub counts: Vec<Vec<u64>>,
+}
+
+/// Figures of one user.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct UserScores {
+    /// The user's number in the data set.
+    pub user: u32,
+    /// Test windows of this user.
+    pub windows: u64,
+    /// Share of windows classified correctly.
+    pub accuracy: f64,
+    /// Mean F1 of the classes present in truth or prediction.
+    pub macro_f1: f64,
+}
+
+/// Quantiles over users.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct UserQuantiles {
+    /// Of the accuracy.
+    pub accuracy: Quantiles,
+    /// Of the macro-averaged F1.
+    pub macro_f1: Quantiles,
+}
+
+/// Quantiles of a sample, interpolated linearly between order statistics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quantiles {
+    /// Smallest value.
+    pub min: f64,
+    /// 10 % lie at or below.
+    pub q10: f64,
+    /// 25 % lie at or below.
+    pub q25: f64,
+    /// Half lie at or below.
+    pub median: f64,
+    /// 75 % lie at or below.
+    pub q75: f64,
+    /// 90 % lie at or below.
+    pub q90: f64,
+    /// Largest value.
+    pub max: f64,
+}
+
+/// One fold of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FoldResult {
+    /// Name of the fold.
+    pub name: String,
+    /// Users tested.
+    #[serde(default)]
+    pub test_users: Vec<u32>,
+    /// Windows tested.
+    pub windows: u64,
+    /// Figures on these windows.
+    #[serde(flatten)]
+    pub scores: Scores,
+    /// Epoch whose weights were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_epoch: Option<usize>,
+    /// Learning curve; empty for models without epochs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Epoch>,
+}
+
+/// One epoch of training.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Counted from one.
+    pub epoch: usize,
+    /// Mean training loss; `null` when it was not finite.
+    pub loss: Option<f64>,
+    /// Mean loss on the validation users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_loss: Option<f64>,
+    /// Macro-averaged F1 on the validation users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_macro_f1: Option<f64>,
+    /// Learning rate at the end of the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+}
+
+/// Size of the deployed model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelSize {
+    /// Weights and biases (for trees: numbers stored in nodes).
+    pub parameters: Option<u64>,
+    /// Multiply-accumulates per inference; `null` for models that are not networks.
+    pub macs: Option<u64>,
+    /// Serialized model, in bytes.
+    pub bytes: Option<u64>,
+}
+
+/// Figures of the host engine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// Median time of one inference on the host, in microseconds.
+    pub latency_us: Option<f64>,
+}
+
+/// One pipeline on one board. A figure that could not be had is `null`, and [`Device::why`] says why.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    /// Name of the board, such as `stm32l4r5`.
+    pub board: String,
+    /// Its core, such as `Cortex-M4F`.
+    #[serde(default)]
+    pub core: String,
+    /// Optimisation level of the image: `s`, `z`, `2`, `3`.
+    #[serde(default)]
+    pub optimize: String,
+    /// Clock, in MHz.
+    #[serde(default)]
+    pub clock_mhz: Option<f64>,
+    /// Flash for everything but the model (start-up included), in bytes.
+    #[serde(default)]
+    pub flash_code: Option<u64>,
+    /// Flash for the model's constants, in bytes.
+    #[serde(default)]
+    pub flash_model: Option<u64>,
+    /// Flash the board has, in bytes.
+    #[serde(default)]
+    pub flash_limit: Option<u64>,
+    /// `.data` and `.bss`, in bytes.
+    #[serde(default)]
+    pub ram_static: Option<u64>,
+    /// Deepest stack, in bytes.
+    #[serde(default)]
+    pub ram_stack: Option<u64>,
+    /// Allocator's peak, in bytes; zero when the image has no heap.
+    #[serde(default)]
+    pub ram_heap: Option<u64>,
+    /// RAM the board has, in bytes.
+    #[serde(default)]
+    pub ram_limit: Option<u64>,
+    /// Instructions per inference.
+    #[serde(default)]
+    pub instructions: Option<u64>,
+    /// Core cycles per inference.
+    #[serde(default)]
+    pub cycles: Option<u64>,
+    /// Time per inference at the board's clock, in milliseconds.
+    #[serde(default)]
+    pub latency_ms: Option<f64>,
+    /// Energy per inference, in microjoules.
+    #[serde(default)]
+    pub energy_uj: Option<f64>,
+    /// Average power when deciding once per hop, sleep included, in microwatts.
+    #[serde(default)]
+    pub average_power_uw: Option<f64>,
+    /// Life of a CR2032 at that power, in days.
+    #[serde(default)]
+    pub battery_days: Option<f64>,
+    /// Whether flash, RAM and hop suffice on this board.
+    #[serde(default)]
+    pub fits: Option<bool>,
+    /// Whether it stays within 4 MB, 200 MHz and 50 mW.
+    #[serde(default)]
+    pub fits_envelope: Option<bool>,
+    /// How each figure was obtained, by field name.
+    #[serde(default)]
+    pub method: BTreeMap<String, Method>,
+    /// Profile by layer, in execution order.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
+    /// Whether the pipeline was measured.
+    #[serde(default)]
+    pub status: Status,
+    /// Why figures are missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Device {
+    /// Flash in bytes: code and model; `None` unless both are known.
+    pub fn flash(&self) -> Option<u64> {
+        Some(self.flash_code? + self.flash_model?)
+    }
+
+    /// RAM in bytes: static, stack and heap (nothing when the image has no heap figure).
+    pub fn ram(&self) -> Option<u64> {
+        Some(self.ram_static? + self.ram_stack? + self.ram_heap.unwrap_or(0))
+    }
+
+    /// Power while computing, in milliwatts: energy over latency.
+    pub fn active_power_mw(&self) -> Option<f64> {
+        let latency = self.latency_ms.filter(|&ms| ms > 0.0)?;
+        Some(self.energy_uj? / latency)
+    }
+}
+
+/// How a figure was obtained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Method {
+    /// Read from the image.
+    Elf,
+    /// Counted by the emulator.
+    Emulated,
+    /// Computed from counts and published figures.
+    Modelled,
+    /// Taken on the host.
+    Host,
+    /// A method this version does not know.
+    #[serde(other)]
+    Other,
+}
+
+impl Method {
+    /// The method's name as users see it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Elf => "elf",
+            Self::Emulated => "emulated",
+            Self::Modelled => "modelled",
+            Self::Host => "host",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Whether a pipeline was measured on a board.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Status {
+    /// Built and run.
+    #[default]
+    Measured,
+    /// Not tried: no toolchain, no emulator, or the pipeline has no firmware.
+    Unavailable,
+    /// Tried, without success.
+    Failed,
+    /// A state this version does not know.
+    #[serde(other)]
+    Other,
+}
+
+/// Cost of one layer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// The layer's name in the network.
+    pub name: String,
+    /// Instructions per inference.
+    #[serde(default)]
+    pub instructions: Option<u64>,
+    /// Core cycles per inference.
+    #[serde(default)]
+    pub cycles: Option<u64>,
+}

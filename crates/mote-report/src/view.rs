@@ -1,0 +1,231 @@
+//! What table and report both derive from [`Results`]: names that tell runs apart, the devices to choose
+//! from, banners, and footnotes for empty cells.
+
+use crate::schema::{Device, Results, Run, Status};
+
+/// A board at one optimisation level: one choice of the board picker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub board: String,
+    pub optimize: String,
+    pub core: String,
+    /// `stm32l4r5 · Cortex-M4F · 120 MHz · -O3`.
+    pub title: String,
+}
+
+impl Target {
+    /// All targets of the results, in order of first appearance.
+    pub fn all(results: &Results) -> Vec<Target> {
+        let mut targets: Vec<Target> = Vec::new();
+        for device in results.runs.iter().flat_map(|r| &r.device) {
+            if !targets.iter().any(|t| t.is(device)) {
+                targets.push(Target::of(device));
+            }
+        }
+        targets
+    }
+
+    fn of(device: &Device) -> Self {
+        let mut title = device.board.clone();
+        if !device.core.is_empty() {
+            title.push_str(&format!(" · {}", device.core));
+        }
+        if let Some(mhz) = device.clock_mhz {
+            title.push_str(&format!(" · {} MHz", crate::format::significant(mhz)));
+        }
+        if !device.optimize.is_empty() {
+            title.push_str(&format!(" · -O{}", device.optimize));
+        }
+        Self {
+            board: device.board.clone(),
+            optimize: device.optimize.clone(),
+            core: device.core.clone(),
+            title,
+        }
+    }
+
+    fn is(&self, device: &Device) -> bool {
+        self.board == device.board && self.optimize == device.optimize
+    }
+
+    /// The run's entry for this target.
+    pub fn find<'a>(&self, run: &'a Run) -> Option<&'a Device> {
+        run.device.iter().find(|d| self.is(d))
+    }
+}
+
+/// One name per run: the pipeline, and what else is needed to tell runs apart.
+pub(crate) fn names(results: &Results) -> Vec<String> {
+    let differ = |field: fn(&Run) -> &str| {
+        let mut values = results.runs.iter().map(field);
+        let first = values.next();
+        values.any(|v| Some(v) != first)
+    };
+    let (tasks, splits) = (differ(|r| &r.task), differ(|r| &r.split));
+    results
+        .runs
+        .iter()
+        .map(|run| {
+            let mut name = run.pipeline.clone();
+            if tasks {
+                name.push_str(&format!(" · {}", run.task));
+            }
+            if splits {
+                name.push_str(&format!(" · {}", run.split));
+            }
+            name
+        })
+        .collect()
+}
+
+/// `10 folds, split group:10`, or what varies.
+pub(crate) fn protocol(results: &Results) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for run in &results.runs {
+        let folds = if run.folds == 1 { "fold" } else { "folds" };
+        let part = format!("split {} ({} {folds})", run.split, run.folds);
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    parts.join(", ")
+}
+
+/// `36 users · 27,936 windows · 3 s every 1.5 s at 20 Hz`, as far as known.
+pub(crate) fn data_line(results: &Results) -> String {
+    let data = &results.data;
+    let mut parts = Vec::new();
+    if data.users > 0 {
+        parts.push(format!("{} users", data.users));
+    }
+    if data.windows > 0 {
+        parts.push(format!(
+            "{} windows",
+            crate::format::integer(data.windows as u64)
+        ));
+    }
+    if let Some(window) = data.window_s {
+        let mut part = format!("{} s", crate::format::significant(window));
+        if let Some(hop) = data.hop_s {
+            part.push_str(&format!(" every {} s", crate::format::significant(hop)));
+        }
+        if let Some(rate) = data.rate_hz {
+            part.push_str(&format!(" at {} Hz", crate::format::significant(rate)));
+        }
+        parts.push(part);
+    }
+    parts.join(" · ")
+}
+
+/// What must be seen before any figure: synthetic data, leaks, and the runs' own warnings, each once.
+pub(crate) fn banners(results: &Results) -> Vec<Banner> {
+    let mut banners = Vec::new();
+    if results.data.synthetic {
+        banners.push(Banner {
+            title: "SYNTHETIC DATA".to_owned(),
+            text: "These recordings were generated. The figures show that the tool works; they say nothing \
+                   about people."
+                .to_owned(),
+        });
+    }
+    let names = names(results);
+    let leaking: Vec<&str> = results
+        .runs
+        .iter()
+        .zip(&names)
+        .filter(|(run, _)| run.leaks)
+        .map(|(_, name)| name.as_str())
+        .collect();
+    if !leaking.is_empty() {
+        banners.push(Banner {
+            title: "LEAKING SPLIT".to_owned(),
+            text: format!(
+                "The same users train and test, so accuracy comes out too high: {}.",
+                leaking.join(", ")
+            ),
+        });
+    }
+    let mut warnings: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (run, name) in results.runs.iter().zip(&names) {
+        for warning in &run.warnings {
+            match warnings.iter_mut().find(|(text, _)| text == warning) {
+                Some((_, of)) => of.push(name),
+                None => warnings.push((warning, vec![name])),
+            }
+        }
+    }
+    banners.extend(warnings.into_iter().map(|(text, of)| Banner {
+        title: "WARNING".to_owned(),
+        text: if of.len() == results.runs.len() {
+            text.to_owned()
+        } else {
+            format!("{}: {text}", of.join(", "))
+        },
+    }));
+    banners
+}
+
+/// Something to be seen before any figure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Banner {
+    pub title: String,
+    pub text: String,
+}
+
+/// Numbers the reasons why cells are empty, each reason once.
+#[derive(Debug, Default)]
+pub(crate) struct Footnotes(Vec<String>);
+
+impl Footnotes {
+    /// The mark for `reason`: `¹`, `²`, ...
+    pub fn mark(&mut self, reason: String) -> String {
+        let index = self.0.iter().position(|r| *r == reason).unwrap_or_else(|| {
+            self.0.push(reason);
+            self.0.len() - 1
+        });
+        superscript(index + 1)
+    }
+
+    /// Mark and reason, in order of appearance.
+    pub fn list(&self) -> impl Iterator<Item = (String, &str)> {
+        self.0
+            .iter()
+            .enumerate()
+            .map(|(i, reason)| (superscript(i + 1), reason.as_str()))
+    }
+}
+
+/// Why a figure of a device is missing.
+pub(crate) fn why(device: Option<&Device>) -> String {
+    let Some(device) = device else {
+        return "not run on this board".to_owned();
+    };
+    match (&device.why, device.status) {
+        (Some(why), Status::Failed) => format!("failed: {why}"),
+        (Some(why), _) => why.clone(),
+        (None, Status::Failed) => "failed; no reason was recorded".to_owned(),
+        (None, _) => "not measured; no reason was recorded".to_owned(),
+    }
+}
+
+/// Why a figure of a run is missing.
+pub(crate) fn why_run(_: Option<&Run>) -> String {
+    "does not apply to this kind of model, or was not recorded".to_owned()
+}
+
+fn superscript(number: usize) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    number
+        .to_string()
+        .chars()
+        .filter_map(|c| DIGITS.get(c.to_digit(10)? as usize).copied())
+        .collect()
+}
+
+/// Index of the best value: the largest or smallest; none unless at least two differ.
+pub(crate) fn best(values: &[Option<f64>], largest: bool) -> Option<f64> {
+    let known = || values.iter().flatten().copied().filter(|v| v.is_finite());
+    let max = known().reduce(f64::max)?;
+    let min = known().reduce(f64::min)?;
+    (max > min).then_some(if largest { max } else { min })
+}
