@@ -23,7 +23,7 @@ pub enum Strategy {
     KeepAll,
     /// Tensors that are never live together share bytes.
     Lifetimes,
-    /// As [`Strategy::Lifetimes`]; besides, an element-wise operator (activation, add) may write over an
+    /// As [`Strategy::Lifetimes`]; besides, an element-wise operator (activation, add, softmax) may write over an
     /// input that nothing reads later.
     InPlace,
 }
@@ -212,7 +212,7 @@ fn over_writable(
     node: &Node,
     options: Options,
 ) -> Vec<TensorId> {
-    if !matches!(node.op, Op::Activation(_) | Op::Add(_)) {
+    if !matches!(node.op, Op::Activation(_) | Op::Add(_) | Op::Softmax) {
         return Vec::new();
     }
     let bytes = |id: TensorId| graph.tensors.get(id).map(crate::Tensor::bytes);
