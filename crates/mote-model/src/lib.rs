@@ -1,11 +1,14 @@
 //! Host-side network description, model format, memory planner and code generator.
 
+pub mod blob;
 mod error;
 pub mod graph;
 pub mod import;
 pub mod plan;
+pub mod sensor;
 mod validate;
 
+pub use blob::to_blob;
 pub use error::Error;
 pub use graph::{
     Activation, Conv1d, Dense, Frontend, Graph, Node, Op, Pool, PoolKind, Quant,

@@ -1,2 +1,53 @@
-//! The no_std inference engine of Mote.
+//! The inference engine of Mote: `no_std`, no heap, no panics.
+//!
+//! It runs on the device and, with the same integer arithmetic, on the host. From the top:
+//!
+//! - [`Interpreter`] runs a [`Model`] (a view of the model format, nothing is copied) in an arena the caller
+//!   supplies, with the operators the caller registers ([`registry`]).
+//! - [`kernels`] has one operator per module, usable on its own: generated code calls them with constant
+//!   shapes.
+//! - [`quant`] is TensorFlow Lite's fixed-point arithmetic.
+//!
+//! ```
+//! # fn main() -> Result<(), mote::Error> {
+//! use mote::{Error, Interpreter, Model, registry};
+//!
+//! // Anything that is not a complete, intact model is refused before it can run.
+//! let result = Model::parse(&[0u32; 8]);
+//! assert!(matches!(result, Err(Error::NotAModel)));
+//!
+//! fn classify(model: &[u32], arena: &mut [u32], window: &[i8]) -> Result<usize, Error> {
+//!     let network = Interpreter::new(Model::parse(model)?, registry::ALL_INT8)?;
+//!     let input = network.input_i8(arena)?;
+//!     for (slot, &x) in input.iter_mut().zip(window) {
+//!         *slot = x;
+//!     }
+//!     network.run(arena)?;
+//!     Ok(mote::kernels::argmax(network.output_i8(arena)?))
+//! }
+//! # Ok(())
+//! # }
+//! ```
 #![no_std]
+#![deny(unsafe_code)]
+
+#[cfg(target_endian = "big")]
+compile_error!("the model format is little-endian and read in place");
+
+#[cfg(test)]
+extern crate std;
+
+mod crc;
+mod error;
+pub mod format;
+mod interp;
+pub mod kernels;
+mod model;
+pub mod quant;
+pub mod registry;
+mod simd;
+
+pub use crc::crc32;
+pub use error::Error;
+pub use interp::{Interpreter, View};
+pub use model::{Elem, Model, Node, Tensor};

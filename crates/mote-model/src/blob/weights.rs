@@ -1,0 +1,227 @@
+//! Parameters of convolutions and dense layers, in the order the kernels read them.
+
+use crate::{Error, Quant, Weights};
+use mote::format::{MAX_ROW, MAX_TAPS};
+use mote::kernels::{conv1d, depthwise};
+use mote::quant::{Channel, Multiplier};
+
+/// A layer with weights.
+pub(super) struct Layer<'a> {
+    pub name: &'a str,
+    pub shape: conv1d::Shape,
+    pub weights: &'a Weights,
+    /// Quantization of input and output; `None` for f32.
+    pub quant: Option<(Quant, Quant)>,
+}
+
+/// Order of four taps in two words: one sign extension of the even bytes of an input word yields taps 0 and 2.
+const TAP_ORDER: [usize; 4] = [0, 2, 1, 3];
+
+impl Layer<'_> {
+    /// Weights of one output channel: kernel taps times input channels of its group.
+    fn taps(&self) -> usize {
+        self.shape.kernel * self.shape.group_inputs
+    }
+
+    fn groups(&self) -> usize {
+        self.shape.out_channels / self.shape.group_outputs.max(1)
+    }
+
+    fn error(&self, field: &'static str, what: impl Into<String>) -> Error {
+        Error::invalid(self.name, field, what)
+    }
+
+    /// Parameters for the convolution kernels.
+    pub fn convolution(&self) -> Result<Vec<u32>, Error> {
+        match self.weights {
+            Weights::F32 { weights, bias } => Ok(self.convolution_f32(weights, bias)),
+            Weights::I8 {
+                weights,
+                scales,
+                bias,
+            } => {
+                let channels = self.channels(weights, scales, bias)?;
+                self.convolution_i8(weights, &channels)
+            }
+        }
+    }
+
+    /// Parameters for the depthwise kernels.
+    pub fn depthwise(&self) -> Result<Vec<u32>, Error> {
+        let kernel = self.shape.kernel;
+        let channels = self.shape.in_channels;
+        match self.weights {
+            Weights::F32 { weights, bias } => {
+                let mut words: Vec<u32> = bias.iter().map(|b| b.to_bits()).collect();
+                for tap in 0..kernel {
+                    words.extend((0..channels).map(|c| at(weights, c * kernel + tap).to_bits()));
+                }
+                Ok(words)
+            }
+            Weights::I8 {
+                weights,
+                scales,
+                bias,
+            } => {
+                if kernel > MAX_TAPS {
+                    let what = format!("{kernel} taps; int8 sums allow up to {MAX_TAPS}");
+                    return Err(self.error("kernel", what));
+                }
+                let block = depthwise::BLOCK;
+                let mut all = self.channels(weights, scales, bias)?;
+                all.resize(channels.next_multiple_of(block), NO_CHANNEL);
+                let mut words: Vec<u32> = all.iter().flat_map(|c| c.to_words()).collect();
+                for tap in 0..kernel {
+                    for first in (0..channels).step_by(block) {
+                        let weight = |i: usize| match first + i {
+                            c if c < channels => at(weights, c * kernel + tap) as u8,
+                            _ => 0,
+                        };
+                        words.push(u32::from_le_bytes([
+                            weight(0),
+                            weight(1),
+                            weight(2),
+                            weight(3),
+                        ]));
+                    }
+                }
+                Ok(words)
+            }
+        }
+    }
+
+    fn convolution_f32(&self, weights: &[f32], bias: &[f32]) -> Vec<u32> {
+        let outputs = self.shape.group_outputs;
+        let taps = self.taps();
+        // First output channel of each block, and how many of the block exist.
+        let blocks: Vec<(usize, usize)> = (0..self.groups())
+            .flat_map(|group| {
+                (0..outputs)
+                    .step_by(conv1d::BLOCK)
+                    .map(move |o| (group * outputs + o, (outputs - o).min(conv1d::BLOCK)))
+            })
+            .collect();
+        let mut words = Vec::new();
+        let mut push = |first: usize, count: usize, value: &dyn Fn(usize) -> f32| {
+            let block = (0..conv1d::BLOCK).map(|i| {
+                if i < count {
+                    value(first + i).to_bits()
+                } else {
+                    0
+                }
+            });
+            words.extend(block);
+        };
+        for &(first, count) in &blocks {
+            push(first, count, &|o| at(bias, o));
+        }
+        for &(first, count) in &blocks {
+            for tap in 0..taps {
+                push(first, count, &|o| at(weights, o * taps + tap));
+            }
+        }
+        words
+    }
+
+    fn convolution_i8(&self, weights: &[i8], channels: &[Channel]) -> Result<Vec<u32>, Error> {
+        let outputs = self.shape.group_outputs;
+        let taps = self.taps();
+        let rows = self.shape.rows().split();
+        let padded = rows.count * rows.row_groups() * 4;
+        if rows.len > MAX_ROW || padded > MAX_TAPS {
+            let what = format!(
+                "{taps} taps in runs of {}; int8 sums allow runs up to {MAX_ROW} and {MAX_TAPS} in all",
+                rows.len
+            );
+            return Err(self.error("kernel", what));
+        }
+        // First output channel of each pair, and whether the second exists.
+        let pairs: Vec<(usize, bool)> = (0..self.groups())
+            .flat_map(|group| {
+                (0..outputs)
+                    .step_by(2)
+                    .map(move |o| (group * outputs + o, o + 1 < outputs))
+            })
+            .collect();
+        let mut words = Vec::new();
+        for &(first, second) in &pairs {
+            let none = second
+                .then(|| at_channel(channels, first + 1))
+                .unwrap_or(NO_CHANNEL);
+            words.extend(at_channel(channels, first).to_words());
+            words.extend(none.to_words());
+        }
+        for &(first, second) in &pairs {
+            // A tap of both channels in one number; see `mote::format`.
+            let packed = |row: usize, i: usize| {
+                let tap = row * rows.len + i;
+                if i >= rows.len || tap >= taps {
+                    return 0;
+                }
+                let a = i16::from(at(weights, first * taps + tap));
+                let b = if second {
+                    i16::from(at(weights, (first + 1) * taps + tap))
+                } else {
+                    0
+                };
+                (256 * b + a) as u16
+            };
+            for row in 0..rows.count {
+                for group in 0..rows.row_groups() {
+                    let [a, b, c, d] = TAP_ORDER.map(|i| u32::from(packed(row, 4 * group + i)));
+                    words.extend([a | b << 16, c | d << 16]);
+                }
+            }
+        }
+        Ok(words)
+    }
+
+    /// Bias and factor of every output channel.
+    fn channels(
+        &self,
+        weights: &[i8],
+        scales: &[f32],
+        bias: &[i32],
+    ) -> Result<Vec<Channel>, Error> {
+        let Some((input, output)) = self.quant else {
+            return Err(self.error("weights", "int8 weights between f32 tensors"));
+        };
+        if weights.contains(&i8::MIN) {
+            let what = "contain -128; int8 weights are symmetric, -127 to 127";
+            return Err(self.error("weights", what));
+        }
+        let per_channel = weights.chunks(self.taps().max(1)).zip(scales).zip(bias);
+        per_channel
+            .enumerate()
+            .map(|(channel, ((weights, &scale), &bias))| {
+                let sum: i64 = weights.iter().map(|&w| i64::from(w)).sum();
+                let folded = i64::from(bias) - i64::from(input.zero_point) * sum;
+                let real = f64::from(input.scale) * f64::from(scale) / f64::from(output.scale);
+                i32::try_from(folded)
+                    .ok()
+                    .and_then(|bias| Channel::new(bias, Multiplier::from_real(real)))
+                    .ok_or_else(|| {
+                        let what = format!(
+                            "channel {channel}: bias {folded} (24 bits) or factor {real} (below 1) is out \
+                             of range; calibrate with a larger output scale"
+                        );
+                        self.error("quantization", what)
+                    })
+            })
+            .collect()
+    }
+}
+
+/// Fills up a pair or block of channels.
+const NO_CHANNEL: Channel = Channel {
+    bias_shift: 0,
+    multiplier: 0,
+};
+
+fn at<T: Copy + Default>(values: &[T], i: usize) -> T {
+    values.get(i).copied().unwrap_or_default()
+}
+
+fn at_channel(channels: &[Channel], i: usize) -> Channel {
+    channels.get(i).copied().unwrap_or(NO_CHANNEL)
+}

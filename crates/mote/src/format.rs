@@ -1,0 +1,184 @@
+//! The model format: what `mote-model` writes and [`Model`](crate::Model) reads.
+//!
+//! A model is a sequence of little-endian 32-bit words:
+//!
+//! | words | content |
+//! |---|---|
+//! | 0 | magic `MOTE` |
+//! | 1 | length of the whole model in words |
+//! | 2 | version, number of tensors, number of nodes, flags (one byte each) |
+//! | 3 | input tensor, output tensor (one byte each), 0 (16 bits) |
+//! | 4 | arena length in words |
+//! | 5, 6 | scale of the input and of the output tensor (f32; 1 when the tensor is f32) |
+//! | 7 | word offset of the front end's parameters, 0 for none |
+//! | 8.. | tensors, [`TENSOR_WORDS`] each, then nodes, [`NODE_WORDS`] each, then parameters |
+//! | last | CRC-32 of all words before |
+//!
+//! A tensor: `time | channels << 16`, then `arena offset in words | element type << 16 | zero point << 24`.
+//!
+//! A node: `operator | input << 8 | second input << 16 | output << 24`, `kernel | stride << 16 | dilation << 24`,
+//! `padding before | output channels per group << 16`, `input channels per group | low << 16 | high << 24` (low
+//! and high clamp an int8 output; for f32, low is the [activation](ACTIVATION_NONE)), word offset of the
+//! parameters.
+//!
+//! Names and labels are not in the model: the device has no use for them.
+//!
+//! # Parameters
+//!
+//! **Convolution, int8.** Per output channel, rounded up to a pair, a [`Channel`](crate::quant::Channel); then
+//! per group and pair of its output channels `a`, `b`, per row of the receptive field, per four taps, two words:
+//! taps 0 and 2, then taps 1 and 3, each tap as the signed 16-bit number `256 * b + a`. Thus one `SXTB16`
+//! yields two taps of `a`, and multiplying the word as it is gives `256 * b + a`, from which the sum over `a` is
+//! subtracted in the end. Rows are padded with zeros to a multiple of four taps; see [`Rows`]. Dense layers are
+//! convolutions whose kernel is the whole input, written as kernel 0.
+//!
+//! **Convolution, f32.** Per group and block of four output channels four biases; then, in the same order, per
+//! row, per tap four weights. Missing channels of the last block are zero.
+//!
+//! **Depthwise, int8.** Per channel, rounded up to four, a `Channel`; then per tap four channels per word.
+//! **Depthwise, f32.** Biases, then per tap the channels.
+//!
+//! **Add, int8.** Multiplier value and exponent of both inputs and the output. **Activation, int8.** Multiplier
+//! value and exponent. **Softmax, int8.** Multiplier value, exponent, smallest difference that counts.
+//! **Quantize, dequantize.** Scale. **Front end.** Per channel: offset, multiplier value, exponent (int8), or
+//! offset, scale, 0 (f32).
+
+/// First word: `MOTE`.
+pub const MAGIC: u32 = u32::from_le_bytes(*b"MOTE");
+/// Version of the format.
+pub const VERSION: u8 = 1;
+/// Words before the tensors.
+pub const HEADER_WORDS: usize = 8;
+/// Words of one tensor.
+pub const TENSOR_WORDS: usize = 2;
+/// Words of one node.
+pub const NODE_WORDS: usize = 5;
+/// Words of one channel of the front end.
+pub const FRONTEND_WORDS: usize = 3;
+
+/// Element type: 32-bit float.
+pub const ELEM_F32: u8 = 0;
+/// Element type: quantized to 8 bits.
+pub const ELEM_I8: u8 = 1;
+
+/// No clamp.
+pub const ACTIVATION_NONE: i8 = 0;
+/// `max(x, 0)`.
+pub const ACTIVATION_RELU: i8 = 1;
+/// `min(max(x, 0), 6)`.
+pub const ACTIVATION_RELU6: i8 = 2;
+
+/// Longest row of an int8 receptive field, in taps: up to it the sum over the upper of two packed channels can
+/// be told from the sum over the lower (`512 * 128 * 127 < 2^23`).
+pub const MAX_ROW: usize = 512;
+/// Longest int8 receptive field, in taps: up to it no accumulator leaves 30 bits.
+pub const MAX_TAPS: usize = 1 << 15;
+
+/// Operators. The element type is part of the operator, so that only the kernels of one type are linked.
+pub mod op {
+    /// Convolution or dense layer, int8.
+    pub const CONV_I8: u8 = 1;
+    /// Convolution or dense layer, f32.
+    pub const CONV_F32: u8 = 2;
+    /// Depthwise convolution, int8.
+    pub const DEPTHWISE_I8: u8 = 3;
+    /// Depthwise convolution, f32.
+    pub const DEPTHWISE_F32: u8 = 4;
+    /// Max pooling, int8.
+    pub const MAX_POOL_I8: u8 = 5;
+    /// Max pooling, f32.
+    pub const MAX_POOL_F32: u8 = 6;
+    /// Average pooling, int8.
+    pub const AVERAGE_POOL_I8: u8 = 7;
+    /// Average pooling, f32.
+    pub const AVERAGE_POOL_F32: u8 = 8;
+    /// Sum of two tensors, int8.
+    pub const ADD_I8: u8 = 9;
+    /// Sum of two tensors, f32.
+    pub const ADD_F32: u8 = 10;
+    /// Clamp and change of scale, int8.
+    pub const ACTIVATION_I8: u8 = 11;
+    /// Clamp, f32.
+    pub const ACTIVATION_F32: u8 = 12;
+    /// Softmax, int8.
+    pub const SOFTMAX_I8: u8 = 13;
+    /// Softmax, f32.
+    pub const SOFTMAX_F32: u8 = 14;
+    /// f32 to int8.
+    pub const QUANTIZE: u8 = 15;
+    /// int8 to f32.
+    pub const DEQUANTIZE: u8 = 16;
+}
+
+/// How the taps of one receptive field lie in the input: `count` runs of `len` consecutive elements, `step`
+/// elements apart.
+///
+/// Input is time-major, so without dilation and groups the whole field is one run. With them there is one run
+/// per kernel tap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rows {
+    /// Runs.
+    pub count: usize,
+    /// Elements of one run. The last run of a split field may reach past the field; its weights are zero there.
+    pub len: usize,
+    /// Elements between the starts of two runs.
+    pub step: usize,
+}
+
+impl Rows {
+    /// The rows of a convolution over `channels` input channels in `groups` groups, runs unlimited (f32).
+    pub const fn new(
+        kernel: usize,
+        channels: usize,
+        group_channels: usize,
+        dilation: usize,
+    ) -> Self {
+        if group_channels == channels && dilation == 1 {
+            let len = kernel.saturating_mul(channels);
+            Self {
+                count: 1,
+                len,
+                step: len,
+            }
+        } else {
+            Self {
+                count: kernel,
+                len: group_channels,
+                step: channels.saturating_mul(dilation),
+            }
+        }
+    }
+
+    /// The same with a single run split into 2, 4, 8.. equal parts of at most [`MAX_ROW`] elements (int8).
+    pub const fn split(self) -> Self {
+        if self.count != 1 {
+            return self;
+        }
+        let mut halvings = 0;
+        while self.len > MAX_ROW << halvings {
+            halvings += 1;
+        }
+        if halvings == 0 {
+            return self;
+        }
+        let part = (self.len - 1 >> halvings) + 1;
+        let len = part.next_multiple_of(4);
+        Self {
+            count: 1 << halvings,
+            len,
+            step: len,
+        }
+    }
+
+    /// Words of one pair of int8 channels per row.
+    pub const fn row_groups(self) -> usize {
+        self.len.div_ceil(4)
+    }
+
+    /// Elements from the first to behind the last that an int8 kernel reads, zero weights included.
+    pub const fn span_i8(self) -> usize {
+        self.step
+            .saturating_mul(self.count.saturating_sub(1))
+            .saturating_add(self.row_groups().saturating_mul(4))
+    }
+}

@@ -1,0 +1,252 @@
+//! 1-D convolution over time: geometry, and the f32 kernel. The int8 kernel is in [`conv1d_i8`](super::conv1d_i8).
+
+use super::{Clamp, expect_len, part};
+use crate::Error;
+use crate::format::Rows;
+use core::cell::Cell;
+
+/// Geometry of a convolution. A dense layer is one with a kernel as long as its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Input steps.
+    pub in_time: usize,
+    /// Input channels.
+    pub in_channels: usize,
+    /// Output steps. Whatever a tap reads before or behind the input is zero.
+    pub out_time: usize,
+    /// Output channels.
+    pub out_channels: usize,
+    /// Taps.
+    pub kernel: usize,
+    /// Input steps between two output steps.
+    pub stride: usize,
+    /// Input steps between two taps.
+    pub dilation: usize,
+    /// Zeros before the input.
+    pub padding: usize,
+    /// Input channels that one output channel sees: all of them, or those of its group.
+    pub group_inputs: usize,
+    /// Output channels of one group.
+    pub group_outputs: usize,
+}
+
+impl Shape {
+    /// A dense layer of `outputs` over `inputs` elements.
+    pub const fn dense(inputs: usize, outputs: usize) -> Self {
+        Self {
+            in_time: 1,
+            in_channels: inputs,
+            out_time: 1,
+            out_channels: outputs,
+            kernel: 1,
+            stride: 1,
+            dilation: 1,
+            padding: 0,
+            group_inputs: inputs,
+            group_outputs: outputs,
+        }
+    }
+
+    /// How one receptive field lies in the input.
+    pub const fn rows(&self) -> Rows {
+        Rows::new(
+            self.kernel,
+            self.in_channels,
+            self.group_inputs,
+            self.dilation,
+        )
+    }
+
+    /// Number of groups; 0 when the group sizes do not divide the channels alike.
+    pub(crate) fn groups(&self) -> usize {
+        let (mut inputs, mut outputs, mut groups) = (0, 0, 0);
+        if self.group_inputs == 0 || self.group_outputs == 0 {
+            return 0;
+        }
+        while inputs < self.in_channels {
+            inputs += self.group_inputs;
+            outputs += self.group_outputs;
+            groups += 1;
+        }
+        if inputs == self.in_channels && outputs == self.out_channels {
+            groups
+        } else {
+            0
+        }
+    }
+
+    /// Error unless the groups fit and the buffers have the right lengths.
+    pub(crate) fn check<T, U>(&self, input: &[T], output: &[U]) -> Result<(), Error> {
+        expect_len(input, self.in_time * self.in_channels)?;
+        expect_len(output, self.out_time * self.out_channels)?;
+        if self.groups() == 0 {
+            Err(Error::Corrupt)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Output channels that are computed together; weights are stored in blocks of as many.
+pub const BLOCK: usize = 4;
+
+type Acc = [f32; BLOCK];
+
+/// A convolution with f32 weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Conv1d<'a> {
+    /// Geometry.
+    pub shape: Shape,
+    /// Clamp.
+    pub clamp: Clamp,
+    /// Biases (as bits), then weights, in blocks of four output channels; see [`format`](crate::format).
+    pub parameters: &'a [u32],
+}
+
+impl Conv1d<'_> {
+    /// Words of parameters that a convolution of `shape` has.
+    pub fn parameter_words(shape: &Shape) -> usize {
+        let blocks = shape.groups() * shape.group_outputs.div_ceil(BLOCK);
+        blocks * BLOCK * (1 + shape.kernel * shape.group_inputs)
+    }
+
+    /// Convolves `input` (`in_time x in_channels`) into `output` (`out_time x out_channels`).
+    ///
+    /// # Errors
+    /// When a buffer does not have the length the shape says.
+    pub fn run(&self, input: &[Cell<f32>], output: &[Cell<f32>]) -> Result<(), Error> {
+        let shape = &self.shape;
+        shape.check(input, output)?;
+        let rows = shape.rows();
+        let blocks = shape.group_outputs.div_ceil(BLOCK);
+        let block_taps = rows.count * rows.len;
+        let groups = shape.groups();
+        let parameters = part(self.parameters, 0, Self::parameter_words(shape))?;
+        let (biases, weights) = parameters
+            .as_chunks::<BLOCK>()
+            .0
+            .split_at_checked(groups * blocks)
+            .ok_or(Error::Corrupt)?;
+        let (mut biases, mut weights) = (biases, weights);
+        for group in 0..groups {
+            let first_output = group * shape.group_outputs;
+            for block in 0..blocks {
+                let (bias, more) = biases.split_first().ok_or(Error::Corrupt)?;
+                biases = more;
+                let (taps, more) = weights.split_at_checked(block_taps).ok_or(Error::Corrupt)?;
+                weights = more;
+                let channels = (shape.group_outputs - block * BLOCK).min(BLOCK);
+                Block {
+                    conv: self,
+                    rows,
+                    bias: bias.map(f32::from_bits),
+                    weights: taps,
+                    channels,
+                }
+                .run(
+                    input,
+                    group * shape.group_inputs,
+                    output,
+                    first_output + block * BLOCK,
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Up to four output channels of a convolution.
+struct Block<'a> {
+    conv: &'a Conv1d<'a>,
+    rows: Rows,
+    bias: Acc,
+    weights: &'a [[u32; BLOCK]],
+    channels: usize,
+}
+
+impl Block<'_> {
+    fn run(
+        &self,
+        input: &[Cell<f32>],
+        first_input: usize,
+        output: &[Cell<f32>],
+        first_output: usize,
+    ) {
+        let shape = &self.conv.shape;
+        let step = shape.stride * shape.in_channels;
+        let span = self.rows.step * (self.rows.count - 1) + self.rows.len;
+        let inside = |start: isize| usize::try_from(start).is_ok_and(|s| s + span <= input.len());
+        let mut start = first_input as isize - (shape.padding * shape.in_channels) as isize;
+        let mut t = 0;
+        while t < shape.out_time {
+            let next = start + step as isize;
+            let y = output
+                .get(t * shape.out_channels + first_output..)
+                .unwrap_or(&[]);
+            if t + 1 < shape.out_time && inside(start) && inside(next) {
+                let [a, b] = self.two(input, start as usize, next as usize);
+                self.store(a, y);
+                self.store(b, y.get(shape.out_channels..).unwrap_or(&[]));
+                t += 2;
+                start = next + step as isize;
+            } else {
+                self.store(self.one(input, start), y);
+                t += 1;
+                start = next;
+            }
+        }
+    }
+
+    fn store(&self, acc: Acc, y: &[Cell<f32>]) {
+        for (y, acc) in y.iter().zip(acc).take(self.channels) {
+            y.set(self.conv.clamp.apply(acc));
+        }
+    }
+
+    /// Two output steps whose fields lie inside the input.
+    #[inline(always)]
+    fn two(&self, input: &[Cell<f32>], first: usize, second: usize) -> [Acc; 2] {
+        let (mut a, mut b) = (self.bias, self.bias);
+        let mut weights = self.weights;
+        for row in 0..self.rows.count {
+            let Some((taps, more)) = weights.split_at_checked(self.rows.len) else {
+                break;
+            };
+            weights = more;
+            let offset = row * self.rows.step;
+            let x0 = input.get(first + offset..).unwrap_or(&[]);
+            let x1 = input.get(second + offset..).unwrap_or(&[]);
+            for ((w, x0), x1) in taps.iter().zip(x0).zip(x1) {
+                let (x0, x1) = (x0.get(), x1.get());
+                for ((a, b), w) in a.iter_mut().zip(&mut b).zip(w) {
+                    let w = f32::from_bits(*w);
+                    *a += w * x0;
+                    *b += w * x1;
+                }
+            }
+        }
+        [a, b]
+    }
+
+    /// One output step; taps outside the input count as zero.
+    fn one(&self, input: &[Cell<f32>], start: isize) -> Acc {
+        let mut acc = self.bias;
+        let mut weights = self.weights;
+        for row in 0..self.rows.count {
+            let Some((taps, more)) = weights.split_at_checked(self.rows.len) else {
+                break;
+            };
+            weights = more;
+            let start = start + (row * self.rows.step) as isize;
+            let skip = usize::try_from(-start).unwrap_or(0);
+            let x = input.get(start.max(0) as usize..).unwrap_or(&[]);
+            for (w, x) in taps.get(skip..).unwrap_or(&[]).iter().zip(x) {
+                let x = x.get();
+                for (acc, w) in acc.iter_mut().zip(w) {
+                    *acc += f32::from_bits(*w) * x;
+                }
+            }
+        }
+        acc
+    }
+}

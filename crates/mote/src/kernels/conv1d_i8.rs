@@ -1,0 +1,282 @@
+//! 1-D convolution over time, int8.
+//!
+//! Two output channels and two output steps are computed together: each load then serves two products. The two
+//! channels come packed in 16-bit numbers `256 * b + a`; see [`format`](crate::format). Nothing is copied: a
+//! receptive field of time-major input is contiguous and read where it lies.
+
+use super::conv1d::Shape;
+use super::part;
+use crate::Error;
+use crate::format::{MAX_ROW, MAX_TAPS, Rows};
+use crate::quant::{Channel, Output};
+use crate::simd;
+use core::cell::Cell;
+
+/// Four taps of two packed output channels: taps 0 and 2, then taps 1 and 3.
+pub type Group = [u32; 2];
+
+/// A convolution with int8 weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Conv1dI8<'a> {
+    /// Geometry.
+    pub shape: Shape,
+    /// The input's zero point: what taps outside the input read.
+    pub input_zero: i8,
+    /// Grid and clamp of the output.
+    pub output: Output,
+    /// A [`Channel`] per output channel, an even number per group.
+    pub channels: &'a [[u32; 2]],
+    /// Per group and pair of output channels the taps of one receptive field.
+    pub weights: &'a [Group],
+}
+
+impl<'a> Conv1dI8<'a> {
+    /// A convolution of `shape` from its parameters in the model: channels, then weights.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when there are too few parameters, or a field is too long for 32-bit
+    /// sums.
+    pub fn new(
+        shape: Shape,
+        input_zero: i8,
+        output: Output,
+        parameters: &'a [u32],
+    ) -> Result<Self, Error> {
+        let rows = shape.rows().split();
+        let field = rows.count.saturating_mul(rows.row_groups());
+        if rows.len > MAX_ROW || field > MAX_TAPS / 4 {
+            return Err(Error::Corrupt);
+        }
+        let pairs = shape.groups() * shape.group_outputs.div_ceil(2);
+        let (channels, weights) = parameters
+            .as_chunks::<2>()
+            .0
+            .split_at_checked(2 * pairs)
+            .ok_or(Error::Corrupt)?;
+        let weights = part(weights, 0, pairs.saturating_mul(field))?;
+        Ok(Self {
+            shape,
+            input_zero,
+            output,
+            channels,
+            weights,
+        })
+    }
+
+    /// Checks the values of the parameters: every shift is in range.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        if self
+            .channels
+            .iter()
+            .all(|&c| Channel::from_words(c).is_valid())
+        {
+            Ok(())
+        } else {
+            Err(Error::Corrupt)
+        }
+    }
+
+    /// Convolves `input` (`in_time x in_channels`) into `output` (`out_time x out_channels`).
+    ///
+    /// # Errors
+    /// When a buffer does not have the length the shape says.
+    pub fn run(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
+        let shape = &self.shape;
+        shape.check(input, output)?;
+        let rows = shape.rows().split();
+        let pairs = shape.group_outputs.div_ceil(2);
+        let field = rows.count * rows.row_groups();
+        let (mut weights, mut channels) = (self.weights, self.channels);
+        let (mut first_input, mut first_output) = (0, 0);
+        while first_output < shape.out_channels {
+            let group = Fields {
+                conv: self,
+                rows,
+                weights: part(weights, 0, pairs * field)?,
+                channels: part(channels, 0, pairs * 2)?.as_chunks().0,
+            };
+            group.run(input, first_input, output, first_output);
+            weights = weights.get(pairs * field..).unwrap_or(&[]);
+            channels = channels.get(pairs * 2..).unwrap_or(&[]);
+            first_input += shape.group_inputs;
+            first_output += shape.group_outputs;
+        }
+        Ok(())
+    }
+}
+
+/// Sums over one receptive field: `256 * b + a`, and `a` alone.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    packed: i32,
+    low: i32,
+}
+
+impl Sums {
+    /// Adds four taps of both channels.
+    #[inline(always)]
+    fn add(&mut self, [even, odd]: Group, x_even: u32, x_odd: u32) {
+        self.packed = simd::dot2(even, x_even, self.packed);
+        self.packed = simd::dot2(odd, x_odd, self.packed);
+        self.low = simd::dot2(simd::even_bytes(even), x_even, self.low);
+        self.low = simd::dot2(simd::even_bytes(odd), x_odd, self.low);
+    }
+
+    /// The sums of `a` and `b`.
+    #[inline(always)]
+    fn split(self) -> [i32; 2] {
+        [self.low, self.packed.wrapping_sub(self.low) >> 8]
+    }
+}
+
+#[inline(always)]
+fn word(x: &[Cell<i8>; 4]) -> u32 {
+    let [a, b, c, d] = x;
+    u32::from_le_bytes([a.get() as u8, b.get() as u8, c.get() as u8, d.get() as u8])
+}
+
+/// One group of a convolution.
+struct Fields<'a> {
+    conv: &'a Conv1dI8<'a>,
+    rows: Rows,
+    weights: &'a [Group],
+    channels: &'a [[[u32; 2]; 2]],
+}
+
+impl Fields<'_> {
+    fn run(
+        &self,
+        input: &[Cell<i8>],
+        first_input: usize,
+        output: &[Cell<i8>],
+        first_output: usize,
+    ) {
+        let shape = &self.conv.shape;
+        let step = (shape.stride * shape.in_channels) as isize;
+        let span = self.rows.span_i8();
+        let inside = |start: isize| {
+            usize::try_from(start)
+                .ok()
+                .filter(|s| s + span <= input.len())
+        };
+        let mut start = first_input as isize - (shape.padding * shape.in_channels) as isize;
+        let mut t = 0;
+        while t < shape.out_time {
+            let next = start + step;
+            let y0 = output
+                .get(t * shape.out_channels + first_output..)
+                .unwrap_or(&[]);
+            let y1 = y0.get(shape.out_channels..).unwrap_or(&[]);
+            if let (Some(a), Some(b), true) = (inside(start), inside(next), t + 1 < shape.out_time)
+            {
+                let x0 = input.get(a..).unwrap_or(&[]);
+                let x1 = input.get(b..).unwrap_or(&[]);
+                self.two(x0, x1, y0, y1);
+                t += 2;
+                start = next + step;
+            } else {
+                self.one(input, start, y0);
+                t += 1;
+                start = next;
+            }
+        }
+    }
+
+    /// Two output steps whose fields lie inside the input.
+    fn two(&self, x0: &[Cell<i8>], x1: &[Cell<i8>], y0: &[Cell<i8>], y1: &[Cell<i8>]) {
+        let mut weights = self.weights;
+        let mut y0 = y0.iter().take(self.conv.shape.group_outputs);
+        let mut y1 = y1.iter();
+        for channels in self.channels {
+            let mut sums = [[0; 2]; 2];
+            let (mut x0, mut x1) = (x0, x1);
+            for _ in 0..self.rows.count {
+                let Some((taps, more)) = weights.split_at_checked(self.rows.row_groups()) else {
+                    return;
+                };
+                weights = more;
+                let (a, b) = dot_two(taps, x0, x1);
+                for (sum, (a, b)) in sums.iter_mut().zip(a.split().into_iter().zip(b.split())) {
+                    sum[0] += a;
+                    sum[1] += b;
+                }
+                x0 = x0.get(self.rows.step..).unwrap_or(&[]);
+                x1 = x1.get(self.rows.step..).unwrap_or(&[]);
+            }
+            for (&channel, sums) in channels.iter().zip(sums) {
+                let channel = Channel::from_words(channel);
+                if let (Some(y0), Some(y1)) = (y0.next(), y1.next()) {
+                    y0.set(self.conv.output.finish(sums[0], channel));
+                    y1.set(self.conv.output.finish(sums[1], channel));
+                }
+            }
+        }
+    }
+
+    /// One output step; taps outside the input read the zero point.
+    fn one(&self, input: &[Cell<i8>], start: isize, y: &[Cell<i8>]) {
+        let mut weights = self.weights;
+        let mut y = y.iter().take(self.conv.shape.group_outputs);
+        for channels in self.channels {
+            let mut sums = [0; 2];
+            let mut start = start;
+            for _ in 0..self.rows.count {
+                let Some((taps, more)) = weights.split_at_checked(self.rows.row_groups()) else {
+                    return;
+                };
+                weights = more;
+                let row = self.edge(taps, input, start).split();
+                for (sum, row) in sums.iter_mut().zip(row) {
+                    *sum += row;
+                }
+                start += self.rows.step as isize;
+            }
+            for ((&channel, sum), y) in channels.iter().zip(sums).zip(&mut y) {
+                y.set(self.conv.output.finish(sum, Channel::from_words(channel)));
+            }
+        }
+    }
+
+    /// One row that may reach past either end of the input.
+    fn edge(&self, taps: &[Group], input: &[Cell<i8>], start: isize) -> Sums {
+        // Groups of four taps wholly inside the input: `before..behind`.
+        let len = input.len() as isize;
+        let before = if start < 0 { (3 - start) >> 2 } else { 0 };
+        let behind = (len - start) >> 2;
+        let (before, behind) = (before as usize, usize::try_from(behind).unwrap_or(0));
+        let mut sums = Sums::default();
+        for (i, &taps) in taps.iter().enumerate() {
+            let at = start + 4 * i as isize;
+            let x = if (before..behind).contains(&i) {
+                input
+                    .get(at as usize..)
+                    .and_then(<[_]>::first_chunk)
+                    .map_or(0, word)
+            } else {
+                let tap = |j: isize| {
+                    let inside = usize::try_from(at + j).ok().and_then(|i| input.get(i));
+                    inside.map_or(self.conv.input_zero, Cell::get) as u8
+                };
+                u32::from_le_bytes([tap(0), tap(1), tap(2), tap(3)])
+            };
+            sums.add(taps, simd::even_bytes(x), simd::odd_bytes(x));
+        }
+        sums
+    }
+}
+
+/// One row of two receptive fields.
+#[inline(always)]
+fn dot_two(taps: &[Group], x0: &[Cell<i8>], x1: &[Cell<i8>]) -> (Sums, Sums) {
+    let (mut a, mut b) = (Sums::default(), Sums::default());
+    let (x0, x1) = (x0.as_chunks::<4>().0, x1.as_chunks::<4>().0);
+    for ((&taps, x0), x1) in taps.iter().zip(x0).zip(x1) {
+        let (x0, x1) = (word(x0), word(x1));
+        a.add(taps, simd::even_bytes(x0), simd::odd_bytes(x0));
+        b.add(taps, simd::even_bytes(x1), simd::odd_bytes(x1));
+    }
+    (a, b)
+}

@@ -1,0 +1,201 @@
+//! Depthwise 1-D convolution: each channel has a kernel of its own.
+
+use super::conv1d::Shape;
+use super::{Clamp, part};
+use crate::Error;
+use crate::format::MAX_TAPS;
+use crate::quant::{Channel, Output};
+use core::cell::Cell;
+
+/// Channels that are computed together in int8; a word of weights holds as many.
+pub const BLOCK: usize = 4;
+
+/// Clips the window of `kernel` taps at output step `t` to the input: first tap, first input step, taps.
+fn clip(shape: &Shape, t: usize) -> (usize, usize, usize) {
+    let (mut tap, mut step) = (0, t * shape.stride);
+    while step < shape.padding && tap < shape.kernel {
+        tap += 1;
+        step += shape.dilation;
+    }
+    let first = step.wrapping_sub(shape.padding);
+    let (mut taps, mut step) = (0, first);
+    while tap + taps < shape.kernel && step < shape.in_time {
+        taps += 1;
+        step += shape.dilation;
+    }
+    (tap, first, taps)
+}
+
+/// An f32 depthwise convolution.
+#[derive(Debug, Clone, Copy)]
+pub struct Depthwise<'a> {
+    /// Geometry, with as many output as input channels.
+    pub shape: Shape,
+    /// Clamp.
+    pub clamp: Clamp,
+    /// Biases (as bits), then weights, `[kernel][channels]`.
+    pub parameters: &'a [u32],
+}
+
+impl Depthwise<'_> {
+    /// Words of parameters that a depthwise convolution of `shape` has.
+    pub const fn parameter_words(shape: &Shape) -> usize {
+        shape.in_channels * (1 + shape.kernel)
+    }
+
+    /// Convolves `input` (`in_time x channels`) into `output` (`out_time x channels`).
+    ///
+    /// # Errors
+    /// When a buffer does not have the length the shape says.
+    pub fn run(&self, input: &[Cell<f32>], output: &[Cell<f32>]) -> Result<(), Error> {
+        let shape = &self.shape;
+        shape.check(input, output)?;
+        let channels = shape.in_channels;
+        let (bias, weights) = part(self.parameters, 0, Self::parameter_words(shape))?
+            .split_at_checked(channels)
+            .ok_or(Error::Corrupt)?;
+        let mut y = output.iter();
+        for t in 0..shape.out_time {
+            let (tap, first, taps) = clip(shape, t);
+            let weights = weights.get(tap * channels..).unwrap_or(&[]);
+            let x = input.get(first * channels..).unwrap_or(&[]);
+            for (channel, (&bias, y)) in bias.iter().zip(&mut y).enumerate() {
+                let mut acc = f32::from_bits(bias);
+                let mut w = weights.get(channel..).unwrap_or(&[]);
+                let mut x = x.get(channel..).unwrap_or(&[]);
+                for _ in 0..taps {
+                    if let (Some(&w), Some(x)) = (w.first(), x.first()) {
+                        acc += f32::from_bits(w) * x.get();
+                    }
+                    w = w.get(channels..).unwrap_or(&[]);
+                    x = x.get(shape.dilation * channels..).unwrap_or(&[]);
+                }
+                y.set(self.clamp.apply(acc));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An int8 depthwise convolution.
+#[derive(Debug, Clone, Copy)]
+pub struct DepthwiseI8<'a> {
+    /// Geometry, with as many output as input channels.
+    pub shape: Shape,
+    /// The input's zero point: what taps outside the input read.
+    pub input_zero: i8,
+    /// Grid and clamp of the output.
+    pub output: Output,
+    /// A [`Channel`] per channel, rounded up to four.
+    pub channels: &'a [[u32; 2]],
+    /// Four channels per word, `[kernel][channels / 4]`.
+    pub weights: &'a [u32],
+}
+
+impl<'a> DepthwiseI8<'a> {
+    /// A convolution of `shape` from its parameters in the model: channels, then weights.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when there are too few parameters or taps too many for 32-bit sums.
+    pub fn new(
+        shape: Shape,
+        input_zero: i8,
+        output: Output,
+        parameters: &'a [u32],
+    ) -> Result<Self, Error> {
+        let blocks = shape.in_channels.div_ceil(BLOCK);
+        if shape.groups() != shape.in_channels
+            || shape.group_outputs != 1
+            || shape.kernel > MAX_TAPS
+        {
+            return Err(Error::Corrupt);
+        }
+        let (channels, weights) = parameters
+            .split_at_checked(2 * BLOCK * blocks)
+            .ok_or(Error::Corrupt)?;
+        let channels = channels.as_chunks::<2>().0;
+        let weights = part(weights, 0, blocks * shape.kernel)?;
+        Ok(Self {
+            shape,
+            input_zero,
+            output,
+            channels,
+            weights,
+        })
+    }
+
+    /// Checks the values of the parameters: every shift is in range.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        if self
+            .channels
+            .iter()
+            .all(|&c| Channel::from_words(c).is_valid())
+        {
+            Ok(())
+        } else {
+            Err(Error::Corrupt)
+        }
+    }
+
+    /// Convolves `input` (`in_time x channels`) into `output` (`out_time x channels`).
+    ///
+    /// # Errors
+    /// When a buffer does not have the length the shape says.
+    pub fn run(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
+        let shape = &self.shape;
+        shape.check(input, output)?;
+        let blocks = shape.in_channels.div_ceil(BLOCK);
+        let mut outputs = output.iter();
+        for t in 0..shape.out_time {
+            let (tap, first, taps) = clip(shape, t);
+            let mut left = shape.in_channels;
+            for (block, channels) in self.channels.as_chunks::<BLOCK>().0.iter().enumerate() {
+                let x = input
+                    .get(first * shape.in_channels + block * BLOCK..)
+                    .unwrap_or(&[]);
+                let sums = self.block(block, blocks, x, tap..tap + taps);
+                for (&channel, sum) in channels.iter().zip(sums).take(left) {
+                    if let Some(y) = outputs.next() {
+                        y.set(self.output.finish(sum, Channel::from_words(channel)));
+                    }
+                }
+                left = left.saturating_sub(BLOCK);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sums of four channels over all taps, of which `inside` lie in the input, from `x` on.
+    #[inline(always)]
+    fn block(
+        &self,
+        block: usize,
+        blocks: usize,
+        x: &[Cell<i8>],
+        inside: core::ops::Range<usize>,
+    ) -> [i32; BLOCK] {
+        let mut sums = [0i32; BLOCK];
+        let mut weights = self.weights.get(block..).unwrap_or(&[]);
+        let mut x = x;
+        for tap in 0..self.shape.kernel {
+            let w = weights.first().copied().unwrap_or(0).to_le_bytes();
+            weights = weights.get(blocks..).unwrap_or(&[]);
+            let mut taps = [self.input_zero; BLOCK];
+            if inside.contains(&tap) {
+                for (tap, x) in taps.iter_mut().zip(x) {
+                    *tap = x.get();
+                }
+                x = x
+                    .get(self.shape.dilation * self.shape.in_channels..)
+                    .unwrap_or(&[]);
+            }
+            for ((sum, w), x) in sums.iter_mut().zip(w).zip(taps) {
+                *sum += i32::from(w as i8) * i32::from(x);
+            }
+        }
+        sums
+    }
+}
