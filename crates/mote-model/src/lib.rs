@@ -1,6 +1,7 @@
 //! Host-side network description, model format, memory planner and code generator.
 
 pub mod blob;
+pub mod codegen;
 mod error;
 pub mod graph;
 pub mod import;

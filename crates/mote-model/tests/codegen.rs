@@ -1,0 +1,188 @@
+//! Generated pipelines, compiled and run as a firmware would (but on the host), give what the interpreter gives.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use mote::{Interpreter, Model, View, registry};
+use mote_model::codegen::{Flavour, generate};
+use mote_model::import::tflite::import;
+use mote_model::{Frontend, Graph, Plan, Strategy, blob, plan};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+fn load(name: &str) -> Graph {
+    let path = format!("{}/tests/models/{name}.tflite", env!("CARGO_MANIFEST_DIR"));
+    import(name, &fs::read(path).unwrap()).unwrap()
+}
+
+/// Network B with a sensor in front.
+fn with_frontend(name: &str) -> Graph {
+    let mut graph = load(name);
+    graph.frontend = Some(Frontend {
+        offset: vec![100, -4000, 0],
+        scale: vec![1e-3, 2e-3, 0.5e-3],
+    });
+    graph
+}
+
+/// A sample for position `i` of window `n`, within int8 unless there are counts.
+fn sample(n: usize, i: usize, counts: bool) -> i16 {
+    let x = (n * 7919 + i * 104_729) % 65_521;
+    let x = (x * x % 65_521) as i32 - 32_760;
+    if counts { x as i16 } else { (x / 256) as i16 }
+}
+
+/// Scores of `windows` windows by the interpreter, one line each.
+fn expected(graph: &Graph, plan: &Plan, windows: usize) -> String {
+    let words = blob::to_words(graph, plan).unwrap();
+    let network = Interpreter::new(Model::parse(&words).unwrap(), registry::ALL).unwrap();
+    let mut arena = vec![0; plan.arena / 4];
+    let len = graph.tensor(graph.input).unwrap().shape.len();
+    let counts = graph.frontend.is_some();
+    let mut text = String::new();
+    for n in 0..windows {
+        let window: Vec<i16> = (0..len).map(|i| sample(n, i, counts)).collect();
+        if counts {
+            network.load_counts(&window, &mut arena).unwrap();
+        } else if let Ok(input) = network.input_i8(&mut arena) {
+            input
+                .iter_mut()
+                .zip(&window)
+                .for_each(|(x, &w)| *x = w as i8);
+        } else {
+            let input = network.input_f32(&mut arena).unwrap();
+            input
+                .iter_mut()
+                .zip(&window)
+                .for_each(|(x, &w)| *x = f32::from(w));
+        }
+        let mut line = String::new();
+        network
+            .run_observed(&mut arena, |_, view| {
+                line = match view {
+                    View::I8(y) => format!("{y:?}"),
+                    View::F32(y) => format!("{y:?}"),
+                }
+            })
+            .unwrap();
+        writeln!(text, "{line}").unwrap();
+    }
+    text
+}
+
+const WINDOWS: usize = 5;
+
+/// A crate with one module and one line of `main` per pipeline.
+fn write_crate(dir: &Path, pipelines: &[(String, String)]) {
+    let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote");
+    fs::create_dir_all(dir.join("src")).unwrap();
+    let manifest = format!(
+        "[package]\nname = \"generated\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [dependencies]\nmote = {{ path = {engine:?} }}\n"
+    );
+    fs::write(dir.join("Cargo.toml"), manifest).unwrap();
+    let sample = "fn sample(n: usize, i: usize, counts: bool) -> i16 {
+    let x = (n * 7919 + i * 104_729) % 65_521;
+    let x = (x * x % 65_521) as i32 - 32_760;
+    if counts { x as i16 } else { (x / 256) as i16 }
+}";
+    let mut main = format!("#![forbid(unsafe_code)]\n#![deny(warnings)]\n{sample}\nfn main() {{\n");
+    let mut modules = String::new();
+    for (name, source) in pipelines {
+        fs::write(dir.join(format!("src/{name}.rs")), source).unwrap();
+        // As in the firmware, the file is included, not a module of its own.
+        writeln!(
+            modules,
+            "#[allow(clippy::all)]\nmod {name} {{ include!(\"{name}.rs\"); }}"
+        )
+        .unwrap();
+        write!(
+            main,
+            "    let mut p = {name}::Pipeline::new();
+    p.init().unwrap();
+    let counts = core::any::type_name::<{name}::Elem>() == \"i16\";
+    for n in 0..{WINDOWS} {{
+        assert_eq!(p.input().len(), {name}::INPUT_LEN);
+        for (i, x) in p.input().iter_mut().enumerate() {{
+            *x = sample(n, i, counts) as {name}::Elem;
+        }}
+        p.run().unwrap();
+        assert_eq!(p.output().len(), {name}::OUTPUT_LEN);
+        println!(\"{{:?}}\", p.output());
+    }}
+"
+        )
+        .unwrap();
+    }
+    fs::write(dir.join("src/main.rs"), format!("{main}}}\n{modules}")).unwrap();
+}
+
+#[test]
+fn generated_pipelines_agree_with_the_interpreter() {
+    let both = [Flavour::Interpreter, Flavour::Flat];
+    let mut pipelines = Vec::new();
+    let mut wanted = String::new();
+    for (graph, flavours) in [
+        (load("A_int8"), &both[..]),
+        (load("B_f32"), &both[..]),
+        (load("C24_int8"), &both[..]),
+        (load("ops_f32"), &both[..]),
+        // Converts inside, so that flat code is refused.
+        (load("ops_int8"), &both[..1]),
+        (with_frontend("B_int8"), &both[..]),
+        (with_frontend("B_f32"), &both[..]),
+    ] {
+        let plan = plan(&graph, Strategy::InPlace).unwrap();
+        for &flavour in flavours {
+            let source = generate(&graph, &plan, flavour).unwrap();
+            let name = format!("{}_{}_{flavour:?}", graph.name, graph.frontend.is_some());
+            pipelines.push((name.to_lowercase(), source));
+            wanted.push_str(&expected(&graph, &plan, WINDOWS));
+        }
+    }
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated");
+    write_crate(&dir, &pipelines);
+    // The versions this test was built with are at hand; nothing is downloaded.
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
+    if lock.exists() {
+        fs::copy(lock, dir.join("Cargo.lock")).unwrap();
+    }
+    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["run", "--quiet", "--offline", "--target-dir"])
+        .arg(dir.join("target"))
+        .current_dir(&dir)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), wanted);
+}
+
+#[test]
+fn flat_code_of_a_network_that_converts_is_refused_by_name() {
+    let graph = load("ops_int8");
+    let plan = plan(&graph, Strategy::Lifetimes).unwrap();
+    let error = generate(&graph, &plan, Flavour::Flat)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("quantize_1") && error.contains("interpreter"),
+        "{error}"
+    );
+}
+
+#[test]
+fn only_the_operators_in_use_are_registered() {
+    let graph = load("A_int8");
+    let plan = plan(&graph, Strategy::Lifetimes).unwrap();
+    let source = generate(&graph, &plan, Flavour::Interpreter).unwrap();
+    let kernels = source
+        .lines()
+        .find(|l| l.starts_with("const KERNELS"))
+        .unwrap();
+    assert_eq!(
+        kernels,
+        "const KERNELS: &[registry::Kernel] = &[registry::CONV_I8, registry::AVERAGE_POOL_I8, registry::SOFTMAX_I8];"
+    );
+}
