@@ -72,7 +72,7 @@ pub(crate) const RUN: [Column<Run>; 7] = [
     },
     Column {
         title: "m-F1",
-        unit: "95 %",
+        unit: "±95 %",
         help: "Macro-averaged F1, mean over folds, with the half-width of its 95 % interval.",
         field: "metrics.macro_f1",
         better: Better::Larger,

@@ -21,12 +21,21 @@ pub(crate) fn integer(value: u64) -> String {
     out
 }
 
-/// A count with three or four significant digits: `792`, `27.9 k`, `1.334 M`.
+/// A count with three significant digits that line up in columns: `792`, `27.9 k`, `1.30 M`.
 pub(crate) fn count(value: f64) -> String {
+    scaled(value, figure)
+}
+
+/// A count for axes: `792`, `20 k`, `1.5 M`.
+pub(crate) fn round_count(value: f64) -> String {
+    scaled(value, significant)
+}
+
+fn scaled(value: f64, show: fn(f64) -> String) -> String {
     match value {
-        v if v >= 999_950_000.0 => format!("{:.2} G", v / 1e9),
-        v if v >= 999_950.0 => format!("{:.2} M", v / 1e6),
-        v if v >= 1_000.0 => format!("{:.1} k", v / 1e3),
+        v if v >= 999.5e6 => format!("{} G", show(v / 1e9)),
+        v if v >= 999.5e3 => format!("{} M", show(v / 1e6)),
+        v if v >= 1e3 => format!("{} k", show(v / 1e3)),
         v => significant(v),
     }
 }
@@ -49,7 +58,7 @@ pub(crate) fn significant(value: f64) -> String {
             ABSENT.to_owned()
         };
     }
-    let magnitude = value.abs().log10().floor() as i32;
+    let magnitude = magnitude(value);
     let decimals = (2 - magnitude).clamp(0, 9) as usize;
     let text = format!("{value:.decimals$}");
     if text.contains('.') {
@@ -64,9 +73,16 @@ pub(crate) fn figure(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return significant(value);
     }
-    let magnitude = value.abs().log10().floor() as i32;
+    let magnitude = magnitude(value);
     let decimals = (2 - magnitude).clamp(0, 4) as usize;
     format!("{value:.decimals$}")
+}
+
+/// Power of ten of the first digit once `value` is rounded to three: that of 0.9996 is 0.
+fn magnitude(value: f64) -> i32 {
+    let rounded = format!("{value:.2e}");
+    let exponent = rounded.split_once('e').and_then(|(_, e)| e.parse().ok());
+    exponent.unwrap_or(0)
 }
 
 /// `text` cut to `max` characters, the last of them an ellipsis when something was cut.
@@ -91,6 +107,8 @@ mod tests {
         assert_eq!(integer(1_234_567), "1,234,567");
         assert_eq!(count(27_936.0), "27.9 k");
         assert_eq!(count(999_960.0), "1.00 M");
+        assert_eq!(round_count(1_500_000.0), "1.5 M");
+        assert_eq!(count(999_400.0), "999 k");
         assert_eq!(count(1_334_000.0), "1.33 M");
         assert_eq!(count(792.0), "792");
         assert_eq!(bytes(792.0), "792 B");
@@ -100,6 +118,8 @@ mod tests {
         assert_eq!(significant(1_234.5), "1234");
         assert_eq!(figure(4.5), "4.50");
         assert_eq!(figure(0.5), "0.500");
+        assert_eq!(figure(0.999_96), "1.00");
+        assert_eq!(figure(99.96), "100");
         assert_eq!(shorten("baseline", 8), "baseline");
         assert_eq!(shorten("baseline", 5), "base…");
     }

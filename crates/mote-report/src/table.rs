@@ -153,7 +153,22 @@ fn fill<'a, T: 'a>(
     }
 }
 
+/// Two spaces between columns, or one where that would squeeze the names.
 fn render(names: &[String], columns: &[&Filled], options: &TableOptions) -> String {
+    let wide = render_with_gap(names, columns, options, 2);
+    if wide.lines().count() > names.len() + 4 || width(&wide) > options.width {
+        render_with_gap(names, columns, options, 1)
+    } else {
+        wide
+    }
+}
+
+fn render_with_gap(
+    names: &[String],
+    columns: &[&Filled],
+    options: &TableOptions,
+    gap: u16,
+) -> String {
     let mut table = Table::new();
     if options.color {
         table.enforce_styling();
@@ -187,7 +202,11 @@ fn render(names: &[String], columns: &[&Filled], options: &TableOptions) -> Stri
         table.add_row(cells);
     }
     // Figures stay on one line; when the terminal is narrow, names wrap.
+    if let Some(names) = table.column_mut(0) {
+        names.set_padding((0, 0));
+    }
     for column in table.column_iter_mut().skip(1) {
+        column.set_padding((gap, 0));
         column.set_cell_alignment(CellAlignment::Right);
         column.set_constraint(ColumnConstraint::ContentWidth);
     }

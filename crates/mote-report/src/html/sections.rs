@@ -3,23 +3,45 @@
 use super::{Page, chip, figure, pane, section, when_target};
 use crate::format;
 use crate::plots::{self, Axis, MemoryKind, Metric, Point, Series};
-use crate::schema::{Device, Estimate};
+use crate::schema::{Device, Estimate, Run};
 use crate::view::Target;
 use maud::{Markup, html};
 
-/// A cost on the device to hold accuracy against.
-struct Cost {
+/// A cost to hold accuracy against, of rows of type `T`.
+struct Cost<T> {
     plot: &'static str,
     axis: Axis,
-    value: fn(&Device) -> Option<f64>,
+    value: fn(&T) -> Option<f64>,
 }
 
-const COSTS: [Cost; 3] = [
+const MODEL_COSTS: [Cost<Run>; 2] = [
+    Cost {
+        plot: "accuracy-model",
+        axis: Axis {
+            title: "model bytes",
+            show: format::bytes,
+            bytes: true,
+        },
+        value: |r| r.model.bytes.map(|v| v as f64),
+    },
+    Cost {
+        plot: "accuracy-macs",
+        axis: Axis {
+            title: "MAC per inference",
+            show: format::round_count,
+            bytes: false,
+        },
+        value: |r| r.model.macs.map(|v| v as f64),
+    },
+];
+
+const DEVICE_COSTS: [Cost<Device>; 4] = [
     Cost {
         plot: "accuracy-flash",
         axis: Axis {
             title: "flash on the device",
             show: format::bytes,
+            bytes: true,
         },
         value: |d| d.flash().map(|v| v as f64),
     },
@@ -28,14 +50,25 @@ const COSTS: [Cost; 3] = [
         axis: Axis {
             title: "RAM on the device",
             show: format::bytes,
+            bytes: true,
         },
         value: |d| d.ram().map(|v| v as f64),
+    },
+    Cost {
+        plot: "accuracy-latency",
+        axis: Axis {
+            title: "latency on the device",
+            show: |v| format!("{} ms", format::significant(v)),
+            bytes: false,
+        },
+        value: |d| d.latency_ms,
     },
     Cost {
         plot: "accuracy-energy",
         axis: Axis {
             title: "energy per inference",
             show: |v| format!("{} µJ", format::significant(v)),
+            bytes: false,
         },
         value: |d| d.energy_uj,
     },
@@ -59,31 +92,21 @@ fn point(series: Series<'_>, metric: Metric, x: f64) -> Point {
     }
 }
 
-/// Accuracy against model bytes, and against flash, RAM and energy of each board.
+/// Accuracy against size of the model, and against flash, RAM, latency and energy on each board.
 pub(super) fn cost(page: &Page<'_>) -> Markup {
-    let bytes = Axis {
-        title: "model",
-        show: format::bytes,
-    };
     let body = html! {
         @for metric in Metric::ALL {
-            @let models: Vec<Point> = page.series.iter()
-                .filter_map(|&s| Some(point(s, metric, s.run.model.bytes? as f64))).collect();
+            @let when = format!("metric={}", metric.key());
             @let default = metric == Metric::MacroF1;
-            @if !models.is_empty() {
-                (pane(&format!("metric={}", metric.key()), default, "cell", &figure("accuracy-model",
-                    &html! { (metric.name()) " against model bytes" },
-                    &plots::scatter(&models, &bytes, metric.name()))))
+            @let runs: Vec<_> = page.series.iter().map(|&s| (s, s.run)).collect();
+            @for cost in &MODEL_COSTS {
+                (tradeoff(cost, &runs, metric, &when, default))
             }
             @for (choice, target) in page.targets.iter().enumerate() {
-                @for cost in &COSTS {
-                    @let points: Vec<Point> = page.on(target).iter()
-                        .filter_map(|&(s, d)| Some(point(s, metric, (cost.value)(d)?))).collect();
-                    @if !points.is_empty() {
-                        (pane(&format!("metric={} target={choice}", metric.key()), default && choice == 0, "cell",
-                            &figure(cost.plot, &html! { (metric.name()) " against " (cost.axis.title) },
-                                &plots::scatter(&points, &cost.axis, metric.name()))))
-                    }
+                @let when = format!("{when} {}", when_target(choice));
+                @let rows = page.on(target);
+                @for cost in &DEVICE_COSTS {
+                    (tradeoff(cost, &rows, metric, &when, default && choice == 0))
                 }
             }
         }
@@ -95,6 +118,27 @@ pub(super) fn cost(page: &Page<'_>) -> Markup {
          no pipeline beats those on it in both directions.",
         &html! { div.grid { (body) } },
     )
+}
+
+/// One scatter plot as a pane; nothing when no row has the cost.
+fn tradeoff<T>(
+    cost: &Cost<T>,
+    rows: &[(Series<'_>, &T)],
+    metric: Metric,
+    when: &str,
+    shown: bool,
+) -> Markup {
+    let known = rows
+        .iter()
+        .filter_map(|(s, row)| Some(point(*s, metric, (cost.value)(row)?)));
+    let points: Vec<Point> = known.collect();
+    let caption = html! { (metric.name()) " against " (cost.axis.title) };
+    let plot = figure(
+        cost.plot,
+        &caption,
+        &plots::scatter(&points, &cost.axis, metric.name()),
+    );
+    html! { @if !points.is_empty() { (pane(when, shown, "cell", &plot)) } }
 }
 
 /// One pane per board, made by `body`; empty panes are left out.
@@ -209,10 +253,11 @@ pub(super) fn users(page: &Page<'_>) -> Markup {
         .any(|s| !s.run.metrics.per_user.is_empty());
     let body = html! {
         @if known {
-            @for metric in Metric::ALL {
-                (pane(&format!("metric={}", metric.key()), metric == Metric::MacroF1, "grid broad",
-                    &figure("users", &html! { (metric.name()) " of each user" },
-                        &plots::users(&page.series, metric))))
+            div.grid {
+                @for metric in Metric::ALL {
+                    (figure("users", &html! { (metric.name()) " of each user" },
+                        &plots::users(&page.series, metric)))
+                }
             }
         }
     };

@@ -4,6 +4,8 @@
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scale {
     log: bool,
+    /// Whether round values are multiples and powers of two of KiB.
+    binary: bool,
     min: f64,
     max: f64,
     from: f64,
@@ -16,6 +18,7 @@ impl Scale {
         let max = if max > min { max } else { min + 1.0 };
         Self {
             log: false,
+            binary: false,
             min,
             max,
             from,
@@ -40,6 +43,14 @@ impl Scale {
             Self::log(min / 1.6, max * 1.6, from, to)
         } else {
             Self::linear(0.0, max * 1.15, from, to)
+        }
+    }
+
+    /// The same axis with ticks that are round in bytes.
+    pub fn in_bytes(self) -> Self {
+        Self {
+            binary: true,
+            ..self
         }
     }
 
@@ -73,15 +84,27 @@ impl Scale {
     }
 
     fn linear_ticks(&self, count: usize) -> Vec<f64> {
-        let step = round_up((self.max - self.min) / count.max(1) as f64);
+        let step = (self.max - self.min) / count.max(1) as f64;
+        let unit = match step {
+            s if self.binary && s >= 512.0 * 1024.0 => 1024.0 * 1024.0,
+            s if self.binary && s >= 512.0 => 1024.0,
+            _ => 1.0,
+        };
+        let step = round_up(step / unit) * unit;
         let first = (self.min / step - 1e-9).ceil();
         let last = (self.max / step + 1e-9).floor();
         let steps = (last - first).clamp(0.0, 100.0) as usize;
         (0..=steps).map(|i| (first + i as f64) * step).collect()
     }
 
-    /// Decades, or 1, 2 and 5 of each when there are few decades.
+    /// Decades, or 1, 2 and 5 of each when there are few decades; powers of two on a binary axis.
     fn log_ticks(&self, count: usize) -> Vec<f64> {
+        if self.binary {
+            let (low, high) = (self.min.log2(), self.max.log2());
+            let stride = ((high - low) / count.max(1) as f64).ceil().max(1.0) as usize;
+            let powers = (low.ceil() as i32..=high.floor() as i32).step_by(stride);
+            return powers.map(|e| 2f64.powi(e)).collect();
+        }
         let (low, high) = (self.min.log10(), self.max.log10());
         let decades = high - low;
         let digits: &[f64] = if decades * 3.0 <= count as f64 {
@@ -146,6 +169,18 @@ mod tests {
         near(
             &Scale::log(1.0, 1e6, 0.0, 1.0).ticks(4),
             &[1.0, 100.0, 1e4, 1e6],
+        );
+    }
+
+    #[test]
+    fn axes_of_bytes() {
+        near(
+            &Scale::log(700.0, 40_000.0, 0.0, 1.0).in_bytes().ticks(3),
+            &[1_024.0, 4_096.0, 16_384.0],
+        );
+        near(
+            &Scale::linear(0.0, 10_000.0, 0.0, 1.0).in_bytes().ticks(4),
+            &[0.0, 2_560.0, 5_120.0, 7_680.0],
         );
     }
 

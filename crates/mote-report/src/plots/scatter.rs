@@ -24,6 +24,8 @@ pub(crate) struct Axis {
     pub title: &'static str,
     /// How a value reads.
     pub show: fn(f64) -> String,
+    /// Whether values are bytes, which decides what is round.
+    pub bytes: bool,
 }
 
 const HEIGHT: f64 = 300.0;
@@ -44,6 +46,7 @@ pub(crate) fn scatter(points: &[Point], axis: &Axis, y_title: &str) -> Markup {
         })
         .collect();
     let x = Scale::for_sizes(&xs, LEFT, RIGHT);
+    let x = if axis.bytes { x.in_bytes() } else { x };
     let y = Scale::for_shares(&ys, BOTTOM, TOP);
     let label = format!(
         "{y_title} against {} of {} pipelines",

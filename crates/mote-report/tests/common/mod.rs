@@ -1,0 +1,243 @@
+//! A comparison that is obviously a fixture: round numbers, made-up names, hostile characters.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use mote_report::{
+    Data, Device, Epoch, FoldPredictions, Layer, Method, Results, Run, Status, evaluate,
+};
+use std::collections::BTreeMap;
+
+/// Class names, one of which must be escaped.
+pub const LABELS: [&str; 5] = ["walk", "jog", "stairs <&>", "sit", "stand"];
+
+const USERS: u32 = 36;
+const FOLDS: u32 = 6;
+
+/// A small generator, so that the fixture is the same everywhere.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> f64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as f64 / f64::from(1u32 << 31)
+    }
+}
+
+/// A run whose windows are right with probability `skill`, a little more or less by user and class.
+pub fn run(pipeline: &str, skill: f64, epochs: usize) -> Run {
+    let labels = LABELS.map(str::to_owned);
+    let mut noise = Noise(pipeline.len() as u64 + (skill * 1e6) as u64);
+    let mut folds = Vec::new();
+    for fold in 0..FOLDS {
+        let (mut truth, mut predicted, mut users) = (vec![], vec![], vec![]);
+        for user in (0..USERS).filter(|u| u % FOLDS == fold) {
+            let talent = skill - 0.25 * noise.next().powi(3);
+            for window in 0..60 {
+                let class = window % LABELS.len();
+                let right = noise.next() < talent + if class < 2 { 0.04 } else { -0.05 };
+                truth.push(class);
+                predicted.push(match (right, class) {
+                    (true, class) => class,
+                    (false, 0) => 2,
+                    (false, 2) => (noise.next() * 2.0) as usize,
+                    (false, class) => 7 - class.max(2),
+                });
+                users.push(1600 + user);
+            }
+        }
+        let predicted = predicted
+            .into_iter()
+            .map(|c| c.min(LABELS.len() - 1))
+            .collect();
+        folds.push((format!("fold {fold}"), truth, predicted, users));
+    }
+    let predictions: Vec<FoldPredictions<'_>> = folds
+        .iter()
+        .map(
+            |(name, truth, predicted, users): &(String, Vec<usize>, Vec<usize>, Vec<u32>)| {
+                FoldPredictions {
+                    name,
+                    y_true: truth,
+                    y_pred: predicted,
+                    users,
+                }
+            },
+        )
+        .collect();
+    let (metrics, mut fold_results) = evaluate(&labels, &predictions).unwrap();
+    for fold in &mut fold_results {
+        fold.history = (1..=epochs)
+            .map(|epoch| {
+                let left = (-(epoch as f64) / 5.0).exp();
+                Epoch {
+                    epoch,
+                    loss: Some(0.3 + 1.3 * left + 0.03 * noise.next()),
+                    validation_loss: Some(0.45 + 1.1 * left + 0.08 * noise.next()),
+                    validation_macro_f1: Some((skill - 0.4 * left - 0.03 * noise.next()).max(0.0)),
+                    learning_rate: Some(0.004 * left),
+                }
+            })
+            .collect();
+        fold.best_epoch = epochs.checked_sub(2);
+    }
+    Run {
+        folds: FOLDS as usize,
+        fold_results,
+        ..Run::new(pipeline, "fixture/5", "group:6", metrics)
+    }
+}
+
+/// A measurement on `board`, everything in proportion to `size`.
+pub fn device(board: &str, core: &str, clock_mhz: f64, optimize: &str, size: f64) -> Device {
+    let cycles = (size * 1_000_000.0) as u64;
+    let latency_ms = cycles as f64 / clock_mhz / 1e3;
+    let layers = [
+        "frontend",
+        "conv_0",
+        "depthwise_1",
+        "pointwise_1",
+        "pool",
+        "dense",
+    ];
+    let method = [
+        ("flash_code", Method::Elf),
+        ("flash_model", Method::Elf),
+        ("ram_static", Method::Elf),
+        ("ram_stack", Method::Emulated),
+        ("ram_heap", Method::Emulated),
+        ("instructions", Method::Emulated),
+        ("cycles", Method::Modelled),
+        ("latency_ms", Method::Modelled),
+        ("energy_uj", Method::Modelled),
+    ];
+    Device {
+        board: board.to_owned(),
+        core: core.to_owned(),
+        optimize: optimize.to_owned(),
+        clock_mhz: Some(clock_mhz),
+        flash_code: Some(6_000 + (size * 3_000.0) as u64),
+        flash_model: Some((size * 30_000.0) as u64),
+        flash_limit: Some(1024 * 1024),
+        ram_static: Some((size * 10_000.0) as u64),
+        ram_stack: Some(600),
+        ram_heap: Some(if size > 1.0 { 30_000 } else { 0 }),
+        ram_limit: Some(128 * 1024),
+        instructions: Some(cycles * 3 / 4),
+        cycles: Some(cycles),
+        latency_ms: Some(latency_ms),
+        energy_uj: Some(cycles as f64 * 280e-6),
+        average_power_uw: Some(cycles as f64 * 280e-6 / 1.5 + 3.0),
+        battery_days: Some(400.0 / size),
+        fits: Some(true),
+        fits_envelope: Some(true),
+        method: BTreeMap::from(method.map(|(field, m)| (field.to_owned(), m))),
+        layers: layers
+            .iter()
+            .enumerate()
+            .map(|(i, name)| Layer {
+                name: (*name).to_owned(),
+                instructions: Some(cycles * (i as u64 + 1) / 28),
+                cycles: Some(cycles * (i as u64 + 1) / 21),
+            })
+            .collect(),
+        status: Status::Measured,
+        why: None,
+    }
+}
+
+/// Four pipelines, two boards; the forest has no firmware.
+pub fn results() -> Results {
+    let labels = LABELS.map(str::to_owned).to_vec();
+    let mut results = Results::new(
+        "fixture/5",
+        Data {
+            digest: "f1x70e".repeat(10),
+            source: "a fixture, not recordings".to_owned(),
+            windows: 2_160,
+            users: 36,
+            channels: 3,
+            rate_hz: Some(20.0),
+            window_s: Some(3.0),
+            hop_s: Some(1.5),
+            labels,
+            records: Some(123_456),
+            ..Data::default()
+        },
+    );
+    results.command =
+        "mote compare --task fixture/5 --pipelines cnn-f32,cnn-int8,forest,lda --seed 42"
+            .to_owned();
+    results.seed = 42;
+    results.created = "2000-01-01T00:00:00Z".to_owned();
+    results
+        .versions
+        .insert("burn".to_owned(), "0.0.0".to_owned());
+
+    let mut float = run("cnn-f32", 0.93, 25);
+    float.model.parameters = Some(10_700);
+    float.model.macs = Some(280_000);
+    float.model.bytes = Some(43_210);
+    float.host.latency_us = Some(310.0);
+    float.device = vec![
+        device("board-a", "Cortex-M4F", 120.0, "3", 2.9),
+        device("board-b", "Cortex-M0", 16.0, "s", 30.0),
+    ];
+    let mut int8 = run("cnn-int8", 0.925, 25);
+    int8.techniques = vec!["int8".to_owned()];
+    int8.model.parameters = Some(10_700);
+    int8.model.macs = Some(280_000);
+    int8.model.bytes = Some(12_345);
+    int8.host.latency_us = Some(95.5);
+    int8.device = vec![
+        device("board-a", "Cortex-M4F", 120.0, "3", 0.42),
+        device("board-b", "Cortex-M0", 16.0, "s", 2.1),
+    ];
+    let mut forest = run("forest", 0.86, 0);
+    forest.model.parameters = Some(52_000);
+    forest.model.bytes = Some(208_000);
+    forest.host.latency_us = Some(12.0);
+    forest.device = vec![Device {
+        board: "board-a".to_owned(),
+        core: "Cortex-M4F".to_owned(),
+        optimize: "3".to_owned(),
+        clock_mhz: Some(120.0),
+        status: Status::Unavailable,
+        why: Some("no firmware for trees <yet>".to_owned()),
+        ..Device::default()
+    }];
+    let mut lda = run("lda", 0.74, 0);
+    lda.model.parameters = Some(215);
+    lda.model.bytes = Some(860);
+    results.runs = vec![float, int8, forest, lda];
+    results
+}
+
+/// An ablation with many pipelines of long names, as the system-level techniques will make.
+pub fn many() -> Results {
+    let mut results = results();
+    let techniques = ["pruning", "flattening", "lazy", "lifetime", "streaming"];
+    for (i, technique) in techniques.iter().enumerate() {
+        for (kind, sign) in [("baseline", "+"), ("all", "-")] {
+            let mut run = run(
+                &format!("{kind}-int8{sign}{technique}"),
+                0.92 + 0.004 * i as f64,
+                10,
+            );
+            run.techniques = vec!["int8".to_owned(), (*technique).to_owned()];
+            run.model.parameters = Some(10_700);
+            run.model.macs = Some(280_000);
+            run.model.bytes = Some(12_000 + 300 * i as u64);
+            run.device = vec![device(
+                "board-a",
+                "Cortex-M4F",
+                120.0,
+                "3",
+                1.5 - 0.2 * i as f64,
+            )];
+            results.runs.push(run);
+        }
+    }
+    results
+}

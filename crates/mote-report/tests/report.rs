@@ -1,0 +1,258 @@
+//! `results.json` and `report.html`: round trip, errors, contents, and a real browser.
+
+mod common;
+
+use mote_report::{read, render_html, write_report};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A directory that stays after the test, so that the page can be looked at.
+fn directory(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+#[test]
+fn results_survive_the_round_trip() {
+    let results = common::results();
+    let paths = write_report(&results, &directory("round-trip/new")).unwrap();
+    let same = read(&paths.json).unwrap() == results;
+    assert!(same, "{} reads back differently", paths.json.display());
+    let left: Vec<_> = std::fs::read_dir(directory("round-trip/new"))
+        .unwrap()
+        .collect();
+    assert_eq!(left.len(), 2, "temporary files are gone: {left:?}");
+}
+
+/// The names other tools read, spelled out.
+#[test]
+fn field_names_are_fixed() {
+    let json = serde_json::to_value(common::results()).unwrap();
+    for pointer in [
+        "/schema",
+        "/task",
+        "/seed",
+        "/command",
+        "/created",
+        "/versions/mote",
+        "/data/digest",
+        "/data/synthetic",
+        "/data/source",
+        "/data/windows",
+        "/data/users",
+        "/data/rate_hz",
+        "/data/window_s",
+        "/data/hop_s",
+        "/runs/0/pipeline",
+        "/runs/0/task",
+        "/runs/0/split",
+        "/runs/0/folds",
+        "/runs/0/metrics/accuracy/mean",
+        "/runs/0/metrics/accuracy/ci95",
+        "/runs/0/metrics/balanced_accuracy/mean",
+        "/runs/0/metrics/macro_f1/mean",
+        "/runs/0/model/parameters",
+        "/runs/0/model/macs",
+        "/runs/0/model/bytes",
+        "/runs/0/host/latency_us",
+        "/runs/0/fold_results/0/macro_f1",
+        "/runs/0/device/0/board",
+        "/runs/0/device/0/core",
+        "/runs/0/device/0/optimize",
+        "/runs/0/device/0/flash_code",
+        "/runs/0/device/0/flash_model",
+        "/runs/0/device/0/ram_static",
+        "/runs/0/device/0/ram_stack",
+        "/runs/0/device/0/ram_heap",
+        "/runs/0/device/0/instructions",
+        "/runs/0/device/0/cycles",
+        "/runs/0/device/0/latency_ms",
+        "/runs/0/device/0/energy_uj",
+        "/runs/0/device/0/average_power_uw",
+        "/runs/0/device/0/battery_days",
+        "/runs/0/device/0/fits",
+        "/runs/0/device/0/method/cycles",
+        "/runs/0/device/0/layers/0/name",
+    ] {
+        let value = json.pointer(pointer);
+        assert!(
+            value.is_some_and(|v| !v.is_null()),
+            "{pointer} is {value:?}"
+        );
+    }
+    assert_eq!(json["schema"], "mote-results/1");
+    assert_eq!(json["runs"][0]["device"][0]["method"]["cycles"], "modelled");
+    assert_eq!(json["runs"][2]["device"][0]["status"], "unavailable");
+}
+
+#[test]
+fn unknown_fields_and_values_are_tolerated_and_optional_ones_may_be_missing() {
+    let directory = directory("tolerant");
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("results.json");
+    let text = r#"{
+        "schema": "mote-results/1", "task": "t", "moon_phase": "full",
+        "data": {"digest": "d", "synthetic": false, "source": "s"},
+        "runs": [{
+            "pipeline": "p", "task": "t", "split": "group:2", "folds": 2, "mood": 3,
+            "metrics": {"accuracy": {"mean": 0.5}, "balanced_accuracy": {"mean": 0.5, "ci95": null},
+                        "macro_f1": {"mean": 0.5, "ci95": 0.1, "median": 0.5}},
+            "device": [{"board": "b", "status": "exploded", "method": {"cycles": "guessed"}}]
+        }]
+    }"#;
+    std::fs::write(&path, text).unwrap();
+    let results = read(&path).unwrap();
+    assert_eq!(results.runs[0].metrics.accuracy.ci95, None);
+    let html = render_html(&results);
+    assert!(html.contains("no reason was recorded"));
+}
+
+#[test]
+fn wrong_files_are_named_and_explained() {
+    let directory = directory("wrong");
+    std::fs::create_dir_all(&directory).unwrap();
+    let message = |name: &str, text: &str| {
+        let path = directory.join(name);
+        std::fs::write(&path, text).unwrap();
+        read(&path).unwrap_err().to_string()
+    };
+    let other = message("other.json", r#"{"schema": "mote-results/2"}"#);
+    assert!(
+        other.contains("other.json") && other.contains("\"mote-results/2\""),
+        "{other}"
+    );
+    assert!(message("none.json", "{}").contains("is missing"));
+    assert!(message("cut.json", r#"{"schema": "#).contains("cut.json"));
+    let partial = message(
+        "partial.json",
+        r#"{"schema": "mote-results/1", "task": "t"}"#,
+    );
+    assert!(partial.contains("`data`"), "{partial}");
+    let absent = read(&directory.join("absent.json"))
+        .unwrap_err()
+        .to_string();
+    assert!(absent.contains("absent.json"), "{absent}");
+}
+
+#[test]
+fn the_page_is_self_contained_and_escaped() {
+    let html = render_html(&common::results());
+    for outside in ["http://", "https://", "src=", "@import", "url("] {
+        assert!(!html.contains(outside), "{outside} in the page");
+    }
+    assert!(html.contains("stairs &lt;&amp;&gt;") && !html.contains("stairs <&>"));
+    assert!(html.contains("no firmware for trees &lt;yet&gt;"));
+    assert!(!html.contains("NaN") && !html.contains("inf\""));
+    assert!(!html.contains("SYNTHETIC DATA"));
+    let mut results = common::results();
+    results.data.synthetic = true;
+    let html = render_html(&results);
+    assert!(html.contains("<title>[SYNTHETIC]") && html.contains("SYNTHETIC DATA"));
+    assert!(html.contains("class=\"synthetic\""));
+}
+
+#[test]
+fn plots_without_data_are_left_out() {
+    let mut results = common::results();
+    for run in &mut results.runs {
+        run.device.clear();
+        run.fold_results.clear();
+    }
+    let html = render_html(&results);
+    for absent in ["memory-flash", "energy", "layers", "curves", "accuracy-ram"] {
+        assert!(
+            !html.contains(&format!("data-plot=\"{absent}\"")),
+            "{absent} is there"
+        );
+    }
+    assert!(!html.contains("data-picks=\"target\""));
+    results.runs.clear();
+    assert!(render_html(&results).contains("holds no run"));
+}
+
+/// Renders the page in a real browser and checks the tree it built: every plot with marks inside, the script
+/// ran to its end, nothing threw.
+#[test]
+fn chromium_builds_every_plot_without_errors() {
+    for (name, results) in [("page", common::results()), ("page-many", common::many())] {
+        let paths = write_report(&results, &directory(name)).unwrap();
+        let Some(dom) = dump_dom(&paths.html) else {
+            eprintln!("SKIPPED: chromium is not installed, so the report was not rendered");
+            return;
+        };
+        assert!(
+            dom.contains("data-ready=\"true\""),
+            "the script did not finish"
+        );
+        assert!(!dom.contains("data-error="), "the script failed");
+        for plot in [
+            "accuracy-model",
+            "accuracy-macs",
+            "accuracy-latency",
+            "accuracy-flash",
+            "accuracy-ram",
+            "accuracy-energy",
+            "memory-flash",
+            "memory-ram",
+            "latency",
+            "energy",
+            "envelope",
+            "layers",
+            "users",
+            "class-f1",
+            "confusion",
+            "curves",
+        ] {
+            let marker = format!("data-plot=\"{plot}\"");
+            let mut figures = dom.split(&marker).skip(1).peekable();
+            assert!(figures.peek().is_some(), "{plot} is missing");
+            for figure in figures {
+                let figure = figure.split("</figure>").next().unwrap();
+                assert!(figure.contains("<svg"), "{plot} has no drawing");
+                let marks = ["<rect", "<circle", "<polyline"];
+                assert!(marks.iter().any(|m| figure.contains(m)), "{plot} is empty");
+            }
+        }
+        let hidden = dom.matches("hidden=\"\"").count();
+        assert!(
+            hidden > 3,
+            "only the chosen board and metric are shown, {hidden} panes are hidden"
+        );
+    }
+}
+
+/// The document tree after scripts ran; `None` without a Chromium.
+fn dump_dom(page: &Path) -> Option<String> {
+    let profile = directory("chromium-profile");
+    let arguments = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--virtual-time-budget=3000",
+        "--dump-dom",
+    ];
+    for browser in ["chromium", "chromium-browser", "google-chrome"] {
+        let output = Command::new(browser)
+            .args(arguments)
+            .arg(format!("--user-data-dir={}", profile.display()))
+            .arg(format!("file://{}", page.display()))
+            .output();
+        match output {
+            Ok(output) => {
+                assert!(
+                    output.status.success(),
+                    "{browser} failed: {}",
+                    String::from_utf8_lossy(&output.stderr)
+                );
+                return Some(String::from_utf8_lossy(&output.stdout).into_owned());
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => panic!("cannot start {browser}: {e}"),
+        }
+    }
+    None
+}
