@@ -1,0 +1,194 @@
+//! The account of a reading: nothing is dropped without a line here.
+
+use serde::Serialize;
+use std::{collections::BTreeMap, fmt};
+
+/// Why a record was not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// Too few or too many fields.
+    FieldCount,
+    /// A field holds nothing.
+    EmptyField,
+    /// A field that must be a number is not one.
+    BadNumber,
+    /// A value is NaN or infinite.
+    NotFinite,
+    /// A value no accelerometer or gyroscope gives (beyond +-1,000 m/s^2 or rad/s).
+    Implausible,
+    /// The timestamp is zero: the sensor had not started.
+    ZeroTimestamp,
+    /// The timestamp equals that of the record before.
+    RepeatedTimestamp,
+    /// One record lies before its neighbours in time.
+    BackwardTimestamp,
+    /// The activity is not one of the data set's.
+    UnknownActivity,
+    /// The user does not belong to the data set, or not to this file.
+    WrongUser,
+    /// No record ends within the longest record there can be.
+    TooLong,
+}
+
+impl Reason {
+    /// The reason in words.
+    pub fn text(self) -> &'static str {
+        match self {
+            Reason::FieldCount => "wrong number of fields",
+            Reason::EmptyField => "empty field",
+            Reason::BadNumber => "not a number",
+            Reason::NotFinite => "NaN or infinite",
+            Reason::Implausible => "value out of any sensor's range",
+            Reason::ZeroTimestamp => "timestamp zero",
+            Reason::RepeatedTimestamp => "timestamp repeated",
+            Reason::BackwardTimestamp => "timestamp out of order",
+            Reason::UnknownActivity => "unknown activity",
+            Reason::WrongUser => "wrong user",
+            Reason::TooLong => "record without an end",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+/// One rejected record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejection {
+    /// File, or archive entry.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u64,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.reason)
+    }
+}
+
+/// What became of every record of a reading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// Files, or archive entries, read.
+    pub files: u64,
+    /// Records seen.
+    pub read: u64,
+    /// Records that are sound. `read == accepted + rejected()`.
+    pub accepted: u64,
+    /// Accepted records of activities the task does not use.
+    pub unused: u64,
+    /// Accepted records in stretches shorter than one window.
+    pub short: u64,
+    /// Lines with nothing on them; they are not records.
+    pub blank_lines: u64,
+    /// Times a clock jumped back for good, so that a new recording was started.
+    pub clock_resets: u64,
+    /// Times a recording was cut at a gap.
+    pub gaps: u64,
+    /// Missing feature values (`?`).
+    pub missing_values: u64,
+    /// Rejected records by reason.
+    pub rejected: BTreeMap<Reason, u64>,
+    /// The first rejected records of each reason, up to the limit.
+    pub examples: Vec<Rejection>,
+    #[serde(skip)]
+    limit: usize,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self::with_examples(5)
+    }
+}
+
+impl Account {
+    /// An empty account that keeps up to `limit` examples per reason; `usize::MAX` lists every one.
+    pub fn with_examples(limit: usize) -> Self {
+        Self {
+            files: 0,
+            read: 0,
+            accepted: 0,
+            unused: 0,
+            short: 0,
+            blank_lines: 0,
+            clock_resets: 0,
+            gaps: 0,
+            missing_values: 0,
+            rejected: BTreeMap::new(),
+            examples: Vec::new(),
+            limit,
+        }
+    }
+
+    /// Records rejected, for whatever reason.
+    pub fn rejected(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+
+    /// Rejected records as a share of those read, 0 to 1; 0 when nothing was read.
+    pub fn bad_share(&self) -> f64 {
+        if self.read == 0 {
+            return 0.0;
+        }
+        self.rejected() as f64 / self.read as f64
+    }
+
+    pub(crate) fn reject(&mut self, file: &str, line: u64, reason: Reason) {
+        self.read += 1;
+        let count = self.rejected.entry(reason).or_default();
+        *count += 1;
+        if *count <= self.limit as u64 {
+            self.examples.push(Rejection {
+                file: file.to_owned(),
+                line,
+                reason,
+            });
+        }
+    }
+
+    pub(crate) fn accept(&mut self) {
+        self.read += 1;
+        self.accepted += 1;
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:>12} files", self.files)?;
+        writeln!(f, "{:>12} records read", self.read)?;
+        writeln!(f, "{:>12} accepted", self.accepted)?;
+        writeln!(
+            f,
+            "{:>12} rejected ({:.3} %)",
+            self.rejected(),
+            100.0 * self.bad_share()
+        )?;
+        for (reason, count) in &self.rejected {
+            writeln!(f, "{count:>14} {reason}")?;
+        }
+        for (count, what) in [
+            (self.unused, "accepted, of activities the task does not use"),
+            (self.short, "accepted, in stretches shorter than one window"),
+            (self.blank_lines, "blank lines"),
+            (self.clock_resets, "clock resets (a new recording each)"),
+            (self.gaps, "gaps (recordings cut there)"),
+            (self.missing_values, "missing feature values"),
+        ] {
+            if count > 0 {
+                writeln!(f, "{count:>12} {what}")?;
+            }
+        }
+        for example in &self.examples {
+            writeln!(f, "  {example}")?;
+        }
+        Ok(())
+    }
+}

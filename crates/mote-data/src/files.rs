@@ -1,0 +1,194 @@
+//! The files of a data set, wherever they lie: a folder, one file, a zip (or a zip inside it), a tar.gz.
+
+use crate::Error;
+use flate2::read::GzDecoder;
+use sha2::{Digest, Sha256};
+use std::{
+    fs::File,
+    io::{self, BufReader, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+};
+use zip::ZipArchive;
+
+/// Where a data set lies on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    path: PathBuf,
+}
+
+/// Takes one file: its name inside the data set, and its bytes.
+pub(crate) type Visit<'a> = &'a mut dyn FnMut(&str, &mut dyn Read) -> Result<(), Error>;
+
+/// Tells by its name whether a file is wanted.
+pub(crate) type Wanted<'a> = &'a dyn Fn(&str) -> bool;
+
+impl Files {
+    /// The folder, archive or file at `path`; nothing is opened yet.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The folder, archive or file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a visited file, for messages.
+    pub(crate) fn entry(&self, name: &str) -> PathBuf {
+        if self.path.ends_with(name) {
+            self.path.clone()
+        } else {
+            self.path.join(name)
+        }
+    }
+
+    /// Visits the wanted files in order of their names (in archive order for tar.gz, which cannot be
+    /// searched).
+    pub(crate) fn visit(&self, wanted: Wanted<'_>, visit: Visit<'_>) -> Result<(), Error> {
+        let path = &self.path;
+        let name = path.to_string_lossy();
+        if path.is_dir() {
+            for (name, path) in list(path)? {
+                if wanted(&name) {
+                    let mut file = File::open(&path).map_err(Error::io(&path))?;
+                    visit(&name, &mut file)?;
+                }
+            }
+            return Ok(());
+        }
+        let file = File::open(path).map_err(Error::io(path))?;
+        if name.ends_with(".zip") {
+            visit_zip(file, path, wanted, visit)
+        } else if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
+            visit_tar(file, path, wanted, visit)
+        } else {
+            let name = path.file_name().map_or(name, |n| n.to_string_lossy());
+            visit(&name, &mut BufReader::new(file))
+        }
+    }
+
+    /// Whether the folder holds a wanted file; `false` for anything but a folder.
+    pub(crate) fn holds(&self, wanted: Wanted<'_>) -> bool {
+        list(&self.path).is_ok_and(|files| files.iter().any(|(name, _)| wanted(name)))
+    }
+
+    /// SHA-256, in hex, over the bytes of the file, or of the wanted files of a folder in order of name.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub(crate) fn digest(&self, wanted: Wanted<'_>) -> Result<String, Error> {
+        let mut hash = Sha256::new();
+        let mut add = |path: &Path| {
+            let mut file = File::open(path).map_err(Error::io(path))?;
+            io::copy(&mut file, &mut hash)
+                .map(drop)
+                .map_err(Error::io(path))
+        };
+        if self.path.is_dir() {
+            for (name, path) in list(&self.path)? {
+                if wanted(&name) {
+                    add(&path)?;
+                }
+            }
+        } else {
+            add(&self.path)?;
+        }
+        Ok(hex(&hash.finalize()))
+    }
+}
+
+/// Bytes in lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Whether an entry is something an operating system left behind.
+fn is_litter(name: &str) -> bool {
+    name.split('/')
+        .any(|part| part == "__MACOSX" || part.starts_with('.'))
+}
+
+/// All files below `folder`, with `/`-separated names relative to it, sorted by name.
+fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
+    let mut found = Vec::new();
+    let mut open = vec![(String::new(), folder.to_owned())];
+    while let Some((prefix, folder)) = open.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(Error::io(&folder))? {
+            let entry = entry.map_err(Error::io(&folder))?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if is_litter(&name) {
+                continue;
+            }
+            let path = entry.path();
+            if path.is_dir() {
+                // A link back up must not be followed for ever.
+                if !path.is_symlink() {
+                    open.push((format!("{name}/"), path));
+                }
+            } else {
+                found.push((name, path));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn archive_error(path: &Path) -> impl Fn(zip::result::ZipError) -> Error {
+    let path = path.to_owned();
+    move |e| Error::Archive {
+        path: path.clone(),
+        reason: e.to_string(),
+    }
+}
+
+fn visit_zip<R: Read + Seek>(
+    reader: R,
+    path: &Path,
+    wanted: Wanted<'_>,
+    visit: Visit<'_>,
+) -> Result<(), Error> {
+    let mut archive = ZipArchive::new(BufReader::new(reader)).map_err(archive_error(path))?;
+    let mut names = archive
+        .file_names()
+        .map(|name| name.map(|n| n.into_owned()))
+        .collect::<Result<Vec<String>, _>>()
+        .map_err(archive_error(path))?;
+    names.retain(|n| !n.ends_with('/') && !is_litter(n));
+    names.sort();
+    for name in names {
+        if wanted(&name) {
+            let mut entry = archive.by_name(&name).map_err(archive_error(path))?;
+            visit(&name, &mut entry)?;
+        } else if name.ends_with(".zip") {
+            // A zip needs seeking, which a compressed entry cannot: it goes through a temporary file.
+            let inner = path.join(&name);
+            let mut spool = tempfile::tempfile().map_err(Error::io(&inner))?;
+            let mut entry = archive.by_name(&name).map_err(archive_error(path))?;
+            io::copy(&mut entry, &mut spool).map_err(Error::io(&inner))?;
+            spool.seek(SeekFrom::Start(0)).map_err(Error::io(&inner))?;
+            visit_zip(spool, &inner, wanted, visit)?;
+        }
+    }
+    Ok(())
+}
+
+fn visit_tar(file: File, path: &Path, wanted: Wanted<'_>, visit: Visit<'_>) -> Result<(), Error> {
+    let damaged = |e: io::Error| Error::Archive {
+        path: path.to_owned(),
+        reason: e.to_string(),
+    };
+    let mut archive = tar::Archive::new(GzDecoder::new(BufReader::new(file)));
+    for entry in archive.entries().map_err(damaged)? {
+        let mut entry = entry.map_err(damaged)?;
+        let name = entry
+            .path()
+            .map_err(damaged)?
+            .to_string_lossy()
+            .into_owned();
+        if entry.header().entry_type().is_file() && !is_litter(&name) && wanted(&name) {
+            visit(&name, &mut entry)?;
+        }
+    }
+    Ok(())
+}

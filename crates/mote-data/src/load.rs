@@ -1,0 +1,91 @@
+//! From a task to its windows.
+
+use crate::{
+    Account, Error, Files, Task, WindowSpec, Windows,
+    cut::Cutter,
+    sources::{FEATURES, Source, WisdmFeatures},
+};
+use std::path::Path;
+
+/// The windows of a task, and where they come from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The windows.
+    pub windows: Windows,
+    /// What became of every record.
+    pub account: Account,
+    /// SHA-256 over the bytes of the source files, in hex.
+    pub digest: String,
+    /// Whether the data was made up. Whatever is computed from it must say so.
+    pub synthetic: bool,
+    /// The data set and the path it was read from.
+    pub source: String,
+}
+
+/// Reads the data of `task` below `root` and cuts it into windows. Feature tasks come as they are, one time
+/// step per row; `spec` does not apply to them.
+///
+/// # Errors
+/// [`Error::NoData`] when the data is not there (with what to do), [`Error::WindowSpec`] for a setting that
+/// makes no sense, [`Error::NoWindows`] when nothing came out, and whatever reading meets.
+pub fn load(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Loaded, Error> {
+    spec.check()?;
+    let source = task.source.as_ref();
+    let files = locate(source, root)?;
+    let mut account = Account::default();
+    let mut cutter = if source.name() == WisdmFeatures.name() {
+        Cutter::with_shape(task.labels.clone(), 1, FEATURES, task.rate_hz, 1)
+    } else {
+        Cutter::new(task.labels.clone(), spec)
+    };
+    source.read(&files, &mut account, &mut cutter)?;
+    let windows = cutter.finish();
+    if windows.is_empty() {
+        return Err(Error::NoWindows {
+            task: task.name.clone(),
+            seconds: spec.seconds,
+            accepted: account.accepted,
+        });
+    }
+    Ok(Loaded {
+        windows,
+        account,
+        digest: source.digest(&files)?,
+        synthetic: source.is_synthetic(),
+        source: describe(source, &files),
+    })
+}
+
+/// The files of `source` below `root`.
+///
+/// # Errors
+/// [`Error::NoData`], saying which file to put where.
+pub fn locate(source: &dyn Source, root: Option<&Path>) -> Result<Files, Error> {
+    if source.is_synthetic() {
+        return Ok(Files::at("(made up)"));
+    }
+    if let Some(files) = root.and_then(|root| source.locate(root)) {
+        return Ok(files);
+    }
+    let place = root.map_or("DIR".into(), |r| r.display().to_string());
+    let help = match source.dataset() {
+        Some(d) => format!(
+            "run `mote data fetch {} --data {place}`, or download {} and save it as {place}/{}/{}",
+            d.name, d.url, d.name, d.archive
+        ),
+        None => "name the folder that holds it".to_owned(),
+    };
+    Err(Error::NoData {
+        dataset: source.name().to_owned(),
+        root: root.map(Path::to_owned),
+        help,
+    })
+}
+
+fn describe(source: &dyn Source, files: &Files) -> String {
+    if source.is_synthetic() {
+        return "SYNTHETIC recordings, made up by Mote".to_owned();
+    }
+    let title = source.dataset().map_or(source.name(), |d| d.title);
+    format!("{title}, {}", files.path().display())
+}

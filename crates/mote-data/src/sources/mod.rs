@@ -1,0 +1,114 @@
+//! Data sets: one file each, behind one trait.
+
+mod motionsense;
+mod synthetic;
+mod wisdm_2019;
+mod wisdm_features;
+mod wisdm_v1;
+
+pub use motionsense::MotionSense;
+pub use synthetic::Synthetic;
+pub(crate) use wisdm_2019::ACTIVITIES as ACTIVITIES_2019;
+pub use wisdm_2019::{Device, Wisdm2019};
+pub(crate) use wisdm_features::FEATURES;
+pub use wisdm_features::WisdmFeatures;
+pub use wisdm_v1::WisdmV1;
+
+use crate::{Account, Error, Files, Sink};
+use std::{fmt, path::Path, sync::Arc};
+
+/// What a user needs to know about a published data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dataset {
+    /// Short name, also the folder below the data root.
+    pub name: &'static str,
+    /// Full name.
+    pub title: &'static str,
+    /// Whom to cite.
+    pub citation: &'static str,
+    /// Official archive.
+    pub url: &'static str,
+    /// Name of that archive below the data set's folder.
+    pub archive: &'static str,
+}
+
+/// A reader.
+pub trait Source: fmt::Debug + Send + Sync {
+    /// Its name, as in task names (`wisdm-2019-watch`).
+    fn name(&self) -> &str;
+
+    /// The published data set it reads, if it is one that can be downloaded.
+    fn dataset(&self) -> Option<&'static Dataset>;
+
+    /// Looks for the data below `root`.
+    fn locate(&self, root: &Path) -> Option<Files>;
+
+    /// Whether the file `name` of the data set belongs to this source.
+    fn wants(&self, name: &str) -> bool;
+
+    /// Whether the data is made up.
+    fn is_synthetic(&self) -> bool {
+        false
+    }
+
+    /// SHA-256, in hex, over the bytes of the files.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    fn digest(&self, files: &Files) -> Result<String, Error> {
+        files.digest(&|name| self.wants(name))
+    }
+
+    /// Reads everything, handing over recordings (or ready-made windows) one at a time, and every rejected
+    /// record to the account.
+    ///
+    /// # Errors
+    /// When a file cannot be read at all, or the sink refuses; bad records are no error.
+    fn read(&self, files: &Files, account: &mut Account, sink: &mut dyn Sink) -> Result<(), Error>;
+}
+
+/// All built-in sources of published data.
+pub fn sources() -> Vec<Arc<dyn Source>> {
+    vec![
+        Arc::new(Wisdm2019::new(Device::Watch)),
+        Arc::new(Wisdm2019::new(Device::Phone)),
+        Arc::new(WisdmV1),
+        Arc::new(WisdmFeatures),
+        Arc::new(MotionSense),
+    ]
+}
+
+/// Finds `dataset` below `root`: as the first of `names` in the data set's folder or in `root` itself, or as
+/// a folder that holds a wanted file. `root` may also be the file.
+fn locate(
+    root: &Path,
+    dataset: &Dataset,
+    names: &[&str],
+    wants: &dyn Fn(&str) -> bool,
+) -> Option<Files> {
+    let folder = root.join(dataset.name);
+    let is_one = |p: &Path| names.iter().any(|n| p.ends_with(n));
+    if root.is_file() {
+        return is_one(root).then(|| Files::at(root));
+    }
+    let named = [folder.as_path(), root]
+        .into_iter()
+        .flat_map(|base| names.iter().map(move |n| base.join(n)))
+        .find(|p| p.is_file());
+    if let Some(path) = named {
+        return Some(Files::at(path));
+    }
+    let folder = if folder.is_dir() {
+        folder
+    } else {
+        root.to_owned()
+    };
+    let files = Files::at(folder);
+    files.holds(wants).then_some(files)
+}
+
+/// The last part of a `/`-separated name.
+fn base_name(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}

@@ -1,0 +1,96 @@
+//! Tasks: a source, and the activities to tell apart.
+
+use crate::{
+    Error,
+    sources::{Device, MotionSense, Source, Synthetic, Wisdm2019, WisdmFeatures, WisdmV1},
+};
+use std::sync::Arc;
+
+/// What is to be recognised, and from which data.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Name, `source/classes`.
+    pub name: String,
+    /// Class names; a window's class is an index into them. Empty for tasks that find them in the data.
+    pub labels: Vec<String>,
+    /// Nominal rate of the recordings in Hz; windows may be cut at any other.
+    pub rate_hz: f32,
+    /// Where the recordings come from.
+    pub source: Arc<dyn Source>,
+}
+
+impl Task {
+    /// A task of its own: `labels` are activities as `source` names them.
+    pub fn new(
+        name: impl Into<String>,
+        labels: Vec<String>,
+        rate_hz: f32,
+        source: Arc<dyn Source>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            labels,
+            rate_hz,
+            source,
+        }
+    }
+}
+
+const SIX: [&str; 6] = [
+    "walking",
+    "jogging",
+    "upstairs",
+    "downstairs",
+    "sitting",
+    "standing",
+];
+
+const FIVE: [&str; 5] = ["walking", "jogging", "stairs", "sitting", "standing"];
+
+/// All tasks that have a name of their own. Recordings of one's own come in as `csv:FILE.toml` and
+/// `npz:FILE`.
+pub fn tasks() -> Vec<Task> {
+    let task = |name: &str, labels: &[&str], rate_hz, source| {
+        let labels = labels.iter().map(|&l| l.to_owned()).collect();
+        Task::new(name, labels, rate_hz, source)
+    };
+    let eighteen = crate::sources::ACTIVITIES_2019.map(|(_, name)| name);
+    let watch = || Arc::new(Wisdm2019::new(Device::Watch));
+    vec![
+        task("wisdm-v1.1/6", &SIX, 20.0, Arc::new(WisdmV1)),
+        task("wisdm-2019-watch/5", &FIVE, 20.0, watch()),
+        task("wisdm-2019-watch/18", &eighteen, 20.0, watch()),
+        task(
+            "wisdm-2019-phone/5",
+            &FIVE,
+            20.0,
+            Arc::new(Wisdm2019::new(Device::Phone)),
+        ),
+        task("motionsense/6", &SIX, 50.0, Arc::new(MotionSense)),
+        task("wisdm-v1.1-features/6", &SIX, 0.1, Arc::new(WisdmFeatures)),
+        task("synthetic/6", &SIX, 20.0, Arc::new(Synthetic::default())),
+    ]
+}
+
+/// The task called `name`.
+///
+/// # Errors
+/// [`Error::UnknownTask`], with the nearest name there is.
+pub fn task(name: &str) -> Result<Task, Error> {
+    let all = tasks();
+    if let Some(found) = all.iter().find(|t| t.name == name) {
+        return Ok(found.clone());
+    }
+    let near = all
+        .iter()
+        .map(|t| (strsim::jaro_winkler(&t.name, name), &t.name))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let known = all.iter().map(|t| t.name.as_str());
+    let known = known.chain(["csv:FILE.toml", "npz:FILE"]);
+    Err(Error::UnknownTask {
+        name: name.to_owned(),
+        near: near.map(|(_, n)| n.clone()),
+        known: known.collect::<Vec<_>>().join(", "),
+    })
+}
