@@ -30,7 +30,8 @@
 //! taps 0 and 2, then taps 1 and 3, each tap as the signed 16-bit number `256 * b + a`. Thus one `SXTB16`
 //! yields two taps of `a`, and multiplying the word as it is gives `256 * b + a`, from which the sum over `a` is
 //! subtracted in the end. Rows are padded with zeros to a multiple of four taps; see [`Rows`]. Dense layers are
-//! convolutions whose kernel is the whole input, written as kernel 0.
+//! convolutions whose kernel is the whole input, or one step of it when there are several output steps; they are
+//! written as kernel 0, and round once where others round twice ([`Rounding`](crate::quant::Rounding)).
 //!
 //! **Convolution, f32.** Per group and block of four output channels four biases; then, in the same order, per
 //! row, per tap four weights. Missing channels of the last block are zero.

@@ -144,6 +144,12 @@ impl<'m> Node<'m> {
         halves(self.record[1]).0
     }
 
+    /// Whether a convolution is a dense layer: over the whole input, or over each step of it when it has more
+    /// than one output step.
+    pub const fn is_dense(&self) -> bool {
+        self.kernel() == 0
+    }
+
     /// Input steps between two output steps.
     pub const fn stride(&self) -> usize {
         self.record[1].to_le_bytes()[2] as usize

@@ -1,8 +1,9 @@
 //! TensorFlow Lite's integer arithmetic, bit for bit.
 //!
 //! A real factor is a 31-bit integer and a power of two. Applying it rounds twice, as gemmlowp does: a
-//! saturating rounding doubling high multiply, then a rounding right shift. The second rounding goes half away
-//! from zero, the first half up.
+//! saturating rounding doubling high multiply, then a rounding right shift. The first rounding goes half up, the
+//! second half away from zero. Fully connected layers are the exception: they round once, half up
+//! ([`Rounding`]).
 
 use crate::simd;
 
@@ -68,15 +69,22 @@ impl Multiplier {
 
 /// `round(a * b / 2^31)`, half up; `SaturatingRoundingDoublingHighMul` for `b >= 0`.
 pub fn doubling_high_mul(a: i32, b: i32) -> i32 {
+    high_mul(a, b, 1 << 30)
+}
+
+/// `floor((a * b + nudge) / 2^31)` for `b >= 0`.
+#[inline(always)]
+pub(crate) fn high_mul(a: i32, b: i32, nudge: u32) -> i32 {
     if cfg!(mote_short_multiply) {
-        doubling_high_mul_short(a, b)
+        high_mul_short(a, b, nudge)
     } else {
-        ((i64::from(a) * i64::from(b) + (1 << 30)) >> 31) as i32
+        ((i64::from(a) * i64::from(b) + i64::from(nudge)) >> 31) as i32
     }
 }
 
-/// [`doubling_high_mul`] for cores without a long multiply, where a 64-bit product is a slow library call.
-fn doubling_high_mul_short(a: i32, b: i32) -> i32 {
+/// [`high_mul`] for cores without a long multiply, where a 64-bit product is a slow library call.
+#[inline(never)]
+fn high_mul_short(a: i32, b: i32, nudge: u32) -> i32 {
     let (a_low, a_high) = (a as u32 & 0xffff, a >> 16);
     let (b_low, b_high) = (b as u32 & 0xffff, b >> 16);
     let low = a_low.wrapping_mul(b_low);
@@ -90,7 +98,7 @@ fn doubling_high_mul_short(a: i32, b: i32) -> i32 {
         .wrapping_mul(b_high)
         .wrapping_add(cross >> 16)
         .wrapping_add((middle >> 16) as i32);
-    let (low, carry) = ((middle << 16) | (low & 0xffff)).overflowing_add(1 << 30);
+    let (low, carry) = ((middle << 16) | (low & 0xffff)).overflowing_add(nudge);
     (high.wrapping_add(i32::from(carry)) << 1) | (low >> 31) as i32
 }
 
@@ -169,13 +177,28 @@ impl Output {
     ///
     /// Exact as long as bias and accumulator together stay within 30 bits.
     #[inline(always)]
-    pub fn finish(self, acc: i32, channel: Channel) -> i8 {
-        self.store(simd::requantize(
-            acc,
-            channel.bias_shift,
-            channel.multiplier,
-        ))
+    pub fn finish(self, acc: i32, channel: Channel, rounding: Rounding) -> i8 {
+        let Channel {
+            bias_shift,
+            multiplier,
+        } = channel;
+        self.store(match rounding {
+            // Without a shift there is only the first rounding, half up.
+            Rounding::Once if bias_shift & 0xff != 0 => {
+                simd::requantize_once(acc, bias_shift, multiplier)
+            }
+            _ => simd::requantize(acc, bias_shift, multiplier),
+        })
     }
+}
+
+/// How a factor is applied to a sum of products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounding {
+    /// As gemmlowp does: convolutions.
+    Twice,
+    /// Half up, after the whole shift: dense layers.
+    Once,
 }
 
 #[cfg(test)]
@@ -242,7 +265,7 @@ mod tests {
         #[test]
         fn short_multiply_is_exact(a: i32, b in 0..=i32::MAX) {
             let exact = ((i64::from(a) * i64::from(b) + (1 << 30)) >> 31) as i32;
-            prop_assert_eq!(doubling_high_mul_short(a, b), exact);
+            prop_assert_eq!(high_mul_short(a, b, 1 << 30), exact);
         }
 
         #[test]
@@ -258,7 +281,13 @@ mod tests {
             prop_assert_eq!(Channel::from_words(channel.to_words()), channel);
             let expected = gemmlowp(acc + bias, m) + i32::from(zero_point);
             let output = Output { zero_point, low: -100, high: 100 };
-            prop_assert_eq!(i32::from(output.finish(acc, channel)), expected.clamp(-100, 100));
+            prop_assert_eq!(i32::from(output.finish(acc, channel, Rounding::Twice)), expected.clamp(-100, 100));
+            let once = if m.value == 0 { 0 } else {
+                let shift = 31 - m.exponent;
+                ((i64::from(acc + bias) * i64::from(m.value) + (1 << (shift - 1))) >> shift) as i32
+            };
+            let expected = (once + i32::from(zero_point)).clamp(-100, 100);
+            prop_assert_eq!(i32::from(output.finish(acc, channel, Rounding::Once)), expected);
         }
     }
 }

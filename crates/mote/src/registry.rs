@@ -12,7 +12,7 @@ use crate::kernels::depthwise::{Depthwise, DepthwiseI8};
 use crate::kernels::softmax::{self, SoftmaxI8};
 use crate::kernels::{Clamp, cells, pool};
 use crate::model::{Elem, Tensor};
-use crate::quant::Multiplier;
+use crate::quant::{Multiplier, Rounding};
 use crate::{Error, Node};
 use core::cell::Cell;
 
@@ -364,7 +364,18 @@ fn same_shapes(node: &Node<'_>, elem: Elem) -> Result<(), Error> {
 
 fn conv_shape(node: &Node<'_>) -> Result<conv1d::Shape, Error> {
     let (input, output) = (node.input()?, node.output()?);
-    let mut shape = conv1d::Shape {
+    if node.is_dense() {
+        let step = conv1d::Shape::dense(input.channels, output.channels);
+        return Ok(match output.time {
+            1 => conv1d::Shape::dense(input.len(), output.len()),
+            _ => conv1d::Shape {
+                in_time: input.time,
+                out_time: output.time,
+                ..step
+            },
+        });
+    }
+    Ok(conv1d::Shape {
         in_time: input.time,
         in_channels: input.channels,
         out_time: output.time,
@@ -375,20 +386,22 @@ fn conv_shape(node: &Node<'_>) -> Result<conv1d::Shape, Error> {
         padding: node.padding(),
         group_inputs: node.group_inputs(),
         group_outputs: node.group_outputs(),
-    };
-    if shape.kernel == 0 {
-        // A dense layer sees its input as one step.
-        shape = conv1d::Shape::dense(input.len(), output.len());
-    }
-    Ok(shape)
+    })
 }
 
 fn conv_i8<'m>(node: &Node<'m>) -> Result<Conv1dI8<'m>, Error> {
     let grid = node.grid(node.output()?.zero_point);
+    let rounding = if node.is_dense() {
+        Rounding::Once
+    } else {
+        Rounding::Twice
+    };
+    let input_zero = node.input()?.zero_point;
     Conv1dI8::new(
         conv_shape(node)?,
-        node.input()?.zero_point,
+        input_zero,
         grid,
+        rounding,
         node.parameters(),
     )
 }

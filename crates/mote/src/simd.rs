@@ -9,7 +9,7 @@ pub(crate) use portable::*;
 
 #[cfg_attr(all(target_arch = "arm", mote_dsp), allow(dead_code))] // the tests' reference there
 mod portable {
-    use crate::quant::doubling_high_mul;
+    use crate::quant::{doubling_high_mul, high_mul};
 
     /// Bytes 0 and 2, sign-extended to 16 bits each.
     #[inline(always)]
@@ -46,6 +46,15 @@ mod portable {
         // cannot overflow as accumulators have 30 bits.
         let nudge = 1u32.wrapping_shl(by).wrapping_sub(x as u32 >> 31) >> 1;
         x.wrapping_add(nudge as i32).wrapping_shr(by)
+    }
+
+    /// As [`requantize`], but rounds half up once, after the shift, which must not be zero.
+    #[inline(always)]
+    pub fn requantize_once(acc: i32, bias_shift: i32, multiplier: i32) -> i32 {
+        let by = bias_shift as u32 & 0xff;
+        let x = high_mul(acc.wrapping_add(bias_shift >> 8), multiplier, 0);
+        x.wrapping_add((1u32.wrapping_shl(by) >> 1) as i32)
+            .wrapping_shr(by)
     }
 
     /// Saturates to 8 bits.
@@ -103,6 +112,29 @@ mod arm {
                 "mov {n}, #1",
                 "lsl {n}, {n}, {bs}",
                 "sub {n}, {n}, {r}, lsr #31",
+                "add {r}, {r}, {n}, lsr #1",
+                "asr {r}, {r}, {bs}",
+                r = inout(reg) acc,
+                n = out(reg) _,
+                bs = in(reg) bias_shift,
+                m = in(reg) multiplier,
+                options(pure, nomem, nostack)
+            )
+        };
+        acc
+    }
+
+    #[inline(always)]
+    pub fn requantize_once(acc: i32, bias_shift: i32, multiplier: i32) -> i32 {
+        let mut acc = acc;
+        // SAFETY: computes on registers only.
+        unsafe {
+            asm!(
+                "add {r}, {r}, {bs}, asr #8",
+                "lsl {r}, {r}, #1",
+                "smmul {r}, {r}, {m}",
+                "mov {n}, #1",
+                "lsl {n}, {n}, {bs}",
                 "add {r}, {r}, {n}, lsr #1",
                 "asr {r}, {r}, {bs}",
                 r = inout(reg) acc,

@@ -8,7 +8,7 @@ use super::conv1d::Shape;
 use super::part;
 use crate::Error;
 use crate::format::{MAX_ROW, MAX_TAPS, Rows};
-use crate::quant::{Channel, Output};
+use crate::quant::{Channel, Output, Rounding};
 use crate::simd;
 use core::cell::Cell;
 
@@ -24,6 +24,8 @@ pub struct Conv1dI8<'a> {
     pub input_zero: i8,
     /// Grid and clamp of the output.
     pub output: Output,
+    /// Of the output.
+    pub rounding: Rounding,
     /// A [`Channel`] per output channel, an even number per group.
     pub channels: &'a [[u32; 2]],
     /// Per group and pair of output channels the taps of one receptive field.
@@ -40,6 +42,7 @@ impl<'a> Conv1dI8<'a> {
         shape: Shape,
         input_zero: i8,
         output: Output,
+        rounding: Rounding,
         parameters: &'a [u32],
     ) -> Result<Self, Error> {
         let rows = shape.rows().split();
@@ -58,6 +61,7 @@ impl<'a> Conv1dI8<'a> {
             shape,
             input_zero,
             output,
+            rounding,
             channels,
             weights,
         })
@@ -209,11 +213,16 @@ impl Fields<'_> {
             for (&channel, sums) in channels.iter().zip(sums) {
                 let channel = Channel::from_words(channel);
                 if let (Some(y0), Some(y1)) = (y0.next(), y1.next()) {
-                    y0.set(self.conv.output.finish(sums[0], channel));
-                    y1.set(self.conv.output.finish(sums[1], channel));
+                    y0.set(self.finish(sums[0], channel));
+                    y1.set(self.finish(sums[1], channel));
                 }
             }
         }
+    }
+
+    #[inline(always)]
+    fn finish(&self, sum: i32, channel: Channel) -> i8 {
+        self.conv.output.finish(sum, channel, self.conv.rounding)
     }
 
     /// One output step; taps outside the input read the zero point.
@@ -235,7 +244,7 @@ impl Fields<'_> {
                 start += self.rows.step as isize;
             }
             for ((&channel, sum), y) in channels.iter().zip(sums).zip(&mut y) {
-                y.set(self.conv.output.finish(sum, Channel::from_words(channel)));
+                y.set(self.finish(sum, Channel::from_words(channel)));
             }
         }
     }

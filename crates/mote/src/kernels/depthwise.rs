@@ -4,7 +4,7 @@ use super::conv1d::Shape;
 use super::{Clamp, part};
 use crate::Error;
 use crate::format::MAX_TAPS;
-use crate::quant::{Channel, Output};
+use crate::quant::{Channel, Output, Rounding};
 use core::cell::Cell;
 
 /// Channels that are computed together in int8; a word of weights holds as many.
@@ -159,7 +159,11 @@ impl<'a> DepthwiseI8<'a> {
                 let sums = self.block(block, blocks, x, tap..tap + taps);
                 for (&channel, sum) in channels.iter().zip(sums).take(left) {
                     if let Some(y) = outputs.next() {
-                        y.set(self.output.finish(sum, Channel::from_words(channel)));
+                        y.set(self.output.finish(
+                            sum,
+                            Channel::from_words(channel),
+                            Rounding::Twice,
+                        ));
                     }
                 }
                 left = left.saturating_sub(BLOCK);
