@@ -3,7 +3,8 @@
 use crate::format::{
     ELEM_F32, ELEM_I8, FRONTEND_WORDS, HEADER_WORDS, MAGIC, NODE_WORDS, TENSOR_WORDS, VERSION,
 };
-use crate::quant::Output;
+use crate::kernels::{conv1d, pool};
+use crate::quant::{Output, Rounding};
 use crate::{Error, crc32};
 use core::cell::Cell;
 
@@ -144,12 +145,6 @@ impl<'m> Node<'m> {
         halves(self.record[1]).0
     }
 
-    /// Whether a convolution is a dense layer: over the whole input, or over each step of it when it has more
-    /// than one output step.
-    pub const fn is_dense(&self) -> bool {
-        self.kernel() == 0
-    }
-
     /// Input steps between two output steps.
     pub const fn stride(&self) -> usize {
         self.record[1].to_le_bytes()[2] as usize
@@ -173,6 +168,62 @@ impl<'m> Node<'m> {
     /// Input channels of one group.
     pub const fn group_inputs(&self) -> usize {
         halves(self.record[3]).0
+    }
+
+    /// Geometry of a convolution. A dense layer, which has kernel 0, covers the whole input, or each step of it
+    /// when it has several output steps.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when a tensor is missing; not after the model was parsed.
+    pub fn conv_shape(&self) -> Result<conv1d::Shape, Error> {
+        let (input, output) = (self.input()?, self.output()?);
+        if self.kernel() == 0 {
+            return Ok(match output.time {
+                1 => conv1d::Shape::dense(input.len(), output.len()),
+                _ => conv1d::Shape {
+                    in_time: input.time,
+                    out_time: output.time,
+                    ..conv1d::Shape::dense(input.channels, output.channels)
+                },
+            });
+        }
+        Ok(conv1d::Shape {
+            in_time: input.time,
+            in_channels: input.channels,
+            out_time: output.time,
+            out_channels: output.channels,
+            kernel: self.kernel(),
+            stride: self.stride(),
+            dilation: self.dilation(),
+            padding: self.padding(),
+            group_inputs: self.group_inputs(),
+            group_outputs: self.group_outputs(),
+        })
+    }
+
+    /// How a convolution's sums are rounded.
+    pub const fn rounding(&self) -> Rounding {
+        if self.kernel() == 0 {
+            Rounding::Once
+        } else {
+            Rounding::Twice
+        }
+    }
+
+    /// Geometry of a pooling layer.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when a tensor is missing; not after the model was parsed.
+    pub fn pool_shape(&self) -> Result<pool::Shape, Error> {
+        let (input, output) = (self.input()?, self.output()?);
+        Ok(pool::Shape {
+            in_time: input.time,
+            channels: input.channels,
+            out_time: output.time,
+            kernel: self.kernel(),
+            stride: self.stride(),
+            padding: self.padding(),
+        })
     }
 
     /// Activation code of an f32 operator.

@@ -5,14 +5,14 @@
 use crate::format::op;
 use crate::kernels::activation::{self, ActivationI8};
 use crate::kernels::add::{self, AddI8};
-use crate::kernels::conv1d::{self, Conv1d};
+use crate::kernels::conv1d::Conv1d;
 use crate::kernels::conv1d_i8::Conv1dI8;
 use crate::kernels::convert::{self, Grid};
 use crate::kernels::depthwise::{Depthwise, DepthwiseI8};
 use crate::kernels::softmax::{self, SoftmaxI8};
-use crate::kernels::{Clamp, cells, pool};
+use crate::kernels::{Clamp, cells};
 use crate::model::{Elem, Tensor};
-use crate::quant::{Multiplier, Rounding};
+use crate::quant::Multiplier;
 use crate::{Error, Node};
 use core::cell::Cell;
 
@@ -86,7 +86,7 @@ pub const CONV_I8: Kernel = Kernel {
 pub const CONV_F32: Kernel = Kernel {
     op: op::CONV_F32,
     check: |node| {
-        let shape = conv_shape(node)?;
+        let shape = node.conv_shape()?;
         typed(node, Elem::F32)?;
         if shape.groups() == 0 || node.parameters().len() < Conv1d::parameter_words(&shape) {
             return Err(Error::Corrupt);
@@ -96,7 +96,7 @@ pub const CONV_F32: Kernel = Kernel {
     run: |node, arena| {
         let arena = f32s(arena);
         let conv = Conv1d {
-            shape: conv_shape(node)?,
+            shape: node.conv_shape()?,
             clamp: Clamp::of(node.activation()),
             parameters: node.parameters(),
         };
@@ -121,7 +121,7 @@ pub const DEPTHWISE_I8: Kernel = Kernel {
 pub const DEPTHWISE_F32: Kernel = Kernel {
     op: op::DEPTHWISE_F32,
     check: |node| {
-        let shape = conv_shape(node)?;
+        let shape = node.conv_shape()?;
         typed(node, Elem::F32)?;
         let depthwise = shape.group_outputs == 1 && shape.groups() == shape.in_channels;
         if !depthwise || node.parameters().len() < Depthwise::parameter_words(&shape) {
@@ -132,7 +132,7 @@ pub const DEPTHWISE_F32: Kernel = Kernel {
     run: |node, arena| {
         let arena = f32s(arena);
         let conv = Depthwise {
-            shape: conv_shape(node)?,
+            shape: node.conv_shape()?,
             clamp: Clamp::of(node.activation()),
             parameters: node.parameters(),
         };
@@ -146,7 +146,8 @@ pub const MAX_POOL_I8: Kernel = Kernel {
     check: |node| check_pool(node, Elem::I8),
     run: |node, arena| {
         let arena = i8s(arena);
-        pool_shape(node)?.max_i8(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)
+        node.pool_shape()?
+            .max_i8(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)
     },
 };
 
@@ -156,7 +157,8 @@ pub const MAX_POOL_F32: Kernel = Kernel {
     check: |node| check_pool(node, Elem::F32),
     run: |node, arena| {
         let arena = f32s(arena);
-        pool_shape(node)?.max_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)
+        node.pool_shape()?
+            .max_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)
     },
 };
 
@@ -166,7 +168,8 @@ pub const AVERAGE_POOL_I8: Kernel = Kernel {
     check: |node| check_pool(node, Elem::I8),
     run: |node, arena| {
         let arena = i8s(arena);
-        pool_shape(node)?.average_i8(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)
+        node.pool_shape()?
+            .average_i8(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)
     },
 };
 
@@ -176,7 +179,8 @@ pub const AVERAGE_POOL_F32: Kernel = Kernel {
     check: |node| check_pool(node, Elem::F32),
     run: |node, arena| {
         let arena = f32s(arena);
-        pool_shape(node)?.average_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)
+        node.pool_shape()?
+            .average_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)
     },
 };
 
@@ -362,46 +366,14 @@ fn same_shapes(node: &Node<'_>, elem: Elem) -> Result<(), Error> {
     }
 }
 
-fn conv_shape(node: &Node<'_>) -> Result<conv1d::Shape, Error> {
-    let (input, output) = (node.input()?, node.output()?);
-    if node.is_dense() {
-        let step = conv1d::Shape::dense(input.channels, output.channels);
-        return Ok(match output.time {
-            1 => conv1d::Shape::dense(input.len(), output.len()),
-            _ => conv1d::Shape {
-                in_time: input.time,
-                out_time: output.time,
-                ..step
-            },
-        });
-    }
-    Ok(conv1d::Shape {
-        in_time: input.time,
-        in_channels: input.channels,
-        out_time: output.time,
-        out_channels: output.channels,
-        kernel: node.kernel(),
-        stride: node.stride(),
-        dilation: node.dilation(),
-        padding: node.padding(),
-        group_inputs: node.group_inputs(),
-        group_outputs: node.group_outputs(),
-    })
-}
-
 fn conv_i8<'m>(node: &Node<'m>) -> Result<Conv1dI8<'m>, Error> {
     let grid = node.grid(node.output()?.zero_point);
-    let rounding = if node.is_dense() {
-        Rounding::Once
-    } else {
-        Rounding::Twice
-    };
     let input_zero = node.input()?.zero_point;
     Conv1dI8::new(
-        conv_shape(node)?,
+        node.conv_shape()?,
         input_zero,
         grid,
-        rounding,
+        node.rounding(),
         node.parameters(),
     )
 }
@@ -409,23 +381,11 @@ fn conv_i8<'m>(node: &Node<'m>) -> Result<Conv1dI8<'m>, Error> {
 fn depthwise_i8<'m>(node: &Node<'m>) -> Result<DepthwiseI8<'m>, Error> {
     let grid = node.grid(node.output()?.zero_point);
     DepthwiseI8::new(
-        conv_shape(node)?,
+        node.conv_shape()?,
         node.input()?.zero_point,
         grid,
         node.parameters(),
     )
-}
-
-fn pool_shape(node: &Node<'_>) -> Result<pool::Shape, Error> {
-    let (input, output) = (node.input()?, node.output()?);
-    Ok(pool::Shape {
-        in_time: input.time,
-        channels: input.channels,
-        out_time: output.time,
-        kernel: node.kernel(),
-        stride: node.stride(),
-        padding: node.padding(),
-    })
 }
 
 fn check_pool(node: &Node<'_>, elem: Elem) -> Result<(), Error> {

@@ -9,7 +9,6 @@ use mote::format::{FRONTEND_WORDS, op};
 use mote::kernels::activation::ActivationI8;
 use mote::kernels::add::AddI8;
 use mote::kernels::softmax::SoftmaxI8;
-use mote::kernels::{conv1d, pool};
 use mote::quant::Multiplier;
 use mote::{Elem, Node, Tensor};
 
@@ -84,7 +83,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
 use core::cell::Cell;
 use mote::{{Error, kernels}};
 #[allow(unused_imports)]
-use mote::quant::{{Multiplier, Output}};
+use mote::quant::{{Multiplier, Output, Rounding}};
 
 const ARENA_LEN: usize = {arena};
 
@@ -207,11 +206,14 @@ impl<'a> Layer<'a> {
         let clamp = format!("kernels::Clamp::of({})", node.activation());
         let grid = node.grid(self.output.zero_point);
         let zero = self.input.zero_point;
-        let (conv, pool) = (self.conv_shape(), self.pool_shape());
+        let engine = |_| Error::invalid(self.name, "model", "the engine does not accept it");
+        let conv = node.conv_shape().map_err(engine)?;
+        let pool = node.pool_shape().map_err(engine)?;
+        let rounding = node.rounding();
         Ok(match node.op() {
             op::CONV_I8 => {
                 format!(
-                    "kernels::conv1d_i8::Conv1dI8::new(kernels::conv1d::{conv:?}, {zero}, {grid:?}, {data})?.run(input, output)"
+                    "kernels::conv1d_i8::Conv1dI8::new(kernels::conv1d::{conv:?}, {zero}, {grid:?}, Rounding::{rounding:?}, {data})?.run(input, output)"
                 )
             }
             op::DEPTHWISE_I8 => {
@@ -269,36 +271,6 @@ impl<'a> Layer<'a> {
     fn words<const N: usize>(&self) -> Result<&[u32; N], Error> {
         let missing = |_| Error::invalid(self.name, "parameters", "fewer than the operator has");
         self.node.words().map_err(missing)
-    }
-
-    fn conv_shape(&self) -> conv1d::Shape {
-        let (node, input, output) = (self.node, self.input, self.output);
-        if node.kernel() == 0 {
-            return conv1d::Shape::dense(input.len(), output.len());
-        }
-        conv1d::Shape {
-            in_time: input.time,
-            in_channels: input.channels,
-            out_time: output.time,
-            out_channels: output.channels,
-            kernel: node.kernel(),
-            stride: node.stride(),
-            dilation: node.dilation(),
-            padding: node.padding(),
-            group_inputs: node.group_inputs(),
-            group_outputs: node.group_outputs(),
-        }
-    }
-
-    fn pool_shape(&self) -> pool::Shape {
-        pool::Shape {
-            in_time: self.input.time,
-            channels: self.input.channels,
-            out_time: self.output.time,
-            kernel: self.node.kernel(),
-            stride: self.node.stride(),
-            padding: self.node.padding(),
-        }
     }
 }
 
