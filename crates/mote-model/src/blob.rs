@@ -249,7 +249,13 @@ impl<'g> NodeWriter<'g> {
                     op: pick(op::CONV_I8, op::CONV_F32),
                     ..Record::default()
                 };
-                let shape = conv1d::Shape::dense(self.input.shape.len(), d.out_features);
+                let input = self.input.shape;
+                let inputs = if d.is_per_step(input) {
+                    input.channels
+                } else {
+                    input.len()
+                };
+                let shape = conv1d::Shape::dense(inputs, d.out_features);
                 (
                     record,
                     d.activation,
