@@ -114,15 +114,25 @@ pub struct Conv1d {
     pub weights: Weights,
 }
 
-/// A fully connected layer over the flattened input.
+/// A fully connected layer over the flattened input; or, with weights for one time step only, over each time
+/// step on its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dense {
     /// Output features.
     pub out_features: usize,
     /// Clamp.
     pub activation: Activation,
-    /// Parameters, laid out `[out_features][time * channels]`.
+    /// Parameters, laid out `[out_features][time * channels]`, or `[out_features][channels]` per step.
     pub weights: Weights,
+}
+
+impl Dense {
+    /// Whether the layer applies to each time step of `input` on its own.
+    pub fn is_per_step(&self, input: Shape) -> bool {
+        let per_output = self.weights.len() / self.out_features.max(1);
+        // One of them is the bias.
+        input.time > 1 && per_output == input.channels + 1
+    }
 }
 
 /// What a pooling window computes.
@@ -389,6 +399,7 @@ pub fn output_shape(name: &str, op: &Op, input: Shape) -> Result<Shape, Error> {
             let time = window_count(name, input.time, c.kernel, c.dilation, c.stride, c.padding)?;
             Shape::new(time, c.out_channels)
         }
+        Op::Dense(d) if d.is_per_step(input) => Shape::new(input.time, d.out_features),
         Op::Dense(d) => Shape::new(1, d.out_features),
         Op::Pool(p) => Shape::new(
             window_count(name, input.time, p.kernel, 1, p.stride, p.padding)?,

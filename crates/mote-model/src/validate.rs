@@ -162,7 +162,12 @@ impl Graph {
                 check_weights(&node.name, &c.weights, c.out_channels, per_output)
             }
             Op::Dense(d) => {
-                check_weights(&node.name, &d.weights, d.out_features, input.shape.len())
+                let per_output = if d.is_per_step(input.shape) {
+                    input.shape.channels
+                } else {
+                    input.shape.len()
+                };
+                check_weights(&node.name, &d.weights, d.out_features, per_output)
             }
             _ => Ok(()),
         }

@@ -1,5 +1,5 @@
 //! Every contradiction in a network is found, and named with its layer and field.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use mote_model::import::tflite::import;
 use mote_model::{

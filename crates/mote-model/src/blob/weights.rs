@@ -145,9 +145,11 @@ impl Layer<'_> {
             .collect();
         let mut words = Vec::new();
         for &(first, second) in &pairs {
-            let none = second
-                .then(|| at_channel(channels, first + 1))
-                .unwrap_or(NO_CHANNEL);
+            let none = if second {
+                at_channel(channels, first + 1)
+            } else {
+                NO_CHANNEL
+            };
             words.extend(at_channel(channels, first).to_words());
             words.extend(none.to_words());
         }

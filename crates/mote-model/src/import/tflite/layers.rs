@@ -322,44 +322,23 @@ impl<'a> Importer<'a> {
         let weights = self.weights(input, filter, bias, out, 0)?;
         let activation = self.fused(operator, 0)?;
         let [h, w, c] = view.dims;
-        if h * w * c == features {
-            let dense = Dense {
-                out_features: out,
-                activation,
-                weights,
-            };
-            return self.push(
-                operator,
-                Op::Dense(dense),
-                vec![view.tensor],
-                Shape::new(1, out),
-                [1, 1, out],
-            );
-        }
-        // Applied to every time step on its own.
-        if h == 1 && c == features {
+        let (shape, dims) = if h * w * c == features {
+            (Shape::new(1, out), [1, 1, out])
+        } else if h == 1 && c == features {
+            // Applied to every time step on its own.
             self.need_time_axis(&view)?;
-            let conv = Conv1d {
-                out_channels: out,
-                kernel: 1,
-                stride: 1,
-                dilation: 1,
-                padding: [0, 0],
-                groups: 1,
-                activation,
-                weights,
-            };
-            return self.push(
-                operator,
-                Op::Conv1d(conv),
-                vec![view.tensor],
-                Shape::new(w, out),
-                [1, w, out],
-            );
-        }
-        self.fail(format!(
-            "{features} weights per output for an input of {h} x {w} x {c}"
-        ))
+            (Shape::new(w, out), [1, w, out])
+        } else {
+            return self.fail(format!(
+                "{features} weights per output for an input of {h} x {w} x {c}"
+            ));
+        };
+        let dense = Dense {
+            out_features: out,
+            activation,
+            weights,
+        };
+        self.push(operator, Op::Dense(dense), vec![view.tensor], shape, dims)
     }
 
     pub(super) fn add(&mut self, operator: &Operator<'a>) -> Result<(), Error> {

@@ -1,0 +1,34 @@
+//! A TensorFlow Lite model as the source of a firmware's pipeline:
+//!
+//! ```text
+//! cargo run -p mote-model --example pipeline -- MODEL.tflite [interpreter|flat] > pipeline.rs
+//! ```
+
+use mote_model::codegen::{Flavour, generate};
+use mote_model::{Strategy, import, plan};
+use std::error::Error;
+use std::path::Path;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let model = arguments.next().ok_or("give the path of a .tflite model")?;
+    let flavour = match arguments.next().as_deref() {
+        None | Some("interpreter") => Flavour::Interpreter,
+        Some("flat") => Flavour::Flat,
+        Some(other) => return Err(format!("`{other}`: expected interpreter or flat").into()),
+    };
+    let name = Path::new(&model).file_stem().unwrap_or_default();
+    let bytes = std::fs::read(&model).map_err(|e| format!("{model}: {e}"))?;
+    let graph = import::tflite::import(&name.to_string_lossy(), &bytes)?;
+    let plan = plan(&graph, Strategy::InPlace)?;
+    eprintln!(
+        "{} layers, {} parameters, {} MAC, arena {} bytes (optimal: {})",
+        graph.nodes.len(),
+        graph.parameters(),
+        graph.macs(),
+        plan.arena,
+        plan.optimal
+    );
+    print!("{}", generate(&graph, &plan, flavour)?);
+    Ok(())
+}
