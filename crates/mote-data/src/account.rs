@@ -1,5 +1,6 @@
 //! The account of a reading: nothing is dropped without a line here.
 
+use crate::{Error, Files};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
 
@@ -152,6 +153,16 @@ impl Account {
                 reason,
             });
         }
+    }
+
+    /// # Errors
+    /// When `files` held nothing that `source` wants.
+    pub(crate) fn require_files(&self, source: &str, files: &Files) -> Result<(), Error> {
+        if self.files > 0 {
+            return Ok(());
+        }
+        let reason = format!("holds no file of {source}");
+        Err(Error::format(files.path(), reason))
     }
 
     pub(crate) fn accept(&mut self) {

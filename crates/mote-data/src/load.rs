@@ -3,7 +3,7 @@
 use crate::{
     Account, Error, Files, Task, WindowSpec, Windows,
     cut::Cutter,
-    sources::{FEATURES, Source, WisdmFeatures},
+    sources::{Layout, Source},
 };
 use std::path::Path;
 
@@ -33,12 +33,9 @@ pub fn load(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Loade
     let source = task.source.as_ref();
     let files = locate(source, root)?;
     let mut account = Account::default();
-    let mut cutter = if source.name() == WisdmFeatures.name() {
-        Cutter::with_shape(task.labels.clone(), 1, FEATURES, task.rate_hz, 1)
-    } else {
-        Cutter::new(task.labels.clone(), spec)
-    };
+    let mut cutter = open_cutter(task, spec);
     source.read(&files, &mut account, &mut cutter)?;
+    account.require_files(source.name(), &files)?;
     let windows = cutter.finish();
     if windows.is_empty() {
         return Err(Error::NoWindows {
@@ -56,15 +53,26 @@ pub fn load(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Loade
     })
 }
 
+/// An empty cutter for what the task's source hands over.
+pub(crate) fn open_cutter(task: &Task, spec: &WindowSpec) -> Cutter {
+    let labels = task.labels.clone();
+    match task.source.layout() {
+        Layout::Recordings => Cutter::new(labels, spec),
+        Layout::Windows {
+            time,
+            channels,
+            rate_hz,
+            hop,
+        } => Cutter::with_shape(labels, time, channels, rate_hz, hop),
+    }
+}
+
 /// The files of `source` below `root`.
 ///
 /// # Errors
 /// [`Error::NoData`], saying which file to put where.
 pub fn locate(source: &dyn Source, root: Option<&Path>) -> Result<Files, Error> {
-    if source.is_synthetic() {
-        return Ok(Files::at("(made up)"));
-    }
-    if let Some(files) = root.and_then(|root| source.locate(root)) {
+    if let Some(files) = source.locate(root) {
         return Ok(files);
     }
     let place = root.map_or("DIR".into(), |r| r.display().to_string());
@@ -82,7 +90,7 @@ pub fn locate(source: &dyn Source, root: Option<&Path>) -> Result<Files, Error> 
     })
 }
 
-fn describe(source: &dyn Source, files: &Files) -> String {
+pub(crate) fn describe(source: &dyn Source, files: &Files) -> String {
     if source.is_synthetic() {
         return "SYNTHETIC recordings, made up by Mote".to_owned();
     }

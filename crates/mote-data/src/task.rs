@@ -2,9 +2,11 @@
 
 use crate::{
     Error,
-    sources::{Device, MotionSense, Source, Synthetic, Wisdm2019, WisdmFeatures, WisdmV1},
+    sources::{
+        Csv, Device, MotionSense, Npz, Source, Synthetic, Wisdm2019, WisdmFeatures, WisdmV1,
+    },
 };
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// What is to be recognised, and from which data.
 #[derive(Debug, Clone)]
@@ -72,11 +74,29 @@ pub fn tasks() -> Vec<Task> {
     ]
 }
 
-/// The task called `name`.
+/// The task called `name`; `csv:FILE.toml` and `npz:FILE` read their description at once.
 ///
 /// # Errors
-/// [`Error::UnknownTask`], with the nearest name there is.
+/// [`Error::UnknownTask`], with the nearest name there is; for files, whatever reading them meets.
 pub fn task(name: &str) -> Result<Task, Error> {
+    if let Some(file) = name.strip_prefix("csv:") {
+        let source = Csv::open(Path::new(file))?;
+        return Ok(Task::new(
+            name,
+            source.labels(),
+            source.rate_hz(),
+            Arc::new(source),
+        ));
+    }
+    if let Some(file) = name.strip_prefix("npz:") {
+        let source = Npz::open(Path::new(file))?;
+        return Ok(Task::new(
+            name,
+            source.labels(),
+            source.rate_hz(),
+            Arc::new(source),
+        ));
+    }
     let all = tasks();
     if let Some(found) = all.iter().find(|t| t.name == name) {
         return Ok(found.clone());

@@ -1,16 +1,19 @@
 //! Data sets: one file each, behind one trait.
 
+mod csv;
 mod motionsense;
+mod npz;
 mod synthetic;
 mod wisdm_2019;
 mod wisdm_features;
 mod wisdm_v1;
 
+pub use csv::Csv;
 pub use motionsense::MotionSense;
+pub use npz::Npz;
 pub use synthetic::Synthetic;
 pub(crate) use wisdm_2019::ACTIVITIES as ACTIVITIES_2019;
 pub use wisdm_2019::{Device, Wisdm2019};
-pub(crate) use wisdm_features::FEATURES;
 pub use wisdm_features::WisdmFeatures;
 pub use wisdm_v1::WisdmV1;
 
@@ -33,6 +36,24 @@ pub struct Dataset {
     pub archive: &'static str,
 }
 
+/// What a source hands over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Layout {
+    /// Recordings, to be resampled and cut into windows.
+    Recordings,
+    /// Ready-made windows: samples, or rows of features (`time` is 1 then).
+    Windows {
+        /// Time steps per window.
+        time: usize,
+        /// Channels, or features.
+        channels: usize,
+        /// Rate in Hz.
+        rate_hz: f32,
+        /// New samples from one window to the next.
+        hop: usize,
+    },
+}
+
 /// A reader.
 pub trait Source: fmt::Debug + Send + Sync {
     /// Its name, as in task names (`wisdm-2019-watch`).
@@ -41,11 +62,16 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// The published data set it reads, if it is one that can be downloaded.
     fn dataset(&self) -> Option<&'static Dataset>;
 
-    /// Looks for the data below `root`.
-    fn locate(&self, root: &Path) -> Option<Files>;
+    /// Looks for the data: below `root`, for published data sets.
+    fn locate(&self, root: Option<&Path>) -> Option<Files>;
 
     /// Whether the file `name` of the data set belongs to this source.
     fn wants(&self, name: &str) -> bool;
+
+    /// Whether recordings come, to be cut, or windows.
+    fn layout(&self) -> Layout {
+        Layout::Recordings
+    }
 
     /// Whether the data is made up.
     fn is_synthetic(&self) -> bool {
@@ -82,11 +108,12 @@ pub fn sources() -> Vec<Arc<dyn Source>> {
 /// Finds `dataset` below `root`: as the first of `names` in the data set's folder or in `root` itself, or as
 /// a folder that holds a wanted file. `root` may also be the file.
 fn locate(
-    root: &Path,
+    root: Option<&Path>,
     dataset: &Dataset,
     names: &[&str],
     wants: &dyn Fn(&str) -> bool,
 ) -> Option<Files> {
+    let root = root?;
     let folder = root.join(dataset.name);
     let is_one = |p: &Path| names.iter().any(|n| p.ends_with(n));
     if root.is_file() {

@@ -77,7 +77,7 @@ impl Source for MotionSense {
         Some(&DATASET)
     }
 
-    fn locate(&self, root: &Path) -> Option<Files> {
+    fn locate(&self, root: Option<&Path>) -> Option<Files> {
         locate(root, &DATASET, &[DATASET.archive], &|n| self.wants(n))
     }
 

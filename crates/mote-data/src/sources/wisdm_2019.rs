@@ -97,7 +97,7 @@ impl Source for Wisdm2019 {
         Some(&DATASET)
     }
 
-    fn locate(&self, root: &Path) -> Option<Files> {
+    fn locate(&self, root: Option<&Path>) -> Option<Files> {
         let names = ["wisdm-dataset.zip", DATASET.archive];
         locate(root, &DATASET, &names, &|n| self.wants(n))
     }

@@ -1,7 +1,7 @@
 //! WISDM v1.1 transformed: 43 features of each 10 s window in an ARFF file, `?` where a feature is missing.
 //! Some columns are constant (`XAVG`) or repeat another (`XSTANDDEV`); they are read as they are.
 
-use super::{Dataset, Source, base_name, locate, wisdm_v1};
+use super::{Dataset, Layout, Source, base_name, locate, wisdm_v1};
 use crate::{
     Account, Error, Files, Reason, Sink,
     records::{decimal, number},
@@ -14,7 +14,7 @@ use std::{
 const ARFF: &str = "WISDM_ar_v1.1_transformed.arff";
 
 /// Features per row.
-pub(crate) const FEATURES: usize = 43;
+const FEATURES: usize = 43;
 
 /// Reader of the WISDM v1.1 features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl Source for WisdmFeatures {
         Some(&wisdm_v1::DATASET)
     }
 
-    fn locate(&self, root: &Path) -> Option<Files> {
+    fn locate(&self, root: Option<&Path>) -> Option<Files> {
         let names = [
             ARFF,
             "WISDM_ar_v1.1/WISDM_ar_v1.1_transformed.arff",
@@ -156,6 +156,15 @@ impl Source for WisdmFeatures {
 
     fn wants(&self, name: &str) -> bool {
         base_name(name) == ARFF
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::Windows {
+            time: 1,
+            channels: FEATURES,
+            rate_hz: 0.1,
+            hop: 1,
+        }
     }
 
     fn read(&self, files: &Files, account: &mut Account, sink: &mut dyn Sink) -> Result<(), Error> {
