@@ -1,1 +1,43 @@
-//! See `Cargo.toml` for what this crate is for.
+//! What a pipeline costs on a device: firmware builds, footprint, emulation, cycles and energy.
+//!
+//! From a directory with a generated `pipeline.rs` to a [`measure::Measurement`]:
+//!
+//! - [`toolchain`] finds a compiler for the core, [`setup`] installs what is missing;
+//! - [`image`] builds the two images of `firmware/`, *deploy* and *measure*, and keeps them;
+//! - [`footprint`] reads flash and RAM from the deployed image's ELF file;
+//! - [`emulator`] runs the measured image in QEMU under our plugin, which counts every instruction
+//!   ([`profile`]);
+//! - [`disasm`], [`cycles`] and [`analysis`] make cycles per layer and function of the counts;
+//! - [`board`] and [`energy`] make milliseconds, microjoules and days of the cycles;
+//! - [`measure`] does all of it, [`conformance`] compares outputs between cores.
+
+pub mod core;
+mod error;
+mod process;
+pub mod setup;
+pub mod toolchain;
+
+#[cfg(feature = "measure")]
+pub mod analysis;
+#[cfg(feature = "measure")]
+pub mod board;
+#[cfg(feature = "measure")]
+pub mod conformance;
+#[cfg(feature = "measure")]
+pub mod cycles;
+#[cfg(feature = "measure")]
+pub mod disasm;
+#[cfg(feature = "measure")]
+pub mod emulator;
+#[cfg(feature = "measure")]
+pub mod energy;
+#[cfg(feature = "measure")]
+pub mod footprint;
+#[cfg(feature = "measure")]
+pub mod image;
+#[cfg(feature = "measure")]
+pub mod measure;
+#[cfg(feature = "measure")]
+pub mod profile;
+
+pub use error::Error;

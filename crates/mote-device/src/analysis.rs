@@ -1,0 +1,248 @@
+//! Joins execution counts with the code they belong to: instructions and cycles per inference, per layer, per
+//! function, and as folded stacks.
+
+use crate::Error;
+use crate::cycles::Timing;
+use crate::disasm::Code;
+use crate::footprint::{Footprint, Symbol};
+use crate::profile::Profile;
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+
+/// Instructions, and cycles where the core's timing is known. Per inference, averaged over the windows run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Work {
+    /// Instructions executed.
+    pub instructions: u64,
+    /// Cycles, modelled.
+    pub cycles: Option<u64>,
+}
+
+/// Work of one part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// Layer or function.
+    pub name: String,
+    /// Its own work, for a layer including what it calls.
+    #[serde(flatten)]
+    pub work: Work,
+}
+
+/// What one root function did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Analysis {
+    /// All of it.
+    pub total: Work,
+    /// Instructions of the longest call.
+    pub longest: u64,
+    /// Layers in the order they ran, then what ran outside any.
+    pub layers: Vec<Part>,
+    /// Functions, the costliest first, without what they call.
+    pub functions: Vec<Part>,
+    /// `caller;callee;... work` lines (cycles where known, else instructions), for flame graphs.
+    #[serde(skip)]
+    pub folded: String,
+}
+
+/// Names of generated layer functions and of the interpreter's step function.
+pub(crate) fn is_layer(symbol: &str) -> bool {
+    let name = base_name(symbol);
+    let numbered = name
+        .strip_prefix("layer_")
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    name == "mote_step" || numbered
+}
+
+/// The last segment of a path, without type parameters.
+fn base_name(path: &str) -> &str {
+    let plain = path
+        .find("::<")
+        .map_or(path, |i| path.get(..i).unwrap_or(path));
+    plain.rsplit("::").next().unwrap_or(plain)
+}
+
+/// Finds functions by address.
+struct Functions<'a>(BTreeMap<u32, &'a Symbol>);
+
+impl<'a> Functions<'a> {
+    fn new(footprint: &'a Footprint) -> Self {
+        let mut map = BTreeMap::new();
+        for symbol in &footprint.symbols {
+            map.entry(symbol.address as u32).or_insert(symbol);
+        }
+        Self(map)
+    }
+
+    fn name(&self, address: u32) -> &'a str {
+        let candidate = self.0.range(..=address).next_back();
+        candidate
+            .filter(|(start, s)| u64::from(address - **start) < s.size.max(1))
+            .map_or("(no symbol)", |(_, s)| s.name.as_str())
+    }
+}
+
+/// Sums over calls, in work of all windows.
+#[derive(Default, Clone, Copy)]
+struct Sum {
+    instructions: u64,
+    cycles: u64,
+}
+
+impl Sum {
+    fn add(&mut self, other: Sum) {
+        self.instructions += other.instructions;
+        self.cycles += other.cycles;
+    }
+
+    fn per(self, calls: u64, timed: bool) -> Work {
+        let mean = |sum: u64| (sum + calls / 2).checked_div(calls).unwrap_or(0);
+        Work {
+            instructions: mean(self.instructions),
+            cycles: timed.then(|| mean(self.cycles)),
+        }
+    }
+}
+
+/// What the function entered at `root` did, per call.
+///
+/// # Errors
+/// [`Error::UnknownInstruction`] when the core's timing is asked for and does not know an instruction.
+pub fn analyse(
+    profile: &Profile,
+    root: u32,
+    footprint: &Footprint,
+    code: &Code,
+    timing: Option<Timing>,
+) -> Result<Analysis, Error> {
+    let Some(calls) = profile.roots.iter().find(|r| r.entry == root) else {
+        return Ok(Analysis::default());
+    };
+    let functions = Functions::new(footprint);
+    let mut costs = HashMap::new();
+    let mut total = Sum::default();
+    let mut layers: BTreeMap<u32, (String, Sum)> = BTreeMap::new();
+    let mut outside = Sum::default();
+    let mut by_function: BTreeMap<&str, Sum> = BTreeMap::new();
+    let mut stacks: BTreeMap<String, Sum> = BTreeMap::new();
+
+    for (id, context) in profile.contexts.iter().enumerate() {
+        let Some((entry, layer)) = profile.place_of(id) else {
+            continue;
+        };
+        if entry != root {
+            continue;
+        }
+        let path = path_of(profile, id, &functions);
+        for count in &context.counts {
+            let mut sum = Sum {
+                instructions: count.executed,
+                cycles: 0,
+            };
+            if let Some(timing) = timing {
+                let cost = match costs.get(&count.address) {
+                    Some(cost) => *cost,
+                    None => {
+                        let instruction = code.decode(count.address)?;
+                        // Behind the last instruction of a function there may be data: then nothing pairs.
+                        let next = code.decode(count.address + instruction.size).ok();
+                        let cost = timing(&instruction, next.as_ref());
+                        costs.insert(count.address, cost);
+                        cost
+                    }
+                };
+                sum.cycles = cost.of(count.executed, count.taken);
+            }
+            let function = functions.name(count.address);
+            total.add(sum);
+            by_function.entry(function).or_default().add(sum);
+            match layer {
+                Some((ordinal, entry)) => {
+                    let name = || layer_name(ordinal, functions.name(entry));
+                    let slot = layers
+                        .entry(ordinal)
+                        .or_insert_with(|| (name(), Sum::default()));
+                    slot.1.add(sum);
+                }
+                None => outside.add(sum),
+            }
+            // A function reached by a jump (a tail call) has no context of its own: it is named behind it.
+            let stack = if path.ends_with(function) {
+                path.clone()
+            } else {
+                format!("{path};{function}")
+            };
+            stacks.entry(stack).or_default().add(sum);
+        }
+    }
+
+    let timed = timing.is_some();
+    let part = |name: &str, sum: Sum| Part {
+        name: name.to_owned(),
+        work: sum.per(calls.calls, timed),
+    };
+    let mut parts: Vec<_> = layers.values().map(|(n, s)| part(n, *s)).collect();
+    parts.push(part("(outside layers)", outside));
+    let mut ranked: Vec<_> = by_function.into_iter().map(|(n, s)| part(n, s)).collect();
+    ranked.sort_by_key(|p| std::cmp::Reverse((p.work.cycles, p.work.instructions)));
+    let folded = stacks
+        .iter()
+        .map(|(stack, sum)| (stack, sum.per(calls.calls, timed)))
+        .map(|(stack, w)| format!("{stack} {}\n", w.cycles.unwrap_or(w.instructions)))
+        .collect();
+    Ok(Analysis {
+        total: total.per(calls.calls, timed),
+        longest: calls.longest,
+        layers: parts,
+        functions: ranked,
+        folded,
+    })
+}
+
+/// `layer_03_dense` keeps its name; the n-th step of the interpreter is `step n`.
+fn layer_name(ordinal: u32, symbol: &str) -> String {
+    match base_name(symbol) {
+        "mote_step" => format!("step {ordinal}"),
+        name => name.to_owned(),
+    }
+}
+
+fn path_of(profile: &Profile, context: usize, functions: &Functions<'_>) -> String {
+    let mut names = Vec::new();
+    let mut at = Some(context);
+    while let Some(context) = at.and_then(|i| profile.contexts.get(i)) {
+        let name = functions.name(context.entry);
+        names.push(match context.ordinal {
+            0 => name.to_owned(),
+            n => layer_name(n, name),
+        });
+        at = context.parent;
+    }
+    names.reverse();
+    names.join(";")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_told_by_name() {
+        assert!(is_layer("mote::interp::mote_step"));
+        assert!(is_layer("mote::interp::mote_step::<mote::Model>"));
+        assert!(is_layer("fw::pipeline::layer_00_conv"));
+        assert!(!is_layer("fw::pipeline::layer_name"));
+        assert_eq!(layer_name(2, "a::mote_step::<T>"), "step 2");
+        assert_eq!(layer_name(2, "a::layer_01_dense"), "layer_01_dense");
+    }
+
+    #[test]
+    fn means_are_rounded() {
+        let sum = Sum {
+            instructions: 5,
+            cycles: 7,
+        };
+        assert_eq!(sum.per(2, true).instructions, 3);
+        assert_eq!(sum.per(3, true).cycles, Some(2));
+        assert_eq!(sum.per(3, false).cycles, None);
+    }
+}

@@ -1,0 +1,224 @@
+//! Runs a measured image in QEMU, bounded in time and in instructions.
+
+use crate::Error;
+use crate::core::Machine;
+use crate::process::run;
+use crate::profile::Profile;
+use crate::setup::{EMULATOR, advice};
+use crate::toolchain::find_program;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+/// Exit code of the plugin at the instruction limit.
+const LIMIT_EXIT_CODE: i32 = 124;
+
+/// Test windows as bytes, in the element type of the pipeline's input, little-endian.
+#[derive(Debug, Clone, Copy)]
+pub struct Windows<'a> {
+    /// All windows, one after the other.
+    pub bytes: &'a [u8],
+    /// Bytes of one window.
+    pub window: usize,
+}
+
+impl Windows<'_> {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.bytes.len().checked_div(self.window).unwrap_or(0)
+    }
+}
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Run<'a> {
+    /// The image.
+    pub image: &'a Path,
+    /// The machine it was linked for.
+    pub machine: Machine,
+    /// Bytes of its stack region, at the start of RAM.
+    pub stack: u32,
+    /// What it gets.
+    pub windows: Windows<'a>,
+    /// What to count; `None` runs without the plugin, several times faster.
+    pub counting: Option<Counting>,
+    /// Seconds after which it is stopped.
+    pub seconds: u64,
+}
+
+/// What the plugin counts.
+#[derive(Debug, Clone)]
+pub struct Counting {
+    /// The plugin.
+    pub plugin: PathBuf,
+    /// Entries of the functions to profile.
+    pub roots: Vec<u32>,
+    /// Entries of functions that are layers.
+    pub watched: Vec<u32>,
+    /// Instructions after which it is stopped.
+    pub limit: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The raw outputs, one window after the other.
+    pub outputs: Vec<u8>,
+    /// Bytes of one output.
+    pub output: usize,
+    /// The counts, when asked for.
+    pub profile: Option<Profile>,
+}
+
+/// The emulator's version line.
+///
+/// # Errors
+/// [`Error::NoEmulator`] when there is none.
+pub fn version() -> Result<String, Error> {
+    let missing = || Error::NoEmulator {
+        advice: advice().to_owned(),
+    };
+    find_program(EMULATOR).ok_or_else(missing)?;
+    let output = run(Command::new(EMULATOR).arg("--version"), 20)?;
+    output
+        .stdout
+        .lines()
+        .next()
+        .map(str::to_owned)
+        .ok_or_else(missing)
+}
+
+impl Run<'_> {
+    /// Runs the image over all windows.
+    ///
+    /// # Errors
+    /// [`Error::InputLength`], [`Error::Model`], [`Error::Inference`], [`Error::StackOverflow`] and
+    /// [`Error::Fault`] as the device reports them; [`Error::Timeout`] and [`Error::InstructionLimit`] when it
+    /// does not end.
+    pub fn start(&self) -> Result<Outcome, Error> {
+        version()?;
+        let dir = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
+        let input = dir.path().join("input.bin");
+        let count = self.windows.count() as u32;
+        let mut bytes = count.to_le_bytes().to_vec();
+        bytes.extend((self.windows.window as u32).to_le_bytes());
+        bytes.extend(self.windows.bytes);
+        fs::write(&input, bytes).map_err(Error::io(&input))?;
+
+        let image = self.image.canonicalize().map_err(Error::io(self.image))?;
+        let mut command = Command::new(EMULATOR);
+        command
+            .current_dir(dir.path())
+            .args(["-M", self.machine.name, "-display", "none", "-no-reboot"])
+            .args(["-serial", "none", "-monitor", "none"])
+            .args(["-semihosting-config", "enable=on,target=native"])
+            .arg("-kernel")
+            .arg(image);
+        if let Some(counting) = &self.counting {
+            command.arg("-plugin").arg(self.plugin_argument(counting));
+        }
+        let output = run(&mut command, self.seconds)?;
+        self.judge(dir.path(), output.status, &output.tail(12))
+    }
+
+    fn plugin_argument(&self, counting: &Counting) -> String {
+        let low = self.machine.ram.origin;
+        let mut argument = format!(
+            "{},out=profile.txt,stack={low:x}-{:x},limit={}",
+            counting.plugin.display(),
+            low + self.stack,
+            counting.limit
+        );
+        for root in &counting.roots {
+            argument.push_str(&format!(",root={root:x}"));
+        }
+        for watched in &counting.watched {
+            argument.push_str(&format!(",watch={watched:x}"));
+        }
+        argument
+    }
+
+    /// Makes sense of exit code and files.
+    fn judge(&self, dir: &Path, status: ExitStatus, said: &str) -> Result<Outcome, Error> {
+        let report = Report::read(&dir.join("report.bin"));
+        match (status.code(), report) {
+            (Some(LIMIT_EXIT_CODE), _) => Err(Error::InstructionLimit {
+                limit: self.counting.as_ref().map_or(0, |c| c.limit),
+            }),
+            (Some(code), Some(report)) if code as u32 == report.status => {
+                report.judge(self)?;
+                let path = dir.join("output.bin");
+                let outputs = fs::read(&path).map_err(Error::io(&path))?;
+                let profile = match self.counting {
+                    Some(_) => {
+                        let path = dir.join("profile.txt");
+                        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+                        Some(Profile::parse(&text)?)
+                    }
+                    None => None,
+                };
+                Ok(Outcome {
+                    outputs,
+                    output: report.output as usize,
+                    profile,
+                })
+            }
+            // QEMU aborts when a core locks up: a fault while handling a fault.
+            (None, _) if said.contains("Lockup") => Err(Error::Fault {
+                what: "the core locked up".to_owned(),
+            }),
+            _ => Err(Error::Emulator(format!("{status}\n{said}"))),
+        }
+    }
+}
+
+/// `report.bin`, as the harness in the firmware writes it.
+#[derive(Debug)]
+struct Report {
+    status: u32,
+    windows: u32,
+    input: u32,
+    output: u32,
+    pc: u32,
+    sp: u32,
+}
+
+impl Report {
+    fn read(path: &Path) -> Option<Self> {
+        let bytes = fs::read(path).ok()?;
+        let (words, _) = bytes.as_chunks::<4>();
+        let words: Vec<u32> = words.iter().map(|w| u32::from_le_bytes(*w)).collect();
+        let [status, windows, input, output, pc, sp] = words.try_into().ok()?;
+        Some(Report {
+            status,
+            windows,
+            input,
+            output,
+            pc,
+            sp,
+        })
+    }
+
+    /// The harness's `Status`, as a result.
+    fn judge(&self, run: &Run<'_>) -> Result<(), Error> {
+        match self.status {
+            0 => Ok(()),
+            10 => Err(Error::Emulator(
+                "the device could not read its windows or write its outputs".to_owned(),
+            )),
+            11 => Err(Error::InputLength {
+                given: run.windows.window,
+                wanted: self.input as usize,
+            }),
+            12 => Err(Error::Model),
+            13 => Err(Error::Inference {
+                window: self.windows as usize,
+            }),
+            14 => Err(Error::Fault {
+                what: format!("at {:#x}, with the stack at {:#x}", self.pc, self.sp),
+            }),
+            15 => Err(Error::StackOverflow { limit: run.stack }),
+            other => Err(Error::Emulator(format!("unknown status {other}"))),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Reads what the emulator's plugin counted.
+
+use crate::Error;
+
+/// Executions of one instruction in one context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// Where the instruction lies.
+    pub address: u32,
+    /// How often it ran.
+    pub executed: u64,
+    /// How often control went elsewhere than to the instruction behind it.
+    pub taken: u64,
+}
+
+/// A function as entered from another context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// The caller's context; `None` for a root.
+    pub parent: Option<usize>,
+    /// Entry of the function.
+    pub entry: u32,
+    /// Number of the call within the root call, from 1, for watched functions (layers); 0 otherwise.
+    pub ordinal: u32,
+    /// What ran in it, by address.
+    pub counts: Vec<Count>,
+}
+
+/// A profiled function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Root {
+    /// Its entry.
+    pub entry: u32,
+    /// How often it was called.
+    pub calls: u64,
+    /// Instructions of its longest call.
+    pub longest: u64,
+}
+
+/// Exact execution counts of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Instructions since reset, harness included.
+    pub executed: u64,
+    /// Lowest stack address touched while a root ran.
+    pub stack_lowest: u32,
+    /// The profiled functions.
+    pub roots: Vec<Root>,
+    /// Calling contexts, parents before children.
+    pub contexts: Vec<Context>,
+}
+
+impl Profile {
+    /// Reads the plugin's text (format: the plugin's `Profiler::write`).
+    ///
+    /// # Errors
+    /// [`Error::Profile`] naming the line.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let mut profile = Profile::default();
+        let mut lines = text.lines().enumerate();
+        if lines.next().map(|(_, l)| l) != Some("mote-profile 1") {
+            return Err(Error::Profile {
+                line: 1,
+                what: "not a profile of this version".to_owned(),
+            });
+        }
+        for (n, line) in lines {
+            let words: Vec<&str> = line.split(' ').collect();
+            profile.record(&words).ok_or_else(|| Error::Profile {
+                line: n + 1,
+                what: format!("cannot read `{line}`"),
+            })?;
+        }
+        Ok(profile)
+    }
+
+    fn record(&mut self, words: &[&str]) -> Option<()> {
+        let hex = |text: &str| u32::from_str_radix(text, 16).ok();
+        match words {
+            ["executed", n] => self.executed = n.parse().ok()?,
+            ["stack", address] => self.stack_lowest = hex(address)?,
+            ["root", entry, calls, longest] => self.roots.push(Root {
+                entry: hex(entry)?,
+                calls: calls.parse().ok()?,
+                longest: longest.parse().ok()?,
+            }),
+            ["context", id, parent, entry, ordinal] => {
+                let id: usize = id.parse().ok()?;
+                let parent: usize = parent.parse().ok()?;
+                if id != self.contexts.len() || parent > id {
+                    return None;
+                }
+                self.contexts.push(Context {
+                    parent: (parent != id).then_some(parent),
+                    entry: hex(entry)?,
+                    ordinal: ordinal.parse().ok()?,
+                    counts: Vec::new(),
+                });
+            }
+            [address, executed, taken] => self.contexts.last_mut()?.counts.push(Count {
+                address: hex(address)?,
+                executed: executed.parse().ok()?,
+                taken: taken.parse().ok()?,
+            }),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The root a context belongs to, and the layer: the number and entry of the nearest watched function.
+    pub fn place_of(&self, context: usize) -> Option<(u32, Option<(u32, u32)>)> {
+        let mut layer = None;
+        let mut at = context;
+        loop {
+            let c = self.contexts.get(at)?;
+            if layer.is_none() && c.ordinal > 0 {
+                layer = Some((c.ordinal, c.entry));
+            }
+            match c.parent {
+                Some(parent) => at = parent,
+                None => return Some((c.entry, layer)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "mote-profile 1\nexecuted 9\nstack 20000f00\nroot 100 1 7\ncontext 0 0 100 0\n100 2 2\n\
+        context 1 0 200 1\n200 1 1\n";
+
+    #[test]
+    fn what_the_plugin_writes_is_read() {
+        let profile = Profile::parse(TEXT).unwrap();
+        assert_eq!(profile.executed, 9);
+        assert_eq!(profile.roots[0].longest, 7);
+        assert_eq!(profile.place_of(1), Some((0x100, Some((1, 0x200)))));
+        assert_eq!(profile.contexts[1].counts[0].executed, 1);
+    }
+
+    #[test]
+    fn damage_is_named_by_line() {
+        for (text, line) in [
+            ("", "line 1"),
+            ("mote-profile 1\nexecuted x", "line 2"),
+            ("mote-profile 1\n100 1 1", "line 2"),
+            ("mote-profile 1\ncontext 0 1 100 0", "line 2"),
+        ] {
+            let error = Profile::parse(text).unwrap_err().to_string();
+            assert!(error.contains(line), "{error}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What the tests of the device share.
+
+use mote_device::core::Core;
+use mote_device::emulator;
+use mote_device::image::Workshop;
+use std::path::{Path, PathBuf};
+
+/// A workshop in which `cores` can be built and run; `None`, said loudly, when this machine cannot.
+pub fn workshop(cores: &[Core]) -> Option<Workshop> {
+    let workshop = Workshop::locate().unwrap();
+    let missing = emulator::version().map(drop).and_then(|()| {
+        cores
+            .iter()
+            .try_for_each(|c| workshop.toolchain(*c).map(drop))
+    });
+    match missing {
+        Ok(()) => Some(workshop),
+        Err(e) => {
+            eprintln!("SKIPPED, devices cannot be emulated here (`cargo xtask setup` helps): {e}");
+            None
+        }
+    }
+}
+
+/// A hand-made pipeline of `tests/pipelines`.
+pub fn pipeline(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/pipelines")
+        .join(name)
+}
+
+/// The example pipeline of the firmware.
+#[allow(dead_code, reason = "not every test program uses it")]
+pub fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../firmware/example")
+}

@@ -1,0 +1,350 @@
+//! The counting itself, free of QEMU: a calling-context tree with one counter pair per instruction.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+/// What the command line asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// File to write.
+    pub out: PathBuf,
+    /// Entries of the profiled functions.
+    pub roots: Vec<u32>,
+    /// Entries of functions whose calls are numbered.
+    pub watched: Vec<u32>,
+    /// Lowest stack address and the address above the highest.
+    pub stack: (u32, u32),
+    /// Instructions to execute at most; 0 for no limit.
+    pub limit: u64,
+}
+
+impl Settings {
+    /// Reads `key=value` arguments.
+    ///
+    /// # Errors
+    /// A message naming the argument that cannot be read.
+    pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut settings = Settings::default();
+        for argument in arguments {
+            let wrong = || format!("cannot read plugin argument `{argument}`");
+            let (key, value) = argument.split_once('=').ok_or_else(wrong)?;
+            let address = |text: &str| {
+                u32::from_str_radix(text.trim_start_matches("0x"), 16).map_err(|_| wrong())
+            };
+            match key {
+                "out" => settings.out = PathBuf::from(value),
+                "root" => settings.roots.push(address(value)?),
+                "watch" => settings.watched.push(address(value)?),
+                "stack" => {
+                    let (low, high) = value.split_once('-').ok_or_else(wrong)?;
+                    settings.stack = (address(low)?, address(high)?);
+                }
+                "limit" => settings.limit = value.parse().map_err(|_| wrong())?,
+                _ => return Err(wrong()),
+            }
+        }
+        if settings.out.as_os_str().is_empty() {
+            return Err("plugin argument `out=FILE` is missing".to_owned());
+        }
+        Ok(settings)
+    }
+}
+
+/// A translated instruction.
+#[derive(Debug, Clone, Copy)]
+struct Instruction {
+    address: u32,
+    /// Address of the instruction behind it.
+    next: u32,
+    is_call: bool,
+    is_root: bool,
+    is_watched: bool,
+}
+
+/// One calling context: a function entered from another context.
+#[derive(Debug)]
+struct Context {
+    /// Index of the caller's context; its own index for a root.
+    parent: usize,
+    /// Entry of the function.
+    entry: u32,
+    /// Number of the call within the root call, from 1, for watched functions; 0 otherwise.
+    ordinal: u32,
+    /// `(executed, taken)` by instruction index.
+    counts: Vec<(u64, u64)>,
+}
+
+/// Counts instructions between entry and return of the root functions.
+#[derive(Debug)]
+pub struct Profiler {
+    settings: Settings,
+    instructions: Vec<Instruction>,
+    by_address: HashMap<u32, u32>,
+    contexts: Vec<Context>,
+    /// `(parent context, entry, ordinal)` to context; roots have `usize::MAX` as parent.
+    children: HashMap<(usize, u32, u32), usize>,
+    /// `(context to return to, return address)` of the calls under way.
+    stack: Vec<(usize, u32)>,
+    /// The current context while a root is running.
+    current: Option<usize>,
+    previous: Option<Instruction>,
+    previous_index: usize,
+    ordinal: u32,
+    /// Calls of each root and the instructions of the longest.
+    calls: HashMap<u32, (u64, u64)>,
+    in_call: u64,
+    executed: u64,
+    lowest: u32,
+}
+
+const NO_PARENT: usize = usize::MAX;
+
+impl Profiler {
+    /// A profiler that has seen nothing.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            lowest: settings.stack.1,
+            settings,
+            instructions: Vec::new(),
+            by_address: HashMap::new(),
+            contexts: Vec::new(),
+            children: HashMap::new(),
+            stack: Vec::new(),
+            current: None,
+            previous: None,
+            previous_index: 0,
+            ordinal: 0,
+            calls: HashMap::new(),
+            in_call: 0,
+            executed: 0,
+        }
+    }
+
+    /// The index of the instruction at `address`, which is `size` bytes long.
+    pub fn instruction(&mut self, address: u32, is_call: bool, size: u32) -> u32 {
+        let fresh = self.instructions.len() as u32;
+        let index = *self.by_address.entry(address).or_insert(fresh);
+        if index == fresh {
+            self.instructions.push(Instruction {
+                address,
+                next: address.wrapping_add(size),
+                is_call,
+                is_root: self.settings.roots.contains(&address),
+                is_watched: self.settings.watched.contains(&address),
+            });
+        }
+        index
+    }
+
+    /// Counts one execution of instruction `index`, about to happen. False when the limit is reached.
+    pub fn execute(&mut self, index: u32) -> bool {
+        let index = index as usize;
+        let Some(&now) = self.instructions.get(index) else {
+            return true;
+        };
+        self.executed += 1;
+        if let Some(previous) = self.previous.replace(now)
+            && previous.next != now.address
+        {
+            self.jump(previous, now);
+        }
+        self.previous_index = index;
+        if let Some(context) = self.current.and_then(|c| self.contexts.get_mut(c)) {
+            if context.counts.len() <= index {
+                context.counts.resize(index + 1, (0, 0));
+            }
+            if let Some(count) = context.counts.get_mut(index) {
+                count.0 += 1;
+            }
+            self.in_call += 1;
+        }
+        self.settings.limit == 0 || self.executed < self.settings.limit
+    }
+
+    /// Control went from `from` to `to`, which does not follow it.
+    fn jump(&mut self, from: Instruction, to: Instruction) {
+        let Some(current) = self.current else {
+            if from.is_call && to.is_root {
+                self.enter(NO_PARENT, from.next, to);
+            }
+            return;
+        };
+        let taken = self.contexts.get_mut(current);
+        if let Some(count) = taken.and_then(|c| c.counts.get_mut(self.previous_index)) {
+            count.1 += 1;
+        }
+        if from.is_call {
+            self.enter(current, from.next, to);
+        } else if let Some(depth) = self.stack.iter().rposition(|&(_, back)| back == to.address) {
+            let back = self.stack.drain(depth..).next();
+            self.current = back.map(|(c, _)| c).filter(|&c| c != NO_PARENT);
+            if self.current.is_none() {
+                self.leave_root(current);
+            }
+        }
+    }
+
+    /// Enters the function `to` from context `parent`; it will return to `back`.
+    fn enter(&mut self, parent: usize, back: u32, to: Instruction) {
+        if parent == NO_PARENT {
+            self.ordinal = 0;
+            self.in_call = 0;
+        }
+        let ordinal = if to.is_watched {
+            self.ordinal += 1;
+            self.ordinal
+        } else {
+            0
+        };
+        let fresh = self.contexts.len();
+        let key = (parent, to.address, ordinal);
+        let context = *self.children.entry(key).or_insert(fresh);
+        if context == fresh {
+            self.contexts.push(Context {
+                parent: if parent == NO_PARENT { fresh } else { parent },
+                entry: to.address,
+                ordinal,
+                counts: Vec::new(),
+            });
+        }
+        self.stack.push((parent, back));
+        self.current = Some(context);
+    }
+
+    /// The root call that ended in context `last` returned.
+    fn leave_root(&mut self, last: usize) {
+        let mut root = last;
+        while let Some(context) = self.contexts.get(root)
+            && context.parent != root
+        {
+            root = context.parent;
+        }
+        if let Some(context) = self.contexts.get(root) {
+            let (calls, longest) = self.calls.entry(context.entry).or_default();
+            *calls += 1;
+            *longest = (*longest).max(self.in_call);
+        }
+    }
+
+    /// Notes a load or store while a root is running.
+    pub fn touch(&mut self, address: u32) {
+        let (low, high) = self.settings.stack;
+        if self.current.is_some() && (low..high).contains(&address) {
+            self.lowest = self.lowest.min(address);
+        }
+    }
+
+    /// Writes the profile to the file of the settings.
+    ///
+    /// # Errors
+    /// Those of writing the file.
+    pub fn save(&self) -> io::Result<()> {
+        let mut out = BufWriter::new(File::create(&self.settings.out)?);
+        self.write(&mut out)?;
+        out.flush()
+    }
+
+    /// Writes the profile as text, numbers in decimal and addresses in hexadecimal:
+    ///
+    /// ```text
+    /// mote-profile 1
+    /// executed INSTRUCTIONS              since reset
+    /// stack ADDRESS                      lowest stack address touched under a root
+    /// root ENTRY CALLS LONGEST           one per root called; instructions of its longest call
+    /// context ID PARENT ENTRY ORDINAL    PARENT is ID for a root; parents come first
+    /// ADDRESS EXECUTED TAKEN             instructions of the context above
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "mote-profile 1")?;
+        writeln!(out, "executed {}", self.executed)?;
+        writeln!(out, "stack {:x}", self.lowest)?;
+        let mut roots: Vec<_> = self.calls.iter().collect();
+        roots.sort();
+        for (entry, (calls, longest)) in roots {
+            writeln!(out, "root {entry:x} {calls} {longest}")?;
+        }
+        for (id, context) in self.contexts.iter().enumerate() {
+            let Context {
+                parent,
+                entry,
+                ordinal,
+                counts,
+            } = context;
+            writeln!(out, "context {id} {parent} {entry:x} {ordinal}")?;
+            let mut rows: Vec<_> = self.instructions.iter().zip(counts).collect();
+            rows.sort_by_key(|(i, _)| i.address);
+            for (instruction, (executed, taken)) in rows {
+                if *executed > 0 {
+                    writeln!(out, "{:x} {executed} {taken}", instruction.address)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program at 0: `call 100; exit`, where 100 calls 200 twice (watched) in a loop.
+    #[test]
+    fn contexts_calls_and_taken_branches_are_told_apart() {
+        let settings = Settings::parse(
+            ["out=x", "root=100", "watch=200", "stack=1000-2000"]
+                .into_iter()
+                .map(str::to_owned),
+        )
+        .unwrap();
+        let mut p = Profiler::new(settings);
+        let call = p.instruction(0, true, 4);
+        let after = p.instruction(4, false, 2);
+        let body = p.instruction(0x100, true, 4);
+        let branch = p.instruction(0x104, false, 2);
+        let ret = p.instruction(0x106, false, 2);
+        let leaf = p.instruction(0x200, false, 2);
+        p.touch(0x1001);
+        for i in [call, body, leaf] {
+            assert!(p.execute(i));
+        }
+        p.touch(0x1500);
+        p.touch(0x500);
+        for i in [branch, body, leaf, branch, ret, after] {
+            assert!(p.execute(i));
+        }
+        let mut text = Vec::new();
+        p.write(&mut text).unwrap();
+        let expected = "mote-profile 1\nexecuted 9\nstack 1500\nroot 100 1 7\n\
+            context 0 0 100 0\n100 2 2\n104 2 1\n106 1 1\n\
+            context 1 0 200 1\n200 1 1\ncontext 2 0 200 2\n200 1 1\n";
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_limit_stops() {
+        let settings = Settings {
+            limit: 2,
+            ..Settings::default()
+        };
+        let mut p = Profiler::new(settings);
+        let i = p.instruction(0, false, 2);
+        assert!(p.execute(i));
+        assert!(!p.execute(i));
+    }
+
+    #[test]
+    fn arguments_that_make_no_sense_are_named() {
+        for text in ["out", "root=xyz", "stack=10", "limit=a", "unknown=1"] {
+            let error = Settings::parse(std::iter::once(text.to_owned())).unwrap_err();
+            assert!(
+                error.contains(text) || error.contains("out=FILE"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The image whose bytes count: start-up, engine, model, a sensor to read and a result to write.
+#![no_std]
+#![no_main]
+
+use core::cell::UnsafeCell;
+use cortex_m_rt::entry;
+use mote_firmware::{Elem, Out, Pipeline, mote_infer, mote_init};
+
+/// A word that hardware would own: each access happens, in order.
+struct Register<T>(UnsafeCell<T>);
+
+// SAFETY: one core, and no interrupt touches it.
+unsafe impl<T> Sync for Register<T> {}
+
+impl<T: Copy> Register<T> {
+    fn read(&self) -> T {
+        // SAFETY: valid and aligned, being a static.
+        unsafe { self.0.get().read_volatile() }
+    }
+
+    fn write(&self, value: T) {
+        // SAFETY: as for `read`.
+        unsafe { self.0.get().write_volatile(value) }
+    }
+}
+
+/// Stands for the accelerometer's data register.
+static SENSOR: Register<Elem> = Register(UnsafeCell::new(0 as Elem));
+
+/// Stands for wherever the application wants its answer.
+static RESULT: Register<Out> = Register(UnsafeCell::new(0 as Out));
+
+#[entry]
+fn main() -> ! {
+    static mut PIPELINE: Pipeline = Pipeline::new();
+    let ready = mote_init(PIPELINE).is_ok();
+    while ready {
+        for sample in PIPELINE.input() {
+            *sample = SENSOR.read();
+        }
+        if mote_infer(PIPELINE).is_ok() {
+            for &value in PIPELINE.output() {
+                RESULT.write(value);
+            }
+        }
+    }
+    loop {}
+}

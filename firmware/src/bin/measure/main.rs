@@ -1,0 +1,24 @@
+//! The image that is measured: the deployed inference, fed with test windows through semihosting.
+#![no_std]
+#![no_main]
+
+mod fault;
+mod harness;
+mod semihosting;
+
+use cortex_m_rt::entry;
+use harness::Harness;
+use mote_firmware::{Pipeline, mote_infer, mote_init};
+
+// Small on purpose: this function's frame is counted as the caller's share of the stack.
+#[entry]
+fn main() -> ! {
+    static mut PIPELINE: Pipeline = Pipeline::new();
+    static mut HARNESS: Harness = Harness::new();
+    HARNESS.start(PIPELINE);
+    HARNESS.prepared(mote_init(PIPELINE));
+    while HARNESS.next_window(PIPELINE) {
+        HARNESS.finished_window(mote_infer(PIPELINE), PIPELINE);
+    }
+    harness::exit(harness::Status::Done, HARNESS.windows())
+}

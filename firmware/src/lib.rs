@@ -1,0 +1,69 @@
+//! What the deployed and the measured image share: the generated pipeline and the two calls into it.
+//!
+//! The pipeline is the file `pipeline.rs` in the directory `MOTE_PIPELINE_DIR`. It has
+//!
+//! ```text
+//! pub type Elem = i8 | i16 | f32;          // what the sensor side writes
+//! pub type Out = i8 | f32;                 // what the application reads
+//! pub const INPUT_LEN: usize;
+//! pub const OUTPUT_LEN: usize;
+//! pub struct Pipeline;                     // all RAM the inference needs but stack
+//! impl Pipeline {
+//!     pub const fn new() -> Self;
+//!     pub fn init(&mut self) -> Result<(), mote::Error>;
+//!     pub fn input(&mut self) -> &mut [Elem];
+//!     pub fn run(&mut self) -> Result<(), mote::Error>;
+//!     pub fn output(&self) -> &[Out];
+//! }
+//! mod model_data { /* statics: everything that is model and not code */ }
+//! ```
+#![no_std]
+
+/// The generated pipeline.
+#[allow(missing_docs, reason = "generated; the crate page documents its items")]
+pub mod pipeline {
+    include!(concat!(env!("MOTE_PIPELINE_DIR"), "/pipeline.rs"));
+}
+
+pub use pipeline::{Elem, INPUT_LEN, OUTPUT_LEN, Out, Pipeline};
+
+use cortex_m_rt as _;
+
+/// Prepares the pipeline, once, before the first [`mote_infer`].
+///
+/// A function of its own, never inlined, so that both images run the same code and a profiler can name it.
+///
+/// # Errors
+/// When the model in the image is damaged or asks for what the image does not contain.
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub fn mote_init(pipeline: &mut Pipeline) -> Result<(), mote::Error> {
+    pipeline.init()
+}
+
+/// One inference on the samples in `pipeline.input()`; see [`mote_init`] for why it is a function.
+///
+/// # Errors
+/// When [`mote_init`] has not succeeded.
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub fn mote_infer(pipeline: &mut Pipeline) -> Result<(), mote::Error> {
+    pipeline.run()
+}
+
+/// The vector table behind the core's exceptions. One entry, because the linker script asks for some: the
+/// sensor's data-ready line of a real board.
+#[unsafe(link_section = ".vector_table.interrupts")]
+#[unsafe(no_mangle)]
+pub static __INTERRUPTS: [unsafe extern "C" fn(); 1] = {
+    unsafe extern "C" {
+        fn DefaultHandler();
+    }
+    [DefaultHandler]
+};
+
+/// Nothing in an image panics, which is checked by symbol; Rust wants the handler all the same.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    loop {}
+}
