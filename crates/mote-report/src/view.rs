@@ -8,7 +8,6 @@ use crate::schema::{Device, Results, Run, Status};
 pub(crate) struct Target {
     pub board: String,
     pub optimize: String,
-    pub core: String,
     /// `stm32l4r5 · Cortex-M4F · 120 MHz · -O3`.
     pub title: String,
 }
@@ -39,7 +38,6 @@ impl Target {
         Self {
             board: device.board.clone(),
             optimize: device.optimize.clone(),
-            core: device.core.clone(),
             title,
         }
     }

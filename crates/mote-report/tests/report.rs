@@ -173,7 +173,11 @@ fn plots_without_data_are_left_out() {
 /// ran to its end, nothing threw.
 #[test]
 fn chromium_builds_every_plot_without_errors() {
-    for (name, results) in [("page", common::results()), ("page-many", common::many())] {
+    let mut loud = common::many();
+    loud.data.synthetic = true;
+    loud.runs[3].leaks = true;
+    loud.notes.push("a note".to_owned());
+    for (name, results) in [("page", common::results()), ("page-many", loud)] {
         let paths = write_report(&results, &directory(name)).unwrap();
         let Some(dom) = dump_dom(&paths.html) else {
             eprintln!("SKIPPED: chromium is not installed, so the report was not rendered");
@@ -221,6 +225,7 @@ fn chromium_builds_every_plot_without_errors() {
 }
 
 /// The document tree after scripts ran; `None` without a Chromium.
+#[allow(clippy::panic, reason = "a helper of tests may fail like a test")]
 fn dump_dom(page: &Path) -> Option<String> {
     let profile = directory("chromium-profile");
     let arguments = [

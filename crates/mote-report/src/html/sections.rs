@@ -115,7 +115,7 @@ pub(super) fn cost(page: &Page<'_>) -> Markup {
         "cost",
         "What accuracy costs",
         "Up and left is better. Whiskers are 95 % intervals over folds; the dashed line is the Pareto front: \
-         no pipeline beats those on it in both directions.",
+         no pipeline beats those on it in both directions. Numbers are those of the table.",
         &html! { div.grid { (body) } },
     )
 }
@@ -373,7 +373,7 @@ pub(super) fn reproduce(page: &Page<'_>) -> Markup {
             dt { "Created (UTC)" } dd { (results.created) }
             dt { "How figures were obtained" } dd {
                 "elf: read from the image. emulated: counted by the emulator. modelled: computed from counts and \
-                 published timings and currents. host: taken on the host. Accuracy comes from the engine that runs \
+                 published timings and currents. host: taken on the host. Accuracy of networks comes from the engine that runs \
                  on the device."
             }
         }

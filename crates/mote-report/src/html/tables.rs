@@ -41,8 +41,10 @@ fn on_board(page: &Page<'_>, target: &Target) -> Markup {
         let names: Vec<&str> = methods.into_iter().map(Method::name).collect();
         (!names.is_empty()).then(|| names.join(", "))
     };
+    // A line must not break inside "-O3".
+    let title = target.title.replace("-O", "\u{2011}O");
     html! {
-        h3 { "On " (target.title) }
+        h3 { "On " (title) }
         (table(&DEVICE, &rows, method, view::why))
     }
 }

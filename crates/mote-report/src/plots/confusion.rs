@@ -34,10 +34,15 @@ pub(crate) fn confusion(series: Series<'_>) -> Markup {
                 @let cell = matrix.cell(row, column);
                 @let share = if total > 0 { cell as f64 / total as f64 } else { 0.0 };
                 @let x = left + side * column as f64;
-                g class=(if row == column { "cell right" } else { "cell wrong" }) {
+                @let class = match (cell, row == column) {
+                    (0, _) => "cell none",
+                    (_, true) => "cell right",
+                    (_, false) => "cell wrong",
+                };
+                g class=(class) {
                     // The root of the share keeps rare confusions visible.
                     rect x=(n(x + 0.75)) y=(n(y + 0.75)) width=(n(side - 1.5)) height=(n(cell_height - 1.5))
-                        rx="2" fill-opacity=(format!("{:.3}", share.sqrt())) {
+                        rx="2" fill-opacity=(format!("{:.3}", if cell == 0 { 1.0 } else { share.sqrt() })) {
                         title {
                             (label) " taken for " (predicted) ": " (format::integer(cell)) " of "
                             (format::integer(total))

@@ -34,8 +34,12 @@ const LIMITS: [Limit; 4] = [
     }),
 ];
 
-/// Draws one strip per limit and one mark per pipeline; a mark right of the line exceeds the envelope.
+/// Draws those of `rows` that were measured: one strip per limit and one mark per pipeline; a mark right of the line exceeds the envelope.
 pub(crate) fn envelope(rows: &[(Series<'_>, &Device)]) -> Markup {
+    let rows: Vec<_> = rows
+        .iter()
+        .filter(|(_, d)| d.latency_ms.is_some())
+        .collect();
     let shares: Vec<f64> = LIMITS
         .iter()
         .flat_map(|(_, share)| rows.iter().filter_map(|(_, d)| share(d)))
@@ -60,7 +64,7 @@ pub(crate) fn envelope(rows: &[(Series<'_>, &Device)]) -> Markup {
             @if known.is_empty() { (text(RIGHT, y + 14.0, "end muted", "no figure")) }
             @for (i, (series, used)) in known.iter().enumerate() {
                 // Marks of equal value fan out a little, so that each can be seen and pointed at.
-                @let shift = (i as f64 - (known.len() - 1) as f64 / 2.0) * (16.0 / known.len() as f64).min(3.0);
+                @let shift = (i as f64 - (known.len() - 1) as f64 / 2.0) * (22.0 / known.len() as f64).min(9.0);
                 circle cx=(n(x.at(*used))) cy=(n(y + 33.0 + shift)) r="5"
                     class={ (series.class()) " mark" } {
                     title { (series.name) ": " (format::significant(used * 100.0)) " % of the limit, " (name) }

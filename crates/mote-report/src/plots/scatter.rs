@@ -34,6 +34,8 @@ const RIGHT: f64 = WIDTH - 14.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = HEIGHT - 44.0;
 const RADIUS: f64 = 5.5;
+/// With more points than this, numbers stand for names.
+const NAMED: usize = 7;
 
 /// Draws `points`; `y_title` names the share.
 pub(crate) fn scatter(points: &[Point], axis: &Axis, y_title: &str) -> Markup {
@@ -132,8 +134,8 @@ impl Taken {
     }
 }
 
-/// Where each point's name goes without touching a point or another name: beside it, above, below; the
-/// run's number where the name has no room, and nothing where the number has none either.
+/// Where each point's name goes without touching a point or another name: beside it, above, below. The run's
+/// number, as in the table, where there are many points or no room; nothing where the number has none either.
 fn places(points: &[Point], x: &Scale, y: &Scale) -> Vec<Option<(f64, f64, String)>> {
     let mut taken: Vec<Taken> = points
         .iter()
@@ -148,41 +150,41 @@ fn places(points: &[Point], x: &Scale, y: &Scale) -> Vec<Option<(f64, f64, Strin
         .iter()
         .map(|p| {
             let number = format!("{}", p.index + 1);
-            [format::shorten(&p.name, 26), number]
-                .into_iter()
-                .find_map(|name| {
-                    let width = name.chars().count() as f64 * CHARACTER;
-                    let (px, py) = (x.at(p.x), y.at(p.y));
-                    let beside = RADIUS + 4.0;
-                    let candidates = [
-                        (px + beside, py + 4.0),
-                        (px - beside - width, py + 4.0),
-                        (px + beside - 2.0, py - 7.0),
-                        (px + beside - 2.0, py + 15.0),
-                        (px - beside + 2.0 - width, py - 7.0),
-                        (px - beside + 2.0 - width, py + 15.0),
-                        (px - width / 2.0, py - 11.0),
-                        (px - width / 2.0, py + 19.0),
-                        (px - width / 2.0, py - 24.0),
-                        (px - width / 2.0, py + 32.0),
-                    ];
-                    candidates.into_iter().find_map(|(left, baseline)| {
-                        let place = Taken {
-                            left,
-                            right: left + width,
-                            top: baseline - 10.0,
-                            bottom: baseline + 3.0,
-                        };
-                        let inside = place.left >= LEFT
-                            && place.right <= WIDTH
-                            && place.top >= TOP - 8.0
-                            && place.bottom <= BOTTOM;
-                        (inside && !taken.iter().any(|t| t.meets(&place))).then(|| {
-                            taken.push(place);
-                            (left, baseline, name.clone())
-                        })
+            let name = format::shorten(&p.name, 26);
+            let name = (points.len() <= NAMED).then_some(name);
+            [name, Some(number)].into_iter().flatten().find_map(|name| {
+                let width = name.chars().count() as f64 * CHARACTER;
+                let (px, py) = (x.at(p.x), y.at(p.y));
+                let beside = RADIUS + 4.0;
+                let candidates = [
+                    (px + beside, py + 4.0),
+                    (px - beside - width, py + 4.0),
+                    (px + beside - 2.0, py - 7.0),
+                    (px + beside - 2.0, py + 15.0),
+                    (px - beside + 2.0 - width, py - 7.0),
+                    (px - beside + 2.0 - width, py + 15.0),
+                    (px - width / 2.0, py - 11.0),
+                    (px - width / 2.0, py + 19.0),
+                    (px - width / 2.0, py - 24.0),
+                    (px - width / 2.0, py + 32.0),
+                ];
+                candidates.into_iter().find_map(|(left, baseline)| {
+                    let place = Taken {
+                        left,
+                        right: left + width,
+                        top: baseline - 10.0,
+                        bottom: baseline + 3.0,
+                    };
+                    let inside = place.left >= LEFT
+                        && place.right <= WIDTH
+                        && place.top >= TOP - 8.0
+                        && place.bottom <= BOTTOM;
+                    (inside && !taken.iter().any(|t| t.meets(&place))).then(|| {
+                        taken.push(place);
+                        (left, baseline, name.clone())
                     })
                 })
+            })
         })
         .collect()
 }

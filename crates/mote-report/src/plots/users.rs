@@ -6,7 +6,7 @@ use crate::format;
 use crate::schema::UserScores;
 use maud::{Markup, html};
 
-const ROW: f64 = 46.0;
+const ROW: f64 = 52.0;
 const TOP: f64 = 6.0;
 const LEFT: f64 = 12.0;
 const RIGHT: f64 = WIDTH - 12.0;
@@ -37,7 +37,7 @@ pub(crate) fn users(series: &[Series<'_>], metric: Metric) -> Markup {
         (text(RIGHT, bottom + 32.0, "end", &format!("{} per user", metric.name())))
         @for (row, series) in shown.iter().enumerate() {
             @let y = TOP + ROW * row as f64;
-            @let middle = y + 31.0;
+            @let middle = y + 33.0;
             @let quantiles = match metric {
                 Metric::MacroF1 => series.run.metrics.user_quantiles.macro_f1,
                 Metric::Accuracy => series.run.metrics.user_quantiles.accuracy,

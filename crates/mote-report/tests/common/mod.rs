@@ -1,5 +1,6 @@
 //! A comparison that is obviously a fixture: round numbers, made-up names, hostile characters.
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 use mote_report::{
     Data, Device, Epoch, FoldPredictions, Layer, Method, Results, Run, Status, evaluate,
