@@ -51,7 +51,7 @@ impl Harness {
 
     /// Opens the files and compares the windows' length with the pipeline's.
     #[inline(never)]
-    pub fn start(&mut self, pipeline: &mut Pipeline) {
+    pub fn start(&mut self) {
         let input = File::open(b"input.bin\0", Mode::Read);
         let output = File::open(b"output.bin\0", Mode::Write);
         let (Some(input), Some(output)) = (input, output) else {
@@ -64,7 +64,7 @@ impl Harness {
         }
         let [total, window] = header;
         self.total = total;
-        if window as usize != size_of_val(pipeline.input()) {
+        if window as usize != INPUT_LEN * size_of::<Elem>() {
             exit(Status::InputLength, 0);
         }
     }

@@ -15,7 +15,7 @@ use mote_firmware::{Pipeline, mote_infer, mote_init};
 fn main() -> ! {
     static mut PIPELINE: Pipeline = Pipeline::new();
     static mut HARNESS: Harness = Harness::new();
-    HARNESS.start(PIPELINE);
+    HARNESS.start();
     HARNESS.prepared(mote_init(PIPELINE));
     while HARNESS.next_window(PIPELINE) {
         HARNESS.finished_window(mote_infer(PIPELINE), PIPELINE);
