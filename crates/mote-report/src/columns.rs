@@ -23,6 +23,7 @@ pub(crate) struct Column<T> {
     pub better: Better,
     /// Whether only the HTML report has room for it.
     pub wide: bool,
+    /// The figure to rank by.
     pub value: fn(&T) -> Option<f64>,
     pub text: fn(&T) -> Option<String>,
 }
@@ -41,6 +42,11 @@ impl<T> Column<T> {
     }
 }
 
+/// The mean as a figure to rank; a leaking run has none, because its accuracy is not comparable.
+fn honest(run: &Run, estimate: crate::schema::Estimate) -> Option<f64> {
+    (!run.leaks).then_some(estimate.mean)
+}
+
 fn with_interval(estimate: crate::schema::Estimate) -> String {
     match estimate.ci95 {
         Some(ci) => format!("{} ±{ci:.3}", format::share(estimate.mean)),
@@ -57,7 +63,7 @@ pub(crate) const RUN: [Column<Run>; 7] = [
         field: "metrics.accuracy",
         better: Better::Larger,
         wide: false,
-        value: |r| Some(r.metrics.accuracy.mean),
+        value: |r| honest(r, r.metrics.accuracy),
         text: |r| Some(format::share(r.metrics.accuracy.mean)),
     },
     Column {
@@ -67,7 +73,7 @@ pub(crate) const RUN: [Column<Run>; 7] = [
         field: "metrics.balanced_accuracy",
         better: Better::Larger,
         wide: true,
-        value: |r| Some(r.metrics.balanced_accuracy.mean),
+        value: |r| honest(r, r.metrics.balanced_accuracy),
         text: |r| Some(format::share(r.metrics.balanced_accuracy.mean)),
     },
     Column {
@@ -77,7 +83,7 @@ pub(crate) const RUN: [Column<Run>; 7] = [
         field: "metrics.macro_f1",
         better: Better::Larger,
         wide: false,
-        value: |r| Some(r.metrics.macro_f1.mean),
+        value: |r| honest(r, r.metrics.macro_f1),
         text: |r| Some(with_interval(r.metrics.macro_f1)),
     },
     Column {

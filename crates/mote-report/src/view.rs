@@ -71,6 +71,9 @@ pub(crate) fn names(results: &Results) -> Vec<String> {
             if splits {
                 name.push_str(&format!(" · {}", run.split));
             }
+            if run.leaks {
+                name.push_str(" (leaks)");
+            }
             name
         })
         .collect()

@@ -92,11 +92,33 @@ fn synthetic_data_and_leaks_are_loud() {
     assert!(table.contains("!!! SYNTHETIC DATA !!!"), "{table}");
     let words = table.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("!!! LEAKING SPLIT !!!"), "{table}");
-    assert!(words.contains("too high: cnn-int8 · random:10."), "{table}");
+    assert!(
+        words.contains("too high: cnn-int8 · random:10 (leaks)."),
+        "{table}"
+    );
     assert!(
         table.contains("!!! WARNING !!! cnn-f32 · group:6: the fixture is on fire"),
         "{table}"
     );
+}
+
+/// cnn-int8 has the highest m-F1 of the fixture; once it leaks, the honest cnn-f32 is marked instead.
+#[test]
+fn a_leaking_run_is_never_the_best() {
+    let marked = |leaks: bool| -> Vec<String> {
+        let mut results = common::results();
+        results.runs[1].leaks = leaks;
+        let color = TableOptions {
+            color: true,
+            ..options(120)
+        };
+        let table = render_table(&results, &color);
+        let rows = table.lines().filter(|l| l.contains(" ±"));
+        let best = rows.filter(|l| l.contains("\u{1b}[38;5;10m\u{1b}[1m") && l.contains("0.8"));
+        best.take(1).map(|l| l.chars().take(8).collect()).collect()
+    };
+    assert_eq!(marked(false), ["cnn-int8"]);
+    assert_eq!(marked(true), ["cnn-f32 "]);
 }
 
 #[test]

@@ -89,6 +89,7 @@ fn point(series: Series<'_>, metric: Metric, x: f64) -> Point {
         x,
         y: share.mean,
         interval: share.ci95,
+        ranked: !series.run.leaks,
     }
 }
 

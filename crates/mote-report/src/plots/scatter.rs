@@ -17,6 +17,8 @@ pub(crate) struct Point {
     pub y: f64,
     /// Half-width of the interval of `y`.
     pub interval: Option<f64>,
+    /// Whether it can be on the Pareto front; a leaking run cannot.
+    pub ranked: bool,
 }
 
 /// The cost axis.
@@ -91,7 +93,7 @@ pub(crate) fn scatter(points: &[Point], axis: &Axis, y_title: &str) -> Markup {
 
 /// Points that no other point beats in both directions, by rising cost.
 fn front(points: &[Point]) -> Vec<&Point> {
-    let mut sorted: Vec<&Point> = points.iter().collect();
+    let mut sorted: Vec<&Point> = points.iter().filter(|p| p.ranked).collect();
     sorted.sort_by(|a, b| a.x.total_cmp(&b.x).then(b.y.total_cmp(&a.y)));
     let mut best = f64::NEG_INFINITY;
     sorted.retain(|p| {
@@ -200,6 +202,7 @@ mod tests {
             x,
             y,
             interval: None,
+            ranked: true,
         }
     }
 
@@ -212,8 +215,14 @@ mod tests {
             point(3, 10.0, 0.75),
             point(4, 40.0, 0.9),
         ];
-        let front: Vec<usize> = front(&points).iter().map(|p| p.index).collect();
-        assert_eq!(front, [0, 2]);
+        let on_front =
+            |points: &[Point]| -> Vec<usize> { front(points).iter().map(|p| p.index).collect() };
+        assert_eq!(on_front(&points), [0, 2]);
+        let leak = Point {
+            ranked: false,
+            ..point(5, 1.0, 0.99)
+        };
+        assert_eq!(on_front(&[points.to_vec(), vec![leak]].concat()), [0, 2]);
     }
 
     #[test]
