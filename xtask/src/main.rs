@@ -1,2 +1,59 @@
-//! Chores.
-fn main() {}
+//! Chores of the Mote workspace: `cargo xtask <command>`.
+//!
+//! Every command is one short function that runs the tool a person would run by hand and prints that command
+//! first, so that any step can be repeated alone.
+
+mod compare;
+mod run;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Chores of the Mote workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The main job: train, compress and measure pipelines side by side (real WISDM when it is there, else
+    /// synthetic recordings). Options behind `--` go to `mote compare`.
+    Compare(compare::Args),
+    /// Everything that must pass: format, lints, unit, integration and documentation tests, firmware.
+    Test(test::Args),
+    /// Install what firmware and emulation need (Debian packages, as root or with sudo).
+    Setup,
+    /// The full conformance suite: host and every emulated core give the same outputs.
+    Conformance,
+    /// Criterion benchmarks: parsing, kernels, training.
+    Bench,
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Compare(args) => compare::compare(&args),
+        Command::Test(args) => test::test(&args),
+        Command::Setup => run::setup(),
+        Command::Conformance => test::conformance(),
+        Command::Bench => bench(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("\nxtask: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench() -> Result<()> {
+    for package in ["mote", "mote-data", "mote-train"] {
+        run::cargo(["bench", "--package", package])?;
+    }
+    Ok(())
+}

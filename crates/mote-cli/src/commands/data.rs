@@ -1,0 +1,225 @@
+//! `mote data`: what there is, what is wrong with it, and getting more.
+
+use crate::args::DataArgs;
+use crate::ui::Ui;
+use anyhow::Result;
+use clap::Subcommand;
+use mote_data::SynthSpec;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Data sets: list, fetch, check, summary, synth.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Every task, and whether its data is there. For recordings of your own, use csv:FILE.toml or npz:FILE.
+    List {
+        /// Folder that holds the data sets.
+        #[arg(long, env = "MOTE_DATA")]
+        data: Option<PathBuf>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Download a data set from its official place; goes on where an earlier download stopped.
+    Fetch {
+        /// A data set or a task.
+        name: String,
+        /// Folder that will hold the data sets.
+        #[arg(long, env = "MOTE_DATA", default_value = "data")]
+        data: PathBuf,
+    },
+    /// Read everything a task would and account for every record; fails when too many are bad.
+    Check {
+        /// The task.
+        task: String,
+        /// Folder that holds the data sets.
+        #[arg(long, env = "MOTE_DATA")]
+        data: Option<PathBuf>,
+        /// Largest share of rejected records that still passes.
+        #[arg(long, default_value_t = 0.01)]
+        max_bad: f64,
+        /// List every rejected record with file, line and reason, not only the first of each reason.
+        #[arg(long)]
+        list: bool,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Users, recordings, rates and windows of a task.
+    Summary {
+        #[command(flatten)]
+        data: DataArgs,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write synthetic recordings as WISDM-like text, to look at or to read back.
+    Synth {
+        /// Folder to write into.
+        out: PathBuf,
+        /// Users.
+        #[arg(long, default_value_t = SynthSpec::default().users)]
+        users: u32,
+        /// Seconds per recording.
+        #[arg(long, default_value_t = SynthSpec::default().seconds)]
+        seconds: f32,
+        /// Seed: the same seed gives the same recordings.
+        #[arg(long, default_value_t = SynthSpec::default().seed)]
+        seed: u64,
+    },
+}
+
+pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
+    match &args.command {
+        Command::List { data, json } => list(data.clone(), *json),
+        Command::Fetch { name, data } => fetch(name, data, ui),
+        Command::Check {
+            task,
+            data,
+            max_bad,
+            list,
+            json,
+        } => check(task, data.clone(), *max_bad, *list, *json),
+        Command::Summary { data, json } => summary(data, *json),
+        Command::Synth {
+            out,
+            users,
+            seconds,
+            seed,
+        } => {
+            let spec = SynthSpec {
+                users: *users,
+                seconds: *seconds,
+                seed: *seed,
+                ..SynthSpec::default()
+            };
+            let path = mote_data::write_synthetic(&spec, out)?;
+            ui.warn("these recordings are SYNTHETIC");
+            println!("{}", path.display());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn list(data: Option<PathBuf>, json: bool) -> Result<ExitCode> {
+    let listed = mote_data::list(data.as_deref());
+    if json {
+        println!("{}", serde_json::to_string_pretty(&listed)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "{:<22} {:>7} {:>8}  {:<10} where",
+        "task", "classes", "rate Hz", "there"
+    );
+    for l in &listed {
+        let (there, place) = match &l.path {
+            _ if l.synthetic => ("built in", "SYNTHETIC, generated".to_owned()),
+            Some(path) => ("yes", path.display().to_string()),
+            None => ("no", format!("mote data fetch {}", l.task)),
+        };
+        println!(
+            "{:<22} {:>7} {:>8}  {there:<10} {place}",
+            l.task, l.classes, l.rate_hz
+        );
+    }
+    println!(
+        "{:<22} {:>7} {:>8}  {:<10} recordings of your own",
+        "csv:FILE.toml", "-", "-", "-"
+    );
+    println!(
+        "{:<22} {:>7} {:>8}  {:<10} windows X, y, users from NumPy",
+        "npz:FILE", "-", "-", "-"
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fetch(name: &str, data: &std::path::Path, ui: &Ui) -> Result<ExitCode> {
+    let dataset = mote_data::dataset(name)?;
+    ui.info(format_args!("{}: {}", dataset.title, dataset.url));
+    let bar = ui.bytes(dataset.name);
+    let fetched = mote_data::fetch(dataset, data, &mut |progress| {
+        if let Some(total) = progress.total {
+            bar.set_length(total);
+        }
+        bar.set_position(progress.done);
+    })?;
+    bar.finish_and_clear();
+    let how = if fetched.present {
+        "was there already"
+    } else {
+        "downloaded"
+    };
+    println!(
+        "{} ({how}), sha256 {}",
+        fetched.path.display(),
+        fetched.digest
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(
+    task: &str,
+    data: Option<PathBuf>,
+    max_bad: f64,
+    list: bool,
+    json: bool,
+) -> Result<ExitCode> {
+    let task = mote_data::task(task)?;
+    let examples = if list { usize::MAX } else { 5 };
+    let account = mote_data::check(&task, data.as_deref(), examples)?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&account)?);
+    } else {
+        print!("{account}");
+    }
+    if account.bad_share() > max_bad {
+        eprintln!(
+            "mote: {:.3} % of the records of {} are bad, more than the {:.3} % allowed (--max-bad)",
+            account.bad_share() * 100.0,
+            task.name,
+            max_bad * 100.0
+        );
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn summary(data: &DataArgs, json: bool) -> Result<ExitCode> {
+    let task = mote_data::task(&data.task)?;
+    let summary = mote_data::summary(&task, data.data.as_deref(), &data.spec())?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (time, channels) = summary.shape;
+    println!("{}  ({})", summary.task, summary.source);
+    println!(
+        "{} users, {} of them with every activity; windows of {time} x {channels}",
+        summary.users, summary.complete_users
+    );
+    println!(
+        "\n{:<18} {:>6} {:>11} {:>10} {:>9} {:>8}  rate Hz",
+        "activity", "users", "recordings", "records", "minutes", "windows"
+    );
+    for (name, a) in &summary.activities {
+        let rate = a
+            .rate_hz
+            .map_or("-".to_owned(), |(low, high)| format!("{low:.1}-{high:.1}"));
+        println!(
+            "{name:<18} {:>6} {:>11} {:>10} {:>9.1} {:>8}  {rate}",
+            a.users,
+            a.recordings,
+            a.records,
+            a.seconds / 60.0,
+            a.windows
+        );
+    }
+    println!("\n{}", summary.account);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,225 @@
+//! `mote device`: boards, tools, and one pipeline on one board.
+
+use crate::args::{DataArgs, SplitArgs};
+use crate::experiment::{Experiment, classical, device, evaluate, network};
+use crate::pipeline;
+use crate::ui::Ui;
+use anyhow::{Context, Result, ensure};
+use clap::Subcommand;
+use mote_device::board::Board;
+use mote_device::image::Workshop;
+use mote_device::measure::Measurement;
+use mote_device::setup::Status;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Boards, tools, and running one pipeline on an emulated device.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The boards there are.
+    Boards {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Which emulator and compiler are used, or what is missing.
+    Tools,
+    /// Train one pipeline, build its firmware for one board, run it, and show every figure.
+    Run(Box<RunArgs>),
+}
+
+#[derive(clap::Args)]
+struct RunArgs {
+    /// A pipeline by name.
+    pipeline: String,
+    /// A board of `mote device boards`, or a board file (*.toml).
+    #[arg(long, default_value = "stm32l4r5")]
+    board: String,
+    /// What the compiler optimises for.
+    #[arg(long, value_enum, default_value_t = device::Optimize::Speed)]
+    optimize: device::Optimize,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    split: SplitArgs,
+    /// Epochs, instead of the network's own setting.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Folder for checkpoints and images.
+    #[arg(long, default_value = "out")]
+    out: PathBuf,
+    /// Write folded stacks for a flame graph into this file.
+    #[arg(long)]
+    folded: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
+    match &args.command {
+        Command::Boards { json } => boards(*json),
+        Command::Tools => tools(),
+        Command::Run(args) => run_one(args, ui),
+    }
+}
+
+fn boards(json: bool) -> Result<ExitCode> {
+    let boards = Board::all()?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&boards)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "{:<12} {:<16} {:>5} {:>8} {:>8} {:>9}",
+        "board", "core", "MHz", "flash", "RAM", "pJ/cycle"
+    );
+    for b in &boards {
+        let energy = b
+            .energy
+            .as_ref()
+            .map_or("-".to_owned(), |e| format!("{:.0}", e.pj_per_cycle));
+        println!(
+            "{:<12} {:<16} {:>5.0} {:>7}K {:>7}K {energy:>9}  {}",
+            b.name,
+            b.core.name(),
+            b.clock_mhz,
+            b.flash_kib,
+            b.ram_kib,
+            b.title
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tools() -> Result<ExitCode> {
+    let workshop = Workshop::locate()?;
+    let status = Status::of_this_machine(workshop.cache());
+    println!("emulator  {}", status.emulator.as_deref().unwrap_or("none"));
+    match &status.toolchain {
+        Ok(toolchain) => println!("compiler  {toolchain}"),
+        Err(why) => println!("compiler  none: {why}"),
+    }
+    match status.why_not() {
+        None => Ok(ExitCode::SUCCESS),
+        Some(why) => {
+            println!("{why}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
+    let chosen = pipeline::select(&args.pipeline)?;
+    let pipeline = chosen.first().context("no pipeline was named")?;
+    ensure!(
+        chosen.len() == 1 && classical::kind(&pipeline.model).is_none(),
+        "name one pipeline with a network; classical models have no firmware"
+    );
+    let board = Board::load(&args.board)?;
+    let config = network::config(&pipeline.model, args.epochs, args.split.seed)?;
+    ui.catch_interrupt()?;
+    let mut experiment = Experiment::open(&args.data, &args.split, args.out.clone(), 1, ui)?;
+    // One fold's network is enough for a footprint.
+    experiment.folds.truncate(1);
+    let trained = network::train(&experiment, &pipeline.model, &config, ui)?;
+    let (fold, first) = experiment
+        .folds
+        .first()
+        .zip(trained.first())
+        .context("no fold")?;
+    let (artifact, changes) = evaluate::artifact(&experiment, pipeline, fold, first)?;
+    for change in &changes {
+        for line in &change.lines {
+            ui.info(format_args!("{}: {line}", change.technique));
+        }
+    }
+    let prepared = device::Prepared::new(&experiment, &pipeline.name, &artifact, &fold.test)?;
+    let measurement = prepared.measure(&Workshop::locate()?, &board, args.optimize)?;
+    if let Some(path) = &args.folded {
+        std::fs::write(path, &measurement.folded)
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&measurement)?);
+    } else {
+        print(&pipeline.name, &board, &measurement);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(name: &str, board: &Board, m: &Measurement) {
+    let or = |value: Option<f64>, unit: &str| {
+        value.map_or("unknown".to_owned(), |v| format!("{v:.3} {unit}"))
+    };
+    let cycles = |c: Option<u64>| c.map_or("unknown".to_owned(), |c| c.to_string());
+    println!(
+        "{name} on {} ({}, {} MHz), opt-level {}",
+        board.title,
+        m.core.name(),
+        board.clock_mhz,
+        m.optimize.level()
+    );
+    println!("  outputs        identical to the host's");
+    println!(
+        "  flash          {} B code, {} B model  [{}]",
+        m.flash_code, m.flash_model, m.method.footprint
+    );
+    println!(
+        "  RAM            {} B static, {} B stack, {} B heap  [{}]",
+        m.ram_static, m.ram_stack, m.ram_heap, m.method.stack
+    );
+    println!(
+        "  instructions   {} per decision, {} at most, {} once at start  [{}]",
+        m.instructions, m.instructions_max, m.instructions_init, m.method.instructions
+    );
+    println!(
+        "  cycles         {}  [{}]",
+        cycles(m.cycles),
+        m.method.cycles
+    );
+    println!("  latency        {}", or(m.budget.latency_ms, "ms"));
+    println!(
+        "  energy         {}  [{}]",
+        or(m.budget.energy_uj, "uJ"),
+        m.method.energy
+    );
+    println!("  average power  {}", or(m.budget.average_power_uw, "uW"));
+    println!(
+        "  CR2032 life    {}",
+        or(m.budget.battery_life_days, "days")
+    );
+    println!(
+        "  fits           flash {}, RAM {}, envelope {}",
+        m.fits.flash, m.fits.ram, m.fits.envelope
+    );
+    println!("  panic-free     {}", m.panic_free);
+    println!(
+        "  built with     {}; run on {}",
+        m.method.toolchain, m.method.emulator
+    );
+    println!("\n  layer                          instructions       cycles");
+    for part in &m.layers {
+        println!(
+            "  {:<28} {:>14} {:>12}",
+            part.name,
+            part.work.instructions,
+            cycles(part.work.cycles)
+        );
+    }
+    println!("\n  function                       instructions       cycles");
+    for part in m.functions.iter().take(12) {
+        println!(
+            "  {:<28} {:>14} {:>12}",
+            part.name,
+            part.work.instructions,
+            cycles(part.work.cycles)
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! `mote eval`: a network file on the test users of one fold, by the engine.
+
+use crate::args::{DataArgs, SplitArgs};
+use crate::experiment::{Experiment, evaluate};
+use crate::ui::Ui;
+use anyhow::{Context, Result, ensure};
+use mote_model::Graph;
+use mote_report::FoldPredictions;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Evaluate a network file with the engine.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A network file written by `mote train`.
+    network: PathBuf,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    split: SplitArgs,
+    /// Fold whose test users are evaluated, counted from 1; the one named at training.
+    #[arg(long, default_value_t = 1)]
+    fold: usize,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
+    let path = args.network.display();
+    let text = std::fs::read_to_string(&args.network)
+        .with_context(|| format!("cannot read the network file `{path}`"))?;
+    let graph: Graph = serde_json::from_str(&text)
+        .with_context(|| format!("`{path}` is not a network file of `mote train`"))?;
+    graph
+        .validate()
+        .with_context(|| format!("the network in `{path}` is not sound"))?;
+    let experiment = Experiment::open(&args.data, &args.split, PathBuf::new(), 1, ui)?;
+    let windows = &experiment.loaded.windows;
+    ensure!(
+        graph.labels == windows.labels,
+        "`{path}` tells apart {:?}, the task {} has {:?}: name the task it was trained for",
+        graph.labels,
+        experiment.task.name,
+        windows.labels
+    );
+    let count = experiment.folds.len();
+    let fold = args
+        .fold
+        .checked_sub(1)
+        .and_then(|i| experiment.folds.get(i));
+    let fold =
+        fold.with_context(|| format!("--fold {}: there are folds 1 to {count}", args.fold))?;
+    let (predicted, latency, bytes) = evaluate::predict(&graph, windows, &fold.test)?;
+    let (truth, users): (Vec<_>, Vec<_>) = fold
+        .test
+        .iter()
+        .filter_map(|&n| Some((*windows.y.get(n)?, *windows.users.get(n)?)))
+        .unzip();
+    let predictions = FoldPredictions {
+        name: &fold.name,
+        y_true: &truth,
+        y_pred: &predicted,
+        users: &users,
+    };
+    let (metrics, _) = mote_report::evaluate(&windows.labels, &[predictions])?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&metrics)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let pooled = metrics.pooled;
+    println!(
+        "network     {} ({} parameters, {} MAC, {bytes} bytes)",
+        graph.name,
+        graph.parameters(),
+        graph.macs()
+    );
+    println!(
+        "test users  {:?}, {} windows",
+        fold.test_users,
+        fold.test.len()
+    );
+    println!(
+        "accuracy    {:.3}\nbalanced    {:.3}\nm-F1        {:.3}",
+        pooled.accuracy, pooled.balanced_accuracy, pooled.macro_f1
+    );
+    if let Some(latency) = latency {
+        println!("latency     {latency:.1} us on this machine");
+    }
+    for class in &metrics.per_class {
+        println!(
+            "  {:<20} F1 {}",
+            class.label,
+            class.f1.map_or("-".to_owned(), |f| format!("{f:.3}"))
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,99 @@
+//! One comparison, from windows to figures: trains each network once per fold, applies every pipeline's
+//! techniques, evaluates with the engine, measures on devices.
+
+pub mod classical;
+pub mod device;
+pub mod evaluate;
+pub mod network;
+
+use crate::args::{DataArgs, SplitArgs};
+use crate::ui::Ui;
+use anyhow::{Context, Result};
+use mote_data::{Fold, Loaded, SplitKind, Task};
+use std::path::PathBuf;
+
+/// The user stopped the run; what was finished is kept.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped; the same command goes on from here")]
+pub struct Stopped;
+
+/// The data of a comparison and how it is divided.
+pub struct Experiment {
+    /// What is recognised.
+    pub task: Task,
+    /// The windows and where they come from.
+    pub loaded: Loaded,
+    /// How users are divided.
+    pub split: SplitKind,
+    /// The divisions.
+    pub folds: Vec<Fold>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Where checkpoints, images and results go.
+    pub out: PathBuf,
+    /// Folds worked on at a time.
+    pub threads: usize,
+}
+
+impl Experiment {
+    /// Loads the data and divides it.
+    pub fn open(
+        data: &DataArgs,
+        split: &SplitArgs,
+        out: PathBuf,
+        threads: usize,
+        ui: &Ui,
+    ) -> Result<Self> {
+        let task = mote_data::task(&data.task)?;
+        let kind = split.kind()?;
+        ui.info(format_args!("reading {} ...", task.name));
+        let loaded = mote_data::load(&task, data.data.as_deref(), &data.spec())?;
+        let windows = &loaded.windows;
+        if loaded.synthetic {
+            ui.warn("SYNTHETIC recordings: the figures say nothing about people");
+        }
+        let folds = mote_data::folds(windows, &kind, split.seed)
+            .with_context(|| format!("task {}", task.name))?;
+        if kind.leaks() {
+            ui.warn(format_args!(
+                "split `{kind}` puts the same user on both sides: accuracy comes out too high (a leak, asked for by name)"
+            ));
+        }
+        ui.info(format_args!(
+            "{}: {} windows, {} records rejected; {} folds ({kind})",
+            loaded.source,
+            windows.len(),
+            loaded.account.rejected(),
+            folds.len()
+        ));
+        Ok(Self {
+            task,
+            loaded,
+            split: kind,
+            folds,
+            seed: split.seed,
+            out,
+            threads,
+        })
+    }
+
+    /// Works on the folds, up to `threads` at a time, in order of their numbers.
+    pub fn each_fold<T: Send>(
+        &self,
+        work: impl Fn(usize, &Fold) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        use rayon::prelude::*;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.threads.max(1))
+            .build()?;
+        pool.install(|| {
+            // One job at a time per thread, taken in order, so that an interrupted run leaves whole folds.
+            self.folds
+                .par_iter()
+                .enumerate()
+                .with_max_len(1)
+                .map(|(i, fold)| work(i, fold))
+                .collect()
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! Pipelines as a user writes them: built-in names and experiment files.
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// One row of a comparison: a model and the techniques applied to it, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// Name of the row.
+    pub name: String,
+    /// A network, `random-forest` or `lda`.
+    pub model: String,
+    /// `name` or `name:option=value,option=value`.
+    #[serde(default)]
+    pub techniques: Vec<String>,
+}
+
+/// An experiment file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Experiment {
+    #[serde(default)]
+    #[allow(dead_code, reason = "for people who read the file")]
+    description: String,
+    pipeline: Vec<Pipeline>,
+}
+
+/// Experiment files that come with the program.
+const BUILT_IN: [(&str, &str); 1] =
+    [("default", include_str!("../../../experiments/default.toml"))];
+
+/// Every built-in pipeline, by the name a user can give.
+pub fn built_in() -> Result<Vec<Pipeline>> {
+    let mut all: Vec<Pipeline> = Vec::new();
+    for (name, text) in BUILT_IN {
+        for pipeline in parse(text, name)? {
+            if !all.iter().any(|known| known.name == pipeline.name) {
+                all.push(pipeline);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The pipelines of the built-in experiment `name`.
+pub fn experiment(name: &str) -> Result<Vec<Pipeline>> {
+    match BUILT_IN.iter().find(|(known, _)| *known == name) {
+        Some((name, text)) => parse(text, name),
+        None => bail!(
+            "there is no experiment `{name}`; built in: {}",
+            BUILT_IN.map(|(name, _)| name).join(", ")
+        ),
+    }
+}
+
+/// What `--pipelines` names: an experiment file, or built-in pipelines separated by commas.
+pub fn select(text: &str) -> Result<Vec<Pipeline>> {
+    if text.ends_with(".toml") {
+        let content = std::fs::read_to_string(Path::new(text))
+            .with_context(|| format!("cannot read the experiment file `{text}`"))?;
+        return parse(&content, text);
+    }
+    let known = built_in()?;
+    text.split(',')
+        .map(str::trim)
+        .map(|name| match known.iter().find(|p| p.name == name) {
+            Some(pipeline) => Ok(pipeline.clone()),
+            None => bail!(
+                "there is no pipeline `{name}`; built in: {}; or give an experiment file (*.toml)",
+                known
+                    .iter()
+                    .map(|p| p.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+        })
+        .collect()
+}
+
+/// Reads an experiment and checks it as far as that is possible without data.
+fn parse(text: &str, origin: &str) -> Result<Vec<Pipeline>> {
+    let experiment: Experiment =
+        toml::from_str(text).with_context(|| format!("the experiment `{origin}` is not valid"))?;
+    if experiment.pipeline.is_empty() {
+        bail!("the experiment `{origin}` has no [[pipeline]]");
+    }
+    for (i, pipeline) in experiment.pipeline.iter().enumerate() {
+        if experiment
+            .pipeline
+            .iter()
+            .take(i)
+            .any(|p| p.name == pipeline.name)
+        {
+            bail!(
+                "the experiment `{origin}` has two pipelines named `{}`",
+                pipeline.name
+            );
+        }
+        for step in &pipeline.techniques {
+            let name = step.split(':').next().unwrap_or(step).trim();
+            mote_techniques::find(name)
+                .with_context(|| format!("pipeline `{}` of `{origin}`", pipeline.name))?;
+        }
+    }
+    Ok(experiment.pipeline)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_experiments_are_valid() {
+        assert!(built_in().unwrap().iter().any(|p| p.name == "cnn-int8"));
+    }
+
+    #[test]
+    fn an_unknown_pipeline_lists_the_known_ones() {
+        let message = select("cnn-int8,nope").unwrap_err().to_string();
+        assert!(
+            message.contains("`nope`") && message.contains("cnn-int8"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn an_unknown_technique_names_pipeline_and_file() {
+        let text = "[[pipeline]]\nname = \"a\"\nmodel = \"cnn\"\ntechniques = [\"int9\"]";
+        let message = format!("{:#}", parse(text, "mine.toml").unwrap_err());
+        assert!(
+            message.contains("mine.toml") && message.contains("int9"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_misspelt_field_is_an_error() {
+        let text = "[[pipeline]]\nname = \"a\"\nmodel = \"cnn\"\ntechnique = [\"int8\"]";
+        assert!(format!("{:#}", parse(text, "mine.toml").unwrap_err()).contains("technique"));
+    }
+}

@@ -1,0 +1,42 @@
+/// Why a technique could not be applied.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No technique of that name.
+    #[error("there is no technique `{name}`; known: {known}")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// An option is not known, not a number, or out of range.
+    #[error("technique `{technique}`, option `{option}`: {what}")]
+    Option {
+        /// The technique.
+        technique: &'static str,
+        /// The option.
+        option: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// Two techniques exclude each other, or the network lacks what the technique works on.
+    #[error("technique `{technique}` does not go here: {why}")]
+    Impossible {
+        /// The technique.
+        technique: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// The network description is at fault.
+    #[error(transparent)]
+    Model(#[from] mote_model::Error),
+    /// The engine refused to run the network.
+    #[error("the engine cannot run `{network}`: {error}")]
+    Engine {
+        /// The network.
+        network: String,
+        /// The engine's reason.
+        error: mote::Error,
+    },
+}

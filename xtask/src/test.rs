@@ -1,0 +1,45 @@
+//! `cargo xtask test`: everything that must pass before a change lands.
+
+use crate::run::{cargo, setup};
+use anyhow::Result;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Leave out the installation of firmware and emulation tools; tests that need them skip, saying so.
+    #[arg(long)]
+    no_setup: bool,
+}
+
+pub fn test(args: &Args) -> Result<()> {
+    cargo(["fmt", "--all", "--check"])?;
+    if !args.no_setup
+        && let Err(e) = setup()
+    {
+        eprintln!("note: {e:#}; tests of the device skip");
+    }
+    cargo([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ])?;
+    cargo(["test", "--workspace"])?;
+    eprintln!("\nAll tests passed.");
+    Ok(())
+}
+
+/// The conformance suite at full size.
+pub fn conformance() -> Result<()> {
+    setup()?;
+    cargo([
+        "run",
+        "--release",
+        "--package",
+        "mote-cli",
+        "--",
+        "device",
+        "conformance",
+    ])
+}
