@@ -202,3 +202,174 @@ pub(crate) fn median_rate(t_ns: &[i64]) -> Option<f64> {
     let (_, median, _) = steps.select_nth_unstable(middle);
     Some(SECOND / *median as f64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Sensor;
+    use proptest::prelude::*;
+
+    fn cut(recordings: Vec<Recording>, spec: &WindowSpec) -> (Windows, Account) {
+        let mut account = Account::default();
+        let mut cutter = Cutter::new(vec!["a".to_owned(), "b".to_owned()], spec);
+        for recording in recordings {
+            cutter.recording(recording, &mut account).unwrap();
+        }
+        (cutter.finish(), account)
+    }
+
+    /// A recording whose every sample holds `mark`.
+    fn recording(user: u32, activity: &str, t_ns: Vec<i64>, mark: f32) -> Recording {
+        Recording {
+            user,
+            activity: activity.to_owned(),
+            sensor: Sensor::Accelerometer,
+            samples: vec![[mark, user as f32, 0.0]; t_ns.len()],
+            t_ns,
+        }
+    }
+
+    fn grid(start_s: f64, count: usize) -> Vec<i64> {
+        (0..count)
+            .map(|i| ((start_s + i as f64 / 20.0) * SECOND) as i64)
+            .collect()
+    }
+
+    #[test]
+    fn lengths_hops_and_overlap() {
+        let spec = WindowSpec::default();
+        assert_eq!((spec.time(), spec.hop()), (60, 30));
+        for (count, windows) in [(59, 0), (60, 1), (89, 1), (90, 2), (120, 3)] {
+            let (w, account) = cut(vec![recording(1, "a", grid(5.0, count), 1.0)], &spec);
+            assert_eq!(w.len(), windows, "{count}");
+            assert_eq!(account.short, if windows == 0 { count as u64 } else { 0 });
+            assert_eq!(w.x.len(), windows * 180);
+        }
+        let long = WindowSpec {
+            seconds: 10.0,
+            overlap: 0.0,
+            ..spec
+        };
+        assert_eq!((long.time(), long.hop()), (200, 200));
+    }
+
+    #[test]
+    fn windows_end_at_gaps() {
+        // Two stretches of 4 s with a pause of just over, then just under, a second between them.
+        for (pause, recordings, gaps) in [(1.06, 2, 1), (1.0, 1, 0)] {
+            let mut t = grid(0.0, 80);
+            t.extend(grid(79.0 / 20.0 + pause, 80));
+            let (w, account) = cut(vec![recording(1, "a", t, 1.0)], &WindowSpec::default());
+            assert_eq!(account.gaps, gaps);
+            assert_eq!(w.recordings.iter().max(), Some(&(recordings - 1)));
+            assert_eq!(w.len(), if gaps == 1 { 2 } else { 4 });
+        }
+    }
+
+    #[test]
+    fn unused_activities_are_counted() {
+        let (w, account) = cut(
+            vec![recording(1, "c", grid(0.0, 99), 1.0)],
+            &WindowSpec::default(),
+        );
+        assert!(w.is_empty());
+        assert_eq!(account.unused, 99);
+    }
+
+    #[test]
+    fn settings_that_make_no_sense() {
+        let good = WindowSpec::default();
+        for (spec, field) in [
+            (
+                WindowSpec {
+                    seconds: 0.0,
+                    ..good
+                },
+                "seconds",
+            ),
+            (
+                WindowSpec {
+                    seconds: f32::NAN,
+                    ..good
+                },
+                "seconds",
+            ),
+            (
+                WindowSpec {
+                    seconds: 601.0,
+                    ..good
+                },
+                "seconds",
+            ),
+            (
+                WindowSpec {
+                    overlap: 1.0,
+                    ..good
+                },
+                "overlap",
+            ),
+            (
+                WindowSpec {
+                    overlap: -0.1,
+                    ..good
+                },
+                "overlap",
+            ),
+            (
+                WindowSpec {
+                    rate_hz: 0.0,
+                    ..good
+                },
+                "rate_hz",
+            ),
+            (
+                WindowSpec {
+                    rate_hz: f32::INFINITY,
+                    ..good
+                },
+                "rate_hz",
+            ),
+        ] {
+            assert!(spec.check().unwrap_err().to_string().contains(field));
+        }
+        assert!(good.check().is_ok());
+    }
+
+    proptest! {
+        /// Every recording, and every stretch between gaps, carries a mark of its own; no window mixes marks.
+        #[test]
+        fn windows_never_cross_user_activity_or_gap(
+            stretches in prop::collection::vec((0u32..4, prop::bool::ANY, 1usize..200, prop::bool::ANY), 1..12),
+            seconds in 0.5f32..4.0, overlap in 0.0f32..0.9,
+        ) {
+            let mut recordings: Vec<Recording> = Vec::new();
+            let mut start = 0.0;
+            for (mark, (user, is_b, count, joined)) in stretches.into_iter().enumerate() {
+                let activity = if is_b { "b" } else { "a" };
+                let t = grid(start, count);
+                start += count as f64 / 20.0 + 1.5;
+                let next = recording(user, activity, t, mark as f32);
+                match recordings.last_mut() {
+                    // The same recording goes on behind a gap.
+                    Some(last) if joined && last.user == user && last.activity == activity => {
+                        last.t_ns.extend(next.t_ns);
+                        last.samples.extend(next.samples);
+                    }
+                    _ => recordings.push(next),
+                }
+            }
+            let spec = WindowSpec { seconds, overlap, rate_hz: 20.0 };
+            let (w, _) = cut(recordings, &spec);
+            for n in 0..w.len() {
+                let window = w.window(n);
+                prop_assert!(window.chunks(3).all(|s| s == &window[..3]));
+                prop_assert_eq!(window[1], w.users[n] as f32);
+            }
+            // One mark per recording number, and the other way round.
+            for (a, b) in (0..w.len()).flat_map(|a| (0..a).map(move |b| (a, b))) {
+                let same_mark = w.window(a)[0] == w.window(b)[0];
+                prop_assert_eq!(same_mark, w.recordings[a] == w.recordings[b]);
+            }
+        }
+    }
+}

@@ -183,3 +183,168 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     PathBuf::from(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        io::{BufRead, BufReader},
+        net::TcpListener,
+        thread,
+    };
+
+    /// Status line with headers, and body, for a request from the given byte on.
+    type Answer = fn(u64) -> (String, Vec<u8>);
+
+    /// Serves one request per answer; returns the address, and the first bytes asked for when done.
+    fn serve(answers: Vec<Answer>) -> (String, thread::JoinHandle<Vec<u64>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/data.zip", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            let mut starts = Vec::new();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut start = 0;
+                for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+                    let line = line.unwrap().to_lowercase();
+                    if let Some(range) = line.strip_prefix("range: bytes=") {
+                        start = range.trim_end_matches('-').parse().unwrap();
+                    }
+                    if line.is_empty() {
+                        break;
+                    }
+                }
+                let (head, body) = answer(start);
+                write!(stream, "HTTP/1.1 {head}\r\nConnection: close\r\n\r\n").unwrap();
+                stream.write_all(&body).unwrap();
+                starts.push(start);
+            }
+            starts
+        });
+        (url, server)
+    }
+
+    fn bytes() -> Vec<u8> {
+        (0..200_000u32).map(|i| (i * 7 % 251) as u8).collect()
+    }
+
+    fn whole(_: u64) -> (String, Vec<u8>) {
+        (
+            format!("200 OK\r\nContent-Length: {}", bytes().len()),
+            bytes(),
+        )
+    }
+
+    fn cut_short(_: u64) -> (String, Vec<u8>) {
+        (
+            format!("200 OK\r\nContent-Length: {}", bytes().len()),
+            bytes()[..150_000].to_vec(),
+        )
+    }
+
+    fn rest(start: u64) -> (String, Vec<u8>) {
+        let body = bytes().split_off(start as usize);
+        let (last, all) = (bytes().len() - 1, bytes().len());
+        let range = format!("Content-Range: bytes {start}-{last}/{all}");
+        (
+            format!(
+                "206 Partial Content\r\n{range}\r\nContent-Length: {}",
+                body.len()
+            ),
+            body,
+        )
+    }
+
+    fn past_the_end(_: u64) -> (String, Vec<u8>) {
+        (
+            "416 Range Not Satisfiable\r\nContent-Length: 0".to_owned(),
+            Vec::new(),
+        )
+    }
+
+    fn missing(_: u64) -> (String, Vec<u8>) {
+        ("404 Not Found\r\nContent-Length: 0".to_owned(), Vec::new())
+    }
+
+    #[test]
+    fn a_download_is_complete_recorded_and_not_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("set/data.zip");
+        let (url, server) = serve(vec![whole]);
+        let mut last = None;
+        let fetched = download(&url, &path, &mut |p| last = Some(p)).unwrap();
+        assert_eq!(server.join().unwrap(), [0]);
+        let all = bytes().len() as u64;
+        assert_eq!(
+            last,
+            Some(Progress {
+                done: all,
+                total: Some(all)
+            })
+        );
+        assert_eq!(std::fs::read(&path).unwrap(), bytes());
+        let record = std::fs::read_to_string(folder.path().join("set/data.zip.sha256")).unwrap();
+        assert_eq!(record, format!("{}  data.zip\n", fetched.digest));
+        let again = download(&url, &path, &mut |_| {}).unwrap();
+        assert!(again.present && again.digest == fetched.digest);
+        std::fs::write(&path, b"changed").unwrap();
+        let error = download(&url, &path, &mut |_| {}).unwrap_err().to_string();
+        assert!(error.contains("not the one that was downloaded"), "{error}");
+    }
+
+    #[test]
+    fn a_download_cut_short_goes_on_where_it_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.zip");
+        let (url, server) = serve(vec![cut_short, rest]);
+        let error = download(&url, &path, &mut |_| {}).unwrap_err().to_string();
+        assert!(error.contains("run again"), "{error}");
+        assert!(!path.exists());
+        download(&url, &path, &mut |_| {}).unwrap();
+        assert_eq!(server.join().unwrap(), [0, 150_000]);
+        assert_eq!(std::fs::read(&path).unwrap(), bytes());
+    }
+
+    #[test]
+    fn servers_that_cannot_resume_start_over() {
+        for answers in [vec![whole as Answer], vec![past_the_end, whole]] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("data.zip");
+            std::fs::write(folder.path().join("data.zip.part"), b"old").unwrap();
+            let (url, server) = serve(answers);
+            download(&url, &path, &mut |_| {}).unwrap();
+            assert_eq!(server.join().unwrap()[0], 3);
+            assert_eq!(std::fs::read(&path).unwrap(), bytes());
+        }
+    }
+
+    #[test]
+    fn without_a_server_it_says_which_file_to_put_where() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.zip");
+        let (url, server) = serve(vec![missing]);
+        let error = download(&url, &path, &mut |_| {}).unwrap_err().to_string();
+        server.join().unwrap();
+        assert!(error.contains("404"), "{error}");
+        // Nobody listens there any more.
+        let error = download(&url, &path, &mut |_| {}).unwrap_err().to_string();
+        let save = format!("save it as {}", path.display());
+        assert!(error.contains(&url) && error.contains(&save), "{error}");
+    }
+
+    #[test]
+    fn data_sets_are_found_by_any_of_their_names() {
+        let names: Vec<_> = datasets().iter().map(|d| d.name).collect();
+        assert_eq!(names, ["wisdm-2019", "wisdm-v1.1", "motionsense"]);
+        for name in ["wisdm-2019", "wisdm-2019-phone", "wisdm-2019-watch/18"] {
+            assert_eq!(dataset(name).unwrap().name, "wisdm-2019");
+        }
+        assert_eq!(dataset("wisdm-v1.1-features/6").unwrap().name, "wisdm-v1.1");
+        assert!(
+            dataset("synthetic/6")
+                .unwrap_err()
+                .to_string()
+                .contains("motionsense")
+        );
+    }
+}

@@ -209,3 +209,78 @@ pub(crate) fn number<T: std::str::FromStr>(field: &[u8]) -> Result<T, Reason> {
 pub(crate) fn decimal(field: &[u8]) -> Result<f32, Reason> {
     fast_float2::parse(field).map_err(|_| Reason::BadNumber)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// A number as text, in every notation the data sets use.
+        #[test]
+        fn decimals_round_as_the_standard_library_rounds(
+            bits: u32, digits in 0usize..20, plain: f64, short in "-?[0-9]{1,9}\\.[0-9]{1,12}(e-?[0-9]{1,2})?",
+        ) {
+            let value = f32::from_bits(bits);
+            for text in [format!("{value}"), format!("{value:e}"), format!("{plain:.digits$}"), short] {
+                let expected: f32 = text.parse().unwrap();
+                let found = decimal(text.as_bytes()).unwrap();
+                prop_assert!(found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan(), "{text}");
+            }
+        }
+
+        /// The fast path is only an optimisation: where it takes a record, the general one reads the same.
+        #[test]
+        fn fast_and_general_agree(text in "[0-9]{1,11},[A-Za-z]{0,8},-?[0-9]{1,19}(,-?[0-9]{0,4}\\.?[0-9]{0,9}){2,4}") {
+            if let Some((record, rest)) = fast(text.as_bytes()) {
+                prop_assert!(rest.is_empty());
+                prop_assert_eq!(general(text.as_bytes()), Ok(record));
+            }
+        }
+    }
+
+    #[test]
+    fn the_common_form_takes_the_fast_path() {
+        let (record, rest) =
+            fast(b"1600,A,90426708196641,7.091625,-0.5916671,8.195502;\n").unwrap();
+        assert_eq!(
+            (record.user, record.activity, record.t_ns),
+            (1600, &b"A"[..], 90426708196641)
+        );
+        assert_eq!(
+            (record.sample, rest),
+            ([7.091625, -0.5916671, 8.195502], &b";\n"[..])
+        );
+    }
+
+    /// Hands out its bytes a few at a time.
+    struct Dribble<'a>(&'a [u8], usize);
+
+    impl Read for Dribble<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let n = self.1.min(out.len());
+            self.0.read(&mut out[..n])
+        }
+    }
+
+    type Seen = (Vec<(u64, Result<(u32, [u32; 3]), Reason>)>, u64);
+
+    fn collect(bytes: &[u8], step: usize) -> Seen {
+        let mut seen = Vec::new();
+        let blank = read_records(Dribble(bytes, step), |line, record| {
+            let record = record.map(|r| (r.user, r.sample.map(f32::to_bits)));
+            seen.push((line, record));
+            Ok::<(), ()>(())
+        });
+        (seen, blank.unwrap().unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn how_bytes_arrive_does_not_matter(
+            text in "([0-9]{1,2},[AB]{0,1},[0-9]{1,3},1,-2.5,[0-9x]{0,2}[;\n\r ]{0,3}){0,20}", step in 1usize..40,
+        ) {
+            prop_assert_eq!(collect(text.as_bytes(), step), collect(text.as_bytes(), usize::MAX));
+        }
+    }
+}

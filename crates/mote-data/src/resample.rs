@@ -46,14 +46,14 @@ pub(crate) fn resample(t_ns: &[i64], samples: &[[f32; 3]], rate_hz: f32, out: &m
         let to = ((i as f64 + 0.5) * period).min(duration);
         let after = line.integral(to, second);
         let span = to - from;
-        // Only the last point can have no span, when it falls on the end of the one before.
-        if span > 1e-9 {
-            let value = |c: usize| match (after.get(c), before.get(c)) {
-                (Some(a), Some(b)) => ((a - b) / span) as f32,
-                _ => 0.0,
-            };
-            out.push([value(0), value(1), value(2)]);
-        }
+        let mean = |(after, before): (f64, f64)| ((after - before) / span) as f32;
+        let ([ax, ay, az], [bx, by, bz]) = (after, before);
+        out.push(if span > 1e-6 {
+            [(ax, bx), (ay, by), (az, bz)].map(mean)
+        } else {
+            // The last point falls on the end of the period before.
+            line.value(to, second)
+        });
         (from, before) = (to, after);
     }
 }
@@ -132,5 +132,113 @@ where
         let [x, y, z] = self.integral;
         let [ax, ay, az] = self.current.area(t);
         [x + ax, y + ay, z + az]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::f64::consts::TAU;
+
+    fn signal(t_ns: &[i64], f: impl Fn(f64) -> f64) -> Vec<[f32; 3]> {
+        let value = |&t: &i64| f(t as f64 / SECOND) as f32;
+        t_ns.iter().map(value).map(|v| [v, -v, 1.0]).collect()
+    }
+
+    fn regular(rate: f64, count: i64) -> Vec<i64> {
+        (0..count)
+            .map(|i| (i as f64 * SECOND / rate).round() as i64)
+            .collect()
+    }
+
+    fn run(t_ns: &[i64], samples: &[[f32; 3]], rate_hz: f32) -> Vec<[f32; 3]> {
+        let mut out = Vec::new();
+        resample(t_ns, samples, rate_hz, &mut out);
+        out
+    }
+
+    /// Amplitude of the `hz` component, away from the ends.
+    fn amplitude(out: &[[f32; 3]], rate: f64, hz: f64) -> f64 {
+        let inner = &out[10..out.len() - 10];
+        let (mut s, mut c) = (0.0, 0.0);
+        for (i, v) in inner.iter().enumerate() {
+            let phase = TAU * hz * i as f64 / rate;
+            s += f64::from(v[0]) * phase.sin();
+            c += f64::from(v[0]) * phase.cos();
+        }
+        2.0 * (s * s + c * c).sqrt() / inner.len() as f64
+    }
+
+    #[test]
+    fn data_on_the_grid_stays_as_it_is() {
+        let t = regular(20.0, 100);
+        let samples = signal(&t, |t| (3.0 * t).sin() * 9.0);
+        let out = run(&t, &samples, 20.0);
+        assert_eq!(out.len(), 100);
+        for (a, b) in out.iter().zip(&samples) {
+            assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5));
+        }
+    }
+
+    #[test]
+    fn slow_motion_passes_and_what_would_fold_back_does_not() {
+        // 50 Hz to 20 Hz: 18 Hz would come back as 2 Hz.
+        let t = regular(50.0, 2000);
+        let slow = run(&t, &signal(&t, |t| (TAU * 2.0 * t).sin()), 20.0);
+        let fast = run(&t, &signal(&t, |t| (TAU * 18.0 * t).sin()), 20.0);
+        assert!(amplitude(&slow, 20.0, 2.0) > 0.96);
+        assert!(amplitude(&fast, 20.0, 2.0) < 0.12);
+        assert_eq!(slow.len(), 800);
+    }
+
+    #[test]
+    fn halving_the_rate_is_the_trapezoid_rule() {
+        let t = regular(50.0, 9);
+        let samples: Vec<[f32; 3]> = (0..9).map(|i| [(i * i) as f32, 0.0, 1.0]).collect();
+        let out = run(&t, &samples, 25.0);
+        // (x[2i-1] + 2 x[2i] + x[2i+1]) / 4 inside, half of that at the ends.
+        let expected = [0.5, 4.5, 16.5, 36.5, 56.5];
+        assert_eq!(out.len(), expected.len());
+        for (found, expected) in out.iter().zip(expected) {
+            assert!((found[0] - expected).abs() < 1e-4, "{found:?} {expected}");
+            assert!((found[2] - 1.0).abs() < 1e-6);
+        }
+    }
+
+    proptest! {
+        /// A straight line is a straight line on any grid, whatever the sampling was.
+        #[test]
+        fn lines_stay_lines(
+            start in -1i64 << 40..1i64 << 40, steps in prop::collection::vec(1_000_000i64..900_000_000, 1..200),
+            rate in 5.0f32..60.0, slope in -5.0f64..5.0,
+        ) {
+            let mut t = vec![start];
+            t.extend(steps.iter().scan(start, |t, step| { *t += step; Some(*t) }));
+            let at = |t: i64| (t - start) as f64 / SECOND * slope;
+            let samples: Vec<[f32; 3]> = t.iter().map(|&t| [at(t) as f32, 7.0, 0.0]).collect();
+            let out = run(&t, &samples, rate);
+            let duration = (t[t.len() - 1] - start) as f64 / SECOND;
+            let points = duration * f64::from(rate) + 1.0;
+            prop_assert!((out.len() as f64) <= points + 1e-3 && out.len() as f64 > points - 2.0);
+            for (i, v) in out.iter().enumerate() {
+                let t = i as f64 / f64::from(rate);
+                // Means at the two ends cover half a period only.
+                let slack = slope.abs() * 0.5 / f64::from(rate);
+                let slack = if i == 0 || i + 1 == out.len() { slack } else { 0.0 };
+                prop_assert!((f64::from(v[0]) - t * slope).abs() <= slack + 1e-3 * (1.0 + t));
+                prop_assert!((v[1] - 7.0).abs() < 1e-4);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_and_almost_nothing() {
+        assert!(run(&[], &[], 20.0).is_empty());
+        assert_eq!(run(&[5], &[[1.0, 2.0, 3.0]], 20.0), [[1.0, 2.0, 3.0]]);
+        assert_eq!(
+            run(&[i64::MIN, i64::MIN + 1], &[[1.0; 3]; 2], 20.0).len(),
+            1
+        );
     }
 }

@@ -141,6 +141,10 @@ impl Csv {
             .parent()
             .unwrap_or(Path::new(""))
             .join(&description.path);
+        if !files.exists() {
+            let reason = format!("path: there is no {}", files.display());
+            return Err(Error::format(path, reason));
+        }
         Ok(Self {
             name: format!("csv:{}", path.display()),
             description,
@@ -282,7 +286,7 @@ impl Source for Csv {
     }
 
     fn locate(&self, _: Option<&Path>) -> Option<Files> {
-        self.files.path().exists().then(|| self.files.clone())
+        Some(self.files.clone())
     }
 
     fn wants(&self, name: &str) -> bool {

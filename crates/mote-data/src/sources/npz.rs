@@ -223,7 +223,7 @@ impl Source for Npz {
     }
 
     fn locate(&self, _: Option<&Path>) -> Option<Files> {
-        self.path.exists().then(|| Files::at(&self.path))
+        Some(Files::at(&self.path))
     }
 
     fn wants(&self, _: &str) -> bool {
