@@ -170,7 +170,11 @@ impl Output {
     #[inline(always)]
     pub fn store(self, x: i32) -> i8 {
         let x = simd::saturate8(x.wrapping_add(i32::from(self.zero_point)));
-        x.max(self.low).min(self.high)
+        // Activations that end where the grid ends, as most do, need no clamp of their own.
+        if self.low != i8::MIN || self.high != i8::MAX {
+            return x.max(self.low).min(self.high);
+        }
+        x
     }
 
     /// Turns the accumulator of one output into the output: bias, factor, zero point, clamp.

@@ -9,7 +9,7 @@ use super::part;
 use crate::Error;
 use crate::format::{MAX_ROW, MAX_TAPS, Rows};
 use crate::quant::{Channel, Output, Rounding};
-use crate::simd;
+use crate::simd::{self, PairSums};
 use core::cell::Cell;
 
 /// Four taps of two packed output channels: taps 0 and 2, then taps 1 and 3.
@@ -112,36 +112,6 @@ impl<'a> Conv1dI8<'a> {
     }
 }
 
-/// Sums over one receptive field: `256 * b + a`, and `a` alone.
-#[derive(Clone, Copy, Default)]
-struct Sums {
-    packed: i32,
-    low: i32,
-}
-
-impl Sums {
-    /// Adds four taps of both channels.
-    #[inline(always)]
-    fn add(&mut self, [even, odd]: Group, x_even: u32, x_odd: u32) {
-        self.packed = simd::dot2(even, x_even, self.packed);
-        self.packed = simd::dot2(odd, x_odd, self.packed);
-        self.low = simd::dot2(simd::even_bytes(even), x_even, self.low);
-        self.low = simd::dot2(simd::even_bytes(odd), x_odd, self.low);
-    }
-
-    /// The sums of `a` and `b`.
-    #[inline(always)]
-    fn split(self) -> [i32; 2] {
-        [self.low, self.packed.wrapping_sub(self.low) >> 8]
-    }
-}
-
-#[inline(always)]
-fn word(x: &[Cell<i8>; 4]) -> u32 {
-    let [a, b, c, d] = x;
-    u32::from_le_bytes([a.get() as u8, b.get() as u8, c.get() as u8, d.get() as u8])
-}
-
 /// One group of a convolution.
 struct Fields<'a> {
     conv: &'a Conv1dI8<'a>,
@@ -192,8 +162,7 @@ impl Fields<'_> {
     /// Two output steps whose fields lie inside the input.
     fn two(&self, x0: &[Cell<i8>], x1: &[Cell<i8>], y0: &[Cell<i8>], y1: &[Cell<i8>]) {
         let mut weights = self.weights;
-        let mut y0 = y0.iter().take(self.conv.shape.group_outputs);
-        let mut y1 = y1.iter();
+        let mut y = y0.iter().zip(y1).take(self.conv.shape.group_outputs);
         for channels in self.channels {
             let mut sums = [[0; 2]; 2];
             let (mut x0, mut x1) = (x0, x1);
@@ -202,20 +171,16 @@ impl Fields<'_> {
                     return;
                 };
                 weights = more;
-                let (a, b) = dot_two(taps, x0, x1);
-                for (sum, (a, b)) in sums.iter_mut().zip(a.split().into_iter().zip(b.split())) {
-                    sum[0] += a;
-                    sum[1] += b;
-                }
+                let [[a0, b0], [a1, b1]] = simd::dot_fields(taps, x0, x1).map(PairSums::split);
+                let [[a, b], [c, d]] = sums;
+                sums = [[a + a0, b + a1], [c + b0, d + b1]];
                 x0 = x0.get(self.rows.step..).unwrap_or(&[]);
                 x1 = x1.get(self.rows.step..).unwrap_or(&[]);
             }
-            for (&channel, sums) in channels.iter().zip(sums) {
+            for ((&channel, [a, b]), (y0, y1)) in channels.iter().zip(sums).zip(&mut y) {
                 let channel = Channel::from_words(channel);
-                if let (Some(y0), Some(y1)) = (y0.next(), y1.next()) {
-                    y0.set(self.finish(sums[0], channel));
-                    y1.set(self.finish(sums[1], channel));
-                }
+                y0.set(self.finish(a, channel));
+                y1.set(self.finish(b, channel));
             }
         }
     }
@@ -250,42 +215,40 @@ impl Fields<'_> {
     }
 
     /// One row that may reach past either end of the input.
-    fn edge(&self, taps: &[Group], input: &[Cell<i8>], start: isize) -> Sums {
-        // Groups of four taps wholly inside the input: `before..behind`.
-        let len = input.len() as isize;
-        let before = if start < 0 { (3 - start) >> 2 } else { 0 };
-        let behind = (len - start) >> 2;
-        let (before, behind) = (before as usize, usize::try_from(behind).unwrap_or(0));
-        let mut sums = Sums::default();
-        for (i, &taps) in taps.iter().enumerate() {
-            let at = start + 4 * i as isize;
-            let x = if (before..behind).contains(&i) {
-                input
-                    .get(at as usize..)
-                    .and_then(<[_]>::first_chunk)
-                    .map_or(0, word)
-            } else {
-                let tap = |j: isize| {
-                    let inside = usize::try_from(at + j).ok().and_then(|i| input.get(i));
-                    inside.map_or(self.conv.input_zero, Cell::get) as u8
-                };
-                u32::from_le_bytes([tap(0), tap(1), tap(2), tap(3)])
-            };
-            sums.add(taps, simd::even_bytes(x), simd::odd_bytes(x));
+    fn edge(&self, taps: &[Group], input: &[Cell<i8>], start: isize) -> PairSums {
+        let mut sums = PairSums::default();
+        let (mut at, mut taps) = (start, taps);
+        // Groups of four taps that begin before the input.
+        while at < 0
+            && let Some((&group, more)) = taps.split_first()
+        {
+            sums.add(group, self.outside(input, at));
+            taps = more;
+            at += 4;
+        }
+        let x = input.get(at.max(0) as usize..).unwrap_or(&[]);
+        let (inside, behind) = taps.split_at_checked(x.len() / 4).unwrap_or((taps, &[]));
+        sums = simd::dot_field(sums, inside, x);
+        at += 4 * inside.len() as isize;
+        for &group in behind {
+            sums.add(group, self.outside(input, at));
+            at += 4;
         }
         sums
     }
-}
 
-/// One row of two receptive fields.
-#[inline(always)]
-fn dot_two(taps: &[Group], x0: &[Cell<i8>], x1: &[Cell<i8>]) -> (Sums, Sums) {
-    let (mut a, mut b) = (Sums::default(), Sums::default());
-    let (x0, x1) = (x0.as_chunks::<4>().0, x1.as_chunks::<4>().0);
-    for ((&taps, x0), x1) in taps.iter().zip(x0).zip(x1) {
-        let (x0, x1) = (word(x0), word(x1));
-        a.add(taps, simd::even_bytes(x0), simd::odd_bytes(x0));
-        b.add(taps, simd::even_bytes(x1), simd::odd_bytes(x1));
+    /// Four elements from `at` on, of which some or all are not in the input.
+    fn outside(&self, input: &[Cell<i8>], at: isize) -> u32 {
+        let zero = u32::from(self.conv.input_zero as u8) * 0x0101_0101;
+        if at <= -4 || at >= input.len() as isize {
+            return zero;
+        }
+        let mut word = zero.to_le_bytes();
+        for (i, byte) in word.iter_mut().enumerate() {
+            if let Some(x) = input.get((at + i as isize) as usize) {
+                *byte = x.get() as u8;
+            }
+        }
+        u32::from_le_bytes(word)
     }
-    (a, b)
 }
