@@ -26,7 +26,7 @@ mod interpreter;
 
 use crate::{Error, Graph, Plan, blob};
 use mote::format::op;
-use mote::{Elem, Model, Node, Tensor};
+use mote::{Elem, Model, Tensor};
 
 /// How the generated pipeline runs the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,26 +87,6 @@ impl Pipeline<'_> {
             self.output.len(),
         )
     }
-
-    /// Nodes with the words of their own parameters.
-    fn layers(&self) -> Vec<(Node<'_>, &[u32])> {
-        let nodes: Vec<Node> = self.model.nodes().collect();
-        // Parameters run to the next node's, the last ones to the front end or the end of the model.
-        let frontend = self.model.frontend().map_or(0, |f| f.as_flattened().len());
-        let mut ends: Vec<usize> = nodes.iter().skip(1).map(|n| n.parameters().len()).collect();
-        ends.push(frontend);
-        nodes
-            .into_iter()
-            .zip(ends)
-            .map(|(node, end)| {
-                let all = node.parameters();
-                (
-                    node,
-                    all.get(..all.len().saturating_sub(end)).unwrap_or(&[]),
-                )
-            })
-            .collect()
-    }
 }
 
 fn rust_type(elem: Elem) -> &'static str {
@@ -116,8 +96,8 @@ fn rust_type(elem: Elem) -> &'static str {
     }
 }
 
-/// A static of `words`, as an item of `mod model_data`.
-fn words_static(name: &str, words: &[u32]) -> String {
+/// Words as the elements of an array.
+fn words_list(words: &[u32]) -> String {
     let lines: Vec<String> = words
         .chunks(10)
         .map(|line| {
@@ -125,11 +105,7 @@ fn words_static(name: &str, words: &[u32]) -> String {
             format!("        {}\n", line.join(" "))
         })
         .collect();
-    format!(
-        "    pub static {name}: [u32; {}] = [\n{}    ];\n",
-        words.len(),
-        lines.concat()
-    )
+    format!("[\n{}    ]", lines.concat())
 }
 
 /// The registry's name of an operator of the model format.

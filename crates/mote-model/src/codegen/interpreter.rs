@@ -1,6 +1,6 @@
 //! The model as one block of data, and the interpreter.
 
-use super::{Pipeline, registry_name, words_static};
+use super::{Pipeline, registry_name, words_list};
 use crate::Error;
 use mote::Elem;
 
@@ -38,7 +38,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     let arena = pipeline.model.arena_words();
     let kernels = kernels.join(", ");
     let output = suffix(pipeline.output.elem);
-    let model = words_static("MODEL", pipeline.words);
+    let model = words_list(pipeline.words);
     Ok(format!(
         "{head}\
 use mote::{{Error, Interpreter, Model, registry}};
@@ -81,7 +81,9 @@ impl Pipeline {{
 }}
 
 mod model_data {{
-{model}}}
-"
+    pub static MODEL: [u32; {}] = {model};
+}}
+",
+        pipeline.words.len()
     ))
 }

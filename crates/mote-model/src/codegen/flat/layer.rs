@@ -1,0 +1,228 @@
+//! The code of one layer: its constants, and the call of its kernel.
+
+use crate::codegen::words_list;
+use crate::{Error, Node as GraphNode};
+use mote::format::op;
+use mote::kernels::activation::ActivationI8;
+use mote::kernels::add::AddI8;
+use mote::kernels::conv1d::Conv1d;
+use mote::kernels::conv1d_i8::Conv1dI8;
+use mote::kernels::depthwise::{Depthwise, DepthwiseI8};
+use mote::kernels::softmax::SoftmaxI8;
+use mote::quant::Multiplier;
+use mote::{Elem, Node, Tensor};
+
+/// A node with its tensors.
+pub(super) struct Layer<'a> {
+    node: &'a Node<'a>,
+    name: &'a str,
+    input: Tensor,
+    second: Tensor,
+    output: Tensor,
+}
+
+/// What a layer becomes.
+pub(super) struct Code {
+    /// Items of `mod model_data`.
+    pub data: String,
+    /// An expression that runs the layer on `input`, `second` and `output`.
+    pub call: String,
+}
+
+impl<'a> Layer<'a> {
+    pub fn new(node: &'a Node<'a>, named: &'a GraphNode, elem: Elem) -> Result<Self, Error> {
+        let engine = |_| Error::invalid(&named.name, "model", REFUSED);
+        let layer = Self {
+            node,
+            name: &named.name,
+            input: node.input().map_err(engine)?,
+            second: node.second_input().map_err(engine)?,
+            output: node.output().map_err(engine)?,
+        };
+        if layer.input.elem != elem || layer.output.elem != elem {
+            return Err(Error::invalid(
+                &named.name,
+                "element type",
+                "flat code is all int8 or all f32; use the interpreter for networks that convert",
+            ));
+        }
+        Ok(layer)
+    }
+
+    /// Where inputs and output lie.
+    pub fn bindings(&self) -> String {
+        let size = if self.input.elem == Elem::F32 { 1 } else { 4 };
+        let bind = |name, t: &Tensor| {
+            format!(
+                "    let {name} = part(arena, {}, {})?;\n",
+                t.offset * size,
+                t.len()
+            )
+        };
+        let mut text = bind("input", &self.input);
+        if matches!(self.node.op(), op::ADD_I8 | op::ADD_F32) {
+            text.push_str(&bind("second", &self.second));
+        }
+        text + &bind("output", &self.output)
+    }
+
+    /// The code; `constant` names what it puts into `model_data`.
+    pub fn code(&self, constant: &str) -> Result<Code, Error> {
+        let clamp = format!("kernels::Clamp::of({})", self.node.activation());
+        let call = match self.node.op() {
+            op::CONV_I8 | op::DEPTHWISE_I8 | op::CONV_F32 | op::DEPTHWISE_F32 => {
+                return self.convolution(constant, &clamp);
+            }
+            op::MAX_POOL_I8 => self.pool("max_i8")?,
+            op::MAX_POOL_F32 => self.pool("max_f32")?,
+            op::AVERAGE_POOL_I8 => self.pool("average_i8")?,
+            op::AVERAGE_POOL_F32 => self.pool("average_f32")?,
+            op::ADD_I8 => {
+                let [a, a_exponent, b, b_exponent, sum, sum_exponent] = *self.words()?;
+                let add = AddI8 {
+                    zeros: [self.input.zero_point, self.second.zero_point],
+                    factors: [multiplier(a, a_exponent), multiplier(b, b_exponent)],
+                    factor: multiplier(sum, sum_exponent),
+                    output: self.node.grid(self.output.zero_point),
+                };
+                format!("kernels::add::{add:?}.run(input, second, output)")
+            }
+            op::ADD_F32 => format!("kernels::add::run_f32({clamp}, input, second, output)"),
+            op::ACTIVATION_I8 => {
+                let [value, exponent] = *self.words()?;
+                let layer = ActivationI8 {
+                    input_zero: self.input.zero_point,
+                    factor: multiplier(value, exponent),
+                    output: self.node.grid(self.output.zero_point),
+                };
+                format!("kernels::activation::{layer:?}.run(input, output)")
+            }
+            op::ACTIVATION_F32 => format!("kernels::activation::run_f32({clamp}, input, output)"),
+            op::SOFTMAX_I8 => {
+                let [value, exponent, smallest] = *self.words()?;
+                let layer = SoftmaxI8 {
+                    factor: multiplier(value, exponent),
+                    smallest: smallest as i32,
+                };
+                format!("kernels::softmax::{layer:?}.run(input, output)")
+            }
+            op::SOFTMAX_F32 => "kernels::softmax::run_f32(input, output)".to_owned(),
+            other => {
+                let what = format!("there is no flat code for operator code {other}");
+                return Err(Error::invalid(self.name, "operator", what));
+            }
+        };
+        let data = String::new();
+        Ok(Code { data, call })
+    }
+
+    /// A convolution: its whole descriptor is a static, so that nothing is put together at run time. The arrays
+    /// are statics of their own, so that each has a symbol.
+    fn convolution(&self, constant: &str, clamp: &str) -> Result<Code, Error> {
+        let refused = |_| Error::invalid(self.name, "model", REFUSED);
+        let node = self.node;
+        let shape = node.conv_shape().map_err(refused)?;
+        let zero = self.input.zero_point;
+        let grid = node.grid(self.output.zero_point);
+        let all = node.parameters();
+        let own = |len: usize| words_array(all.get(..len).unwrap_or(&[]));
+        let (kernel, values, arrays) = match node.op() {
+            op::CONV_I8 => {
+                let rounding = node.rounding();
+                let conv = Conv1dI8::new(shape, zero, grid, rounding, all).map_err(refused)?;
+                (
+                    "conv1d_i8::Conv1dI8",
+                    format!(
+                        "input_zero: {zero}, output: {grid:?}, rounding: Rounding::{rounding:?}"
+                    ),
+                    vec![
+                        ("channels", pairs_array(conv.channels)),
+                        ("weights", pairs_array(conv.weights)),
+                    ],
+                )
+            }
+            op::DEPTHWISE_I8 => {
+                let conv = DepthwiseI8::new(shape, zero, grid, all).map_err(refused)?;
+                (
+                    "depthwise::DepthwiseI8",
+                    format!("input_zero: {zero}, output: {grid:?}"),
+                    vec![
+                        ("channels", pairs_array(conv.channels)),
+                        ("weights", words_array(conv.weights)),
+                    ],
+                )
+            }
+            op::CONV_F32 => (
+                "conv1d::Conv1d",
+                format!("clamp: {clamp}"),
+                vec![("parameters", own(Conv1d::parameter_words(&shape)))],
+            ),
+            _ => (
+                "depthwise::Depthwise",
+                format!("clamp: {clamp}"),
+                vec![("parameters", own(Depthwise::parameter_words(&shape)))],
+            ),
+        };
+        let mut data = String::new();
+        let mut fields = format!("shape: kernels::conv1d::{shape:?}, {values}");
+        for (field, (element, len, list)) in arrays {
+            let array = format!("{constant}_{}", field.to_uppercase());
+            data.push_str(&format!(
+                "    pub static {array}: [{element}; {len}] = {list};\n"
+            ));
+            fields.push_str(&format!(", {field}: &{array}"));
+        }
+        data.push_str(&format!(
+            "    pub static {constant}: kernels::{kernel}<'static> = kernels::{kernel} {{ {fields} }};\n"
+        ));
+        Ok(Code {
+            data,
+            call: format!("model_data::{constant}.run(input, output)"),
+        })
+    }
+
+    fn pool(&self, kernel: &str) -> Result<String, Error> {
+        let refused = |_| Error::invalid(self.name, "model", REFUSED);
+        let shape = self.node.pool_shape().map_err(refused)?;
+        Ok(format!("kernels::pool::{shape:?}.{kernel}(input, output)"))
+    }
+
+    fn words<const N: usize>(&self) -> Result<&[u32; N], Error> {
+        let missing = |_| Error::invalid(self.name, "parameters", "fewer than the operator has");
+        self.node.words().map_err(missing)
+    }
+}
+
+const REFUSED: &str = "the engine does not accept it";
+
+/// Element type, length and text of an array.
+type Array = (&'static str, usize, String);
+
+fn words_array(words: &[u32]) -> Array {
+    ("u32", words.len(), words_list(words))
+}
+
+fn pairs_array(pairs: &[[u32; 2]]) -> Array {
+    let lines: Vec<String> = pairs
+        .chunks(5)
+        .map(|line| {
+            let line: Vec<String> = line
+                .iter()
+                .map(|[a, b]| format!("[{a:#x}, {b:#x}],"))
+                .collect();
+            format!("        {}\n", line.join(" "))
+        })
+        .collect();
+    (
+        "[u32; 2]",
+        pairs.len(),
+        format!("[\n{}    ]", lines.concat()),
+    )
+}
+
+fn multiplier(value: u32, exponent: u32) -> Multiplier {
+    Multiplier {
+        value: value as i32,
+        exponent: exponent as i32,
+    }
+}
