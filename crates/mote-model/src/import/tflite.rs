@@ -7,6 +7,7 @@
 //!
 //! Whatever does not map exactly is an error that names the operator and its place.
 
+mod constants;
 mod layers;
 mod schema;
 
