@@ -169,12 +169,19 @@ impl Output {
     /// Zero point, saturation, clamp.
     #[inline(always)]
     pub fn store(self, x: i32) -> i8 {
-        let x = simd::saturate8(x.wrapping_add(i32::from(self.zero_point)));
-        // Activations that end where the grid ends, as most do, need no clamp of their own.
-        if self.low != i8::MIN || self.high != i8::MAX {
-            return x.max(self.low).min(self.high);
-        }
-        x
+        self.clamp(simd::saturate8(x.wrapping_add(i32::from(self.zero_point))))
+    }
+
+    /// Clamps `x`.
+    #[inline(always)]
+    pub fn clamp(self, x: i8) -> i8 {
+        x.max(self.low).min(self.high)
+    }
+
+    /// Whether [`Output::clamp`] does anything. An activation that ends where the grid ends, as most do, needs
+    /// none.
+    pub fn clamps(self) -> bool {
+        self.low != i8::MIN || self.high != i8::MAX
     }
 
     /// Turns the accumulator of one output into the output: bias, factor, zero point, clamp.

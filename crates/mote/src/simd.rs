@@ -36,6 +36,34 @@ impl PairSums {
     }
 }
 
+/// Output channels in packed pairs, over one field: what [`two_steps`] computes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pairs<'a> {
+    /// `groups` of four taps per pair of channels.
+    pub taps: &'a [[u32; 2]],
+    /// Groups of four taps in one field.
+    pub groups: usize,
+    /// Two words per output channel, see [`Channel`](crate::quant::Channel).
+    pub channels: &'a [[u32; 2]],
+    /// Output channels; an odd last one fills half a pair.
+    pub outputs: usize,
+    /// Zero point of the outputs, which are saturated to 8 bits.
+    pub zero: i32,
+}
+
+impl Pairs<'_> {
+    /// Whether there is as much of everything as the counts say, and something at all.
+    fn fits(&self, x: [&[Cell<i8>]; 2], y: [&[Cell<i8>]; 2]) -> bool {
+        let pairs = self.outputs.div_ceil(2);
+        self.outputs > 0
+            && self.groups > 0
+            && self.taps.len() >= pairs * self.groups
+            && self.channels.len() >= self.outputs
+            && x.iter().all(|x| x.len() / 4 >= self.groups)
+            && y.iter().all(|y| y.len() >= self.outputs)
+    }
+}
+
 /// Four int8 elements as one word.
 #[inline(always)]
 pub(crate) fn word(x: &[Cell<i8>; 4]) -> u32 {
@@ -45,7 +73,7 @@ pub(crate) fn word(x: &[Cell<i8>; 4]) -> u32 {
 
 #[cfg(not(all(target_arch = "arm", mote_dsp)))]
 mod portable {
-    use super::{PairSums, word};
+    use super::{PairSums, Pairs, word};
     use crate::quant::{doubling_high_mul, high_mul};
     use core::cell::Cell;
 
@@ -84,18 +112,36 @@ mod portable {
         sums
     }
 
-    /// Sums over two fields, `x` and `y`, of as many groups of four taps as all three slices have; see
-    /// [`PairSums`].
-    #[inline(always)]
-    pub fn dot_fields(taps: &[[u32; 2]], x: &[Cell<i8>], y: &[Cell<i8>]) -> [PairSums; 2] {
-        let mut sums = [PairSums::default(); 2];
-        let (x, y) = (x.as_chunks::<4>().0, y.as_chunks::<4>().0);
-        for ((&taps, x), y) in taps.iter().zip(x).zip(y) {
-            for (sums, x) in sums.iter_mut().zip([x, y]) {
-                sums.add(taps, word(x));
+    /// Computes all channels of a group for two output steps, whose fields begin at `x` and whose outputs go to `y`.
+    /// Leaves the outputs alone when a slice is too short.
+    pub fn two_steps(pairs: &Pairs<'_>, x: [&[Cell<i8>]; 2], y: [&[Cell<i8>]; 2]) {
+        if !pairs.fits(x, y) {
+            return;
+        }
+        let mut taps = pairs.taps;
+        let mut channels = pairs.channels.iter();
+        let [mut y0, mut y1] = y.map(|y| y.iter().take(pairs.outputs));
+        while let Some((field, more)) = taps.split_at_checked(pairs.groups) {
+            taps = more;
+            let mut sums = [PairSums::default(); 2];
+            let x = x.map(|x| x.as_chunks::<4>().0);
+            for ((&taps, x0), x1) in field.iter().zip(x[0]).zip(x[1]) {
+                for (sums, x) in sums.iter_mut().zip([x0, x1]) {
+                    sums.add(taps, word(x));
+                }
+            }
+            let [[a0, b0], [a1, b1]] = sums.map(PairSums::split);
+            for [s0, s1] in [[a0, a1], [b0, b1]] {
+                if let (Some(&[bias_shift, multiplier]), Some(y0), Some(y1)) =
+                    (channels.next(), y0.next(), y1.next())
+                {
+                    for (y, sum) in [(y0, s0), (y1, s1)] {
+                        let q = requantize(sum, bias_shift as i32, multiplier as i32);
+                        y.set(saturate8(q.wrapping_add(pairs.zero)));
+                    }
+                }
             }
         }
-        sums
     }
 
     /// `acc` plus the bias in the upper 24 bits of `bias_shift`, times `multiplier / 2^31`, shifted right by
@@ -129,34 +175,10 @@ mod portable {
 #[cfg(all(target_arch = "arm", mote_dsp))]
 #[allow(unsafe_code)] // inline assembly; every block is pure arithmetic on registers
 mod arm {
-    use super::{PairSums, word};
-    use core::arch::asm;
+    use super::{PairSums, Pairs, word};
+    use core::arch::{asm, naked_asm};
     use core::cell::Cell;
-
-    /// One group of four taps: 16 products in 18 instructions.
-    macro_rules! group {
-        () => {
-            "ldr {u}, [{x}], #4
-             ldr {v}, [{y}], #4
-             ldr {t}, [{w}], #4
-             sxtb16 {a}, {u}
-             sxtb16 {b}, {v}
-             smlad {p}, {t}, {a}, {p}
-             smlad {q}, {t}, {b}, {q}
-             sxtb16 {t}, {t}
-             smlad {l}, {t}, {a}, {l}
-             smlad {m}, {t}, {b}, {m}
-             ldr {t}, [{w}], #4
-             sxtb16 {u}, {u}, ror #8
-             sxtb16 {v}, {v}, ror #8
-             smlad {p}, {t}, {u}, {p}
-             smlad {q}, {t}, {v}, {q}
-             sxtb16 {t}, {t}
-             smlad {l}, {t}, {u}, {l}
-             smlad {m}, {t}, {v}, {m}
-             "
-        };
-    }
+    use core::mem::offset_of;
 
     #[inline(always)]
     pub fn dot_field(sums: PairSums, taps: &[[u32; 2]], x: &[Cell<i8>]) -> PairSums {
@@ -189,43 +211,222 @@ mod arm {
         sums
     }
 
-    #[inline(always)]
-    pub fn dot_fields(taps: &[[u32; 2]], x: &[Cell<i8>], y: &[Cell<i8>]) -> [PairSums; 2] {
-        let groups = taps.len().min(x.len() / 4).min(y.len() / 4);
-        let (mut taps, mut x, mut y) = (taps.as_ptr(), x.as_ptr(), y.as_ptr());
-        let (mut first, mut second) = (PairSums::default(), PairSums::default());
-        macro_rules! groups {
-            ($($group:expr),+) => {
-                // SAFETY: reads one group of `taps` and four bytes of `x` and of `y` per repetition and moves the
-                // pointers behind them; all three slices have as many as `groups` says. Cells may be read
-                // while nobody writes, and this thread, the only one that can, is here.
-                unsafe {
-                    asm!(
-                        $($group),+,
-                        w = inout(reg) taps,
-                        x = inout(reg) x,
-                        y = inout(reg) y,
-                        p = inout(reg) first.packed,
-                        l = inout(reg) first.low,
-                        q = inout(reg) second.packed,
-                        m = inout(reg) second.low,
-                        t = out(reg) _,
-                        u = out(reg) _,
-                        v = out(reg) _,
-                        a = out(reg) _,
-                        b = out(reg) _,
-                        options(readonly, nostack, preserves_flags)
-                    )
-                }
-            };
+    pub fn two_steps(pairs: &Pairs<'_>, x: [&[Cell<i8>]; 2], y: [&[Cell<i8>]; 2]) {
+        if !pairs.fits(x, y) {
+            return;
         }
-        for _ in 0..groups / 4 {
-            groups!(group!(), group!(), group!(), group!());
-        }
-        for _ in 0..groups % 4 {
-            groups!(group!());
-        }
-        [first, second]
+        let [x0, x1] = x.map(<[_]>::as_ptr);
+        let [y0, y1] = y.map(<[_]>::as_ptr);
+        let mut job = Job {
+            taps: pairs.taps.as_ptr(),
+            x0,
+            x1,
+            y0,
+            y1,
+            channels: pairs.channels.as_ptr(),
+            outputs: pairs.outputs,
+            rounds: pairs.groups,
+            entry: 0,
+            zero: pairs.zero,
+        };
+        // SAFETY: `fits` holds: the function reads `groups` times two words of `taps` per pair of channels, four
+        // times `groups` bytes from `x0` and from `x1`, two words of `channels` and writes one byte to `y0` and to
+        // `y1` per output. Cells may be written through shared references, and this thread is the only one
+        // that has them.
+        unsafe { steps(&mut job) }
+    }
+
+    /// What [`steps`] works on.
+    #[repr(C)]
+    struct Job {
+        taps: *const [u32; 2],
+        x0: *const Cell<i8>,
+        x1: *const Cell<i8>,
+        y0: *const Cell<i8>,
+        y1: *const Cell<i8>,
+        channels: *const [u32; 2],
+        outputs: usize,
+        /// Groups of four taps; the function makes it rounds of four groups.
+        rounds: usize,
+        /// Where the function enters the first round.
+        entry: usize,
+        zero: i32,
+    }
+
+    /// One group of four taps: 16 products in 19 cycles. 72 bytes.
+    macro_rules! group {
+        () => {
+            "ldr r8, [r0], #4
+             ldr r10, [r1], #4
+             ldr r9, [r0], #4
+             ldr r11, [r2], #4
+             sxtb16 r12, r10
+             sxtb16 lr, r11
+             smlad r4, r8, r12, r4
+             smlad r6, r8, lr, r6
+             sxtb16 r8, r8
+             smlad r5, r8, r12, r5
+             smlad r7, r8, lr, r7
+             sxtb16 r12, r10, ror #8
+             sxtb16 lr, r11, ror #8
+             smlad r4, r9, r12, r4
+             smlad r6, r9, lr, r6
+             sxtb16 r9, r9
+             smlad r5, r9, r12, r5
+             smlad r7, r9, lr, r7"
+        };
+    }
+
+    /// One output channel at two steps, of which the sums are in two registers: as `requantize`, then zero
+    /// point and saturation. Doubling before the multiplication makes `SMMULR` gemmlowp's; the bias, which
+    /// has 24 bits, comes doubled by shifting one place less. Shifts by register look at eight bits only.
+    macro_rules! store {
+        ($first:literal, $second:literal) => {
+            concat!(
+                "ldrd r8, r9, [r3], #8
+                 asr r10, r8, #7
+                 add ",
+                $first,
+                ", r10, ",
+                $first,
+                ", lsl #1
+                 add ",
+                $second,
+                ", r10, ",
+                $second,
+                ", lsl #1
+                 smmulr ",
+                $first,
+                ", ",
+                $first,
+                ", r9
+                 smmulr ",
+                $second,
+                ", ",
+                $second,
+                ", r9
+                 mov r10, #1
+                 lsl r10, r10, r8
+                 sub r9, r10, ",
+                $first,
+                ", lsr #31
+                 add ",
+                $first,
+                ", ",
+                $first,
+                ", r9, lsr #1
+                 sub r9, r10, ",
+                $second,
+                ", lsr #31
+                 add ",
+                $second,
+                ", ",
+                $second,
+                ", r9, lsr #1
+                 asr ",
+                $first,
+                ", ",
+                $first,
+                ", r8
+                 asr ",
+                $second,
+                ", ",
+                $second,
+                ", r8
+                 add ",
+                $first,
+                ", ",
+                $first,
+                ", r11
+                 add ",
+                $second,
+                ", ",
+                $second,
+                ", r11
+                 ssat ",
+                $first,
+                ", #8, ",
+                $first,
+                "
+                 ssat ",
+                $second,
+                ", #8, ",
+                $second,
+                "
+                 strb ",
+                $first,
+                ", [r1], #1
+                 strb ",
+                $second,
+                ", [r2], #1
+                 subs r12, r12, #1"
+            )
+        };
+    }
+
+    /// Two steps, pair by pair of channels. All fourteen registers are in use, which no compiler manages: r0 taps,
+    /// r1 and r2 inputs, r3 rounds left, r4 to r7 the sums (packed and low, of either step), the rest words in
+    /// flight.
+    ///
+    /// # Safety
+    /// `job` points to as much of everything as its counts say; no count is zero.
+    #[unsafe(naked)]
+    unsafe extern "C" fn steps(job: *mut Job) {
+        naked_asm!(
+            "push {{r0, r4-r11, lr}}",
+            "mov lr, r0",
+            // Rounds of four groups; the first is entered behind those that are not there.
+            "ldr r3, [lr, #{rounds}]",
+            "add r1, r3, #3",
+            "lsr r1, r1, #2",
+            "rsb r3, r3, r1, lsl #2",
+            "add r3, r3, r3, lsl #3",
+            "adr r2, 2f",
+            "add r2, r2, r3, lsl #3",
+            "orr r2, r2, #1",
+            "str r1, [lr, #{rounds}]",
+            "str r2, [lr, #{entry}]",
+            "ldr r0, [lr]",
+            "1:",
+            "ldrd r1, r2, [lr, #{x0}]",
+            "ldr r3, [lr, #{rounds}]",
+            "ldr r8, [lr, #{entry}]",
+            "mov r4, #0",
+            "mov r5, #0",
+            "mov r6, #0",
+            "mov r7, #0",
+            "bx r8",
+            ".balign 4",
+            "2:",
+            group!(),
+            group!(),
+            group!(),
+            group!(),
+            "subs r3, r3, #1",
+            "bne 2b",
+            "ldr lr, [sp]",
+            "sub r4, r4, r5",
+            "sub r6, r6, r7",
+            "asr r4, r4, #8",
+            "asr r6, r6, #8",
+            "ldrd r1, r2, [lr, #{y0}]",
+            "ldrd r3, r12, [lr, #{channels}]",
+            "ldr r11, [lr, #{zero}]",
+            store!("r5", "r7"),
+            "beq 3f",
+            store!("r4", "r6"),
+            "strd r1, r2, [lr, #{y0}]",
+            "strd r3, r12, [lr, #{channels}]",
+            "bne 1b",
+            "3:",
+            "pop {{r0, r4-r11, pc}}",
+            rounds = const offset_of!(Job, rounds),
+            entry = const offset_of!(Job, entry),
+            x0 = const offset_of!(Job, x0),
+            y0 = const offset_of!(Job, y0),
+            channels = const offset_of!(Job, channels),
+            zero = const offset_of!(Job, zero),
+        )
     }
 
     #[inline(always)]

@@ -9,7 +9,7 @@ use super::part;
 use crate::Error;
 use crate::format::{MAX_ROW, MAX_TAPS, Rows};
 use crate::quant::{Channel, Output, Rounding};
-use crate::simd::{self, PairSums};
+use crate::simd::{self, PairSums, Pairs};
 use core::cell::Cell;
 
 /// Four taps of two packed output channels: taps 0 and 2, then taps 1 and 3.
@@ -132,55 +132,54 @@ impl Fields<'_> {
         let step = (shape.stride * shape.in_channels) as isize;
         let span = self.rows.span_i8();
         let inside = |start: isize| {
-            usize::try_from(start)
-                .ok()
-                .filter(|s| s + span <= input.len())
+            let start = usize::try_from(start).ok()?;
+            input.get(start..).filter(|x| x.len() >= span)
         };
+        // Fields in several runs are rare, and so are dense layers of many steps.
+        let by_two = self.rows.count == 1 && self.conv.rounding == Rounding::Twice;
         let mut start = first_input as isize - (shape.padding * shape.in_channels) as isize;
         let mut t = 0;
         while t < shape.out_time {
             let next = start + step;
-            let y0 = output
-                .get(t * shape.out_channels + first_output..)
-                .unwrap_or(&[]);
-            let y1 = y0.get(shape.out_channels..).unwrap_or(&[]);
-            if let (Some(a), Some(b), true) = (inside(start), inside(next), t + 1 < shape.out_time)
-            {
-                let x0 = input.get(a..).unwrap_or(&[]);
-                let x1 = input.get(b..).unwrap_or(&[]);
-                self.two(x0, x1, y0, y1);
-                t += 2;
-                start = next + step;
-            } else {
-                self.one(input, start, y0);
-                t += 1;
-                start = next;
+            let y0 = part(
+                output,
+                t * shape.out_channels + first_output,
+                shape.group_outputs,
+            );
+            let y1 = part(
+                output,
+                (t + 1) * shape.out_channels + first_output,
+                shape.group_outputs,
+            );
+            match (inside(start), inside(next), y1) {
+                (Some(x0), Some(x1), Ok(y1)) if by_two => {
+                    self.two(x0, x1, y0.unwrap_or(&[]), y1);
+                    t += 2;
+                    start = next + step;
+                }
+                _ => {
+                    self.one(input, start, y0.unwrap_or(&[]));
+                    t += 1;
+                    start = next;
+                }
             }
         }
     }
 
-    /// Two output steps whose fields lie inside the input.
+    /// Two output steps whose fields are one run each and lie inside the input.
     fn two(&self, x0: &[Cell<i8>], x1: &[Cell<i8>], y0: &[Cell<i8>], y1: &[Cell<i8>]) {
-        let mut weights = self.weights;
-        let mut y = y0.iter().zip(y1).take(self.conv.shape.group_outputs);
-        for channels in self.channels {
-            let mut sums = [[0; 2]; 2];
-            let (mut x0, mut x1) = (x0, x1);
-            for _ in 0..self.rows.count {
-                let Some((taps, more)) = weights.split_at_checked(self.rows.row_groups()) else {
-                    return;
-                };
-                weights = more;
-                let [[a0, b0], [a1, b1]] = simd::dot_fields(taps, x0, x1).map(PairSums::split);
-                let [[a, b], [c, d]] = sums;
-                sums = [[a + a0, b + a1], [c + b0, d + b1]];
-                x0 = x0.get(self.rows.step..).unwrap_or(&[]);
-                x1 = x1.get(self.rows.step..).unwrap_or(&[]);
-            }
-            for ((&channel, [a, b]), (y0, y1)) in channels.iter().zip(sums).zip(&mut y) {
-                let channel = Channel::from_words(channel);
-                y0.set(self.finish(a, channel));
-                y1.set(self.finish(b, channel));
+        let output = self.conv.output;
+        let pairs = Pairs {
+            taps: self.weights,
+            groups: self.rows.row_groups(),
+            channels: self.channels.as_flattened(),
+            outputs: self.conv.shape.group_outputs,
+            zero: i32::from(output.zero_point),
+        };
+        simd::two_steps(&pairs, [x0, x1], [y0, y1]);
+        if output.clamps() {
+            for y in y0.iter().chain(y1) {
+                y.set(output.clamp(y.get()));
             }
         }
     }
