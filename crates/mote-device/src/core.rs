@@ -92,6 +92,18 @@ impl Core {
         }
     }
 
+    /// LLVM's name for it, which decides instruction scheduling, and for the M33 that it has the DSP extension.
+    pub const fn cpu(self) -> &'static str {
+        match self {
+            // One build serves both: they differ in timing only.
+            Core::M0 | Core::M0Plus => "cortex-m0",
+            Core::M3 => "cortex-m3",
+            // The M7's optional double-precision unit must not be used.
+            Core::M4 | Core::M7 => "cortex-m4",
+            Core::M33 => "cortex-m33",
+        }
+    }
+
     /// The machine that stands for it.
     pub const fn machine(self) -> Machine {
         match self {

@@ -194,13 +194,14 @@ impl Workshop {
         if toolchain.method == Method::BuildStd {
             command.arg("-Zbuild-std=core").env("RUSTC_BOOTSTRAP", "1");
         }
+        let mut flags = vec![format!("-Ctarget-cpu={}", plan.core.cpu())];
         if let Some(linker) = &toolchain.linker {
-            let mut flags = format!("-Clinker={}", linker.display());
+            flags.push(format!("-Clinker={}", linker.display()));
             if !linker.ends_with("rust-lld") {
-                flags.push_str("\u{1f}-Clinker-flavor=ld");
+                flags.push("-Clinker-flavor=ld".to_owned());
             }
-            command.env("CARGO_ENCODED_RUSTFLAGS", flags);
         }
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
         let output = run(&mut command, BUILD_SECONDS)?;
         if output.status.success() {
             return Ok(out.join(target).join("release"));

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::process::{ask, run};
 use std::env;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -228,11 +228,12 @@ fn add_target(target: &str, cache: &Path, insist: bool) -> Result<(), String> {
             note.display()
         ));
     }
-    let output = run(
+    // Two rustups at once overwrite each other's list of what is installed.
+    let _turn = take_turn(cache).map_err(|e| e.to_string())?;
+    let why = match run(
         Command::new("rustup").args(["target", "add", target]),
         RUSTUP_SECONDS,
-    );
-    let why = match output {
+    ) {
         Ok(output) if output.status.success() => {
             // Nothing to remember any more; there may have been nothing before either.
             let _ = fs::remove_file(&note);
@@ -242,8 +243,17 @@ fn add_target(target: &str, cache: &Path, insist: bool) -> Result<(), String> {
         Err(e) => e.to_string(),
     };
     // Not being able to remember costs time later, nothing else.
-    let _ = fs::create_dir_all(cache).and_then(|()| fs::write(&note, &why));
+    let _ = fs::write(&note, &why);
     Err(why)
+}
+
+/// Waits until no other process of ours uses rustup; the turn ends when the file closes.
+fn take_turn(cache: &Path) -> Result<File, Error> {
+    fs::create_dir_all(cache).map_err(Error::io(cache))?;
+    let path = cache.join("rustup.lock");
+    let file = File::create(&path).map_err(Error::io(&path))?;
+    file.lock().map_err(Error::io(&path))?;
+    Ok(file)
 }
 
 fn recent_failure(note: &Path) -> Option<String> {

@@ -23,6 +23,7 @@ pub fn workshop(cores: &[Core]) -> Option<Workshop> {
 }
 
 /// A hand-made pipeline of `tests/pipelines`.
+#[allow(dead_code, reason = "not every test program uses it")]
 pub fn pipeline(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/pipelines")

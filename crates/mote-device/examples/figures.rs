@@ -1,0 +1,148 @@
+//! Device figures of TensorFlow Lite networks, and where the time goes.
+//!
+//! ```text
+//! cargo run -p mote-device --example figures -- [--board B]... [--opt s|3|z]... [--flat|--interpreter] [-v] NETWORK.tflite...
+//! ```
+//!
+//! Without options: the M4 of an STM32L4R5 and the M0 of a micro:bit, at `s` and `3`, both flavours. The
+//! windows are those of `NETWORK.golden.json` beside it. `-v` adds layers, functions and symbols.
+
+use mote_device::board::Board;
+use mote_device::core::Optimize;
+use mote_device::emulator::Windows;
+use mote_device::image::Workshop;
+use mote_device::measure::{Job, Measurement, measure};
+use mote_model::codegen::{Flavour, generate};
+use mote_model::{Strategy, import, plan};
+use std::error::Error;
+use std::path::Path;
+use std::{env, fs};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let (mut boards, mut levels, mut flavours, mut networks) = (vec![], vec![], vec![], vec![]);
+    let mut verbose = false;
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--board" => boards.push(arguments.next().ok_or("--board needs a name")?),
+            "--opt" => levels.push(arguments.next().ok_or("--opt needs a level")?.parse()?),
+            "--flat" => flavours.push(Flavour::Flat),
+            "--interpreter" => flavours.push(Flavour::Interpreter),
+            "-v" => verbose = true,
+            _ => networks.push(argument),
+        }
+    }
+    if boards.is_empty() {
+        boards = vec!["stm32l4r5".to_owned(), "microbit".to_owned()];
+    }
+    if levels.is_empty() {
+        levels = vec![Optimize::Size, Optimize::Speed];
+    }
+    if flavours.is_empty() {
+        flavours = vec![Flavour::Interpreter, Flavour::Flat];
+    }
+    let workshop = Workshop::locate()?;
+    println!(
+        "{:<16} {:<11} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>9} {:>9} {:>6} {:>5}",
+        "network",
+        "flavour",
+        "board",
+        "O",
+        "code",
+        "model",
+        "static",
+        "stack",
+        "instr",
+        "cycles",
+        "c/MAC",
+        "panic"
+    );
+    for network in &networks {
+        let network = Path::new(network);
+        let name = network.file_stem().unwrap_or_default().to_string_lossy();
+        let graph = import::tflite::import(&name, &fs::read(network)?)?;
+        let int8 = graph.tensor(graph.input)?.quant.is_some();
+        let golden = fs::read(network.with_extension("golden.json"))?;
+        let golden: serde_json::Value = serde_json::from_slice(&golden)?;
+        let inputs: Vec<Vec<f32>> = serde_json::from_value(golden["inputs"].clone())?;
+        let bytes: Vec<u8> = match int8 {
+            true => inputs.iter().flatten().map(|&x| x as i8 as u8).collect(),
+            false => inputs
+                .iter()
+                .flatten()
+                .flat_map(|x| x.to_le_bytes())
+                .collect(),
+        };
+        let windows = Windows {
+            bytes: &bytes,
+            window: bytes.len() / inputs.len().max(1),
+        };
+        for &flavour in &flavours {
+            let source = generate(&graph, &plan(&graph, Strategy::InPlace)?, flavour)?;
+            let dir = workshop
+                .cache()
+                .join("figures")
+                .join(format!("{name}-{flavour:?}"));
+            fs::create_dir_all(&dir)?;
+            fs::write(dir.join("pipeline.rs"), source)?;
+            for board in &boards {
+                let board = Board::load(board)?;
+                for &optimize in &levels {
+                    let job = Job {
+                        pipeline: &dir,
+                        board: &board,
+                        optimize,
+                        windows,
+                        hop_seconds: Some(1.0),
+                        stack_limit: None,
+                    };
+                    let m = measure(&workshop, &job)?;
+                    print_row(&name, flavour, &m, graph.macs());
+                    if verbose {
+                        print_details(&m);
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print_row(name: &str, flavour: Flavour, m: &Measurement, macs: usize) {
+    let cycles = m.cycles.map_or("-".to_owned(), |c| c.to_string());
+    let per_mac = m
+        .cycles
+        .map_or("-".to_owned(), |c| format!("{:.2}", c as f64 / macs as f64));
+    println!(
+        "{name:<16} {:<11} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>9} {cycles:>9} {per_mac:>6} {:>5}",
+        format!("{flavour:?}"),
+        m.board,
+        m.optimize.to_string(),
+        m.flash_code,
+        m.flash_model,
+        m.ram_static,
+        m.ram_stack,
+        m.instructions,
+        if m.panic_free { "no" } else { "YES" },
+    );
+}
+
+fn print_details(m: &Measurement) {
+    for (title, parts) in [("layers", &m.layers), ("functions", &m.functions)] {
+        println!("  {title}");
+        for part in parts.iter().filter(|p| p.work.instructions > 0).take(16) {
+            let cycles = part.work.cycles.unwrap_or_default();
+            println!(
+                "    {cycles:>9} {:>9} {}",
+                part.work.instructions, part.name
+            );
+        }
+    }
+    println!("  symbols");
+    for symbol in &m.symbols {
+        println!(
+            "    {:>7} {:<14} {}",
+            symbol.size, symbol.section, symbol.name
+        );
+    }
+}

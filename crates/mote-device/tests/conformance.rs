@@ -1,0 +1,150 @@
+//! Reference networks give the same outputs on the host and on every emulated core.
+
+mod common;
+
+use common::workshop;
+use mote::{Interpreter, Model, registry};
+use mote_device::conformance::{Expected, conformance};
+use mote_device::core::{Core, Optimize};
+use mote_device::emulator::Windows;
+use mote_device::image::Workshop;
+use mote_model::codegen::{Flavour, generate};
+use mote_model::{Graph, Strategy, blob, import, plan};
+use std::fs;
+use std::path::Path;
+
+const CORES: [Core; 5] = [Core::M0, Core::M3, Core::M4, Core::M7, Core::M33];
+
+struct Network {
+    graph: Graph,
+    inputs: Vec<Vec<f32>>,
+}
+
+fn network(name: &str) -> Network {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-model/tests/models");
+    let tflite = fs::read(models.join(format!("{name}.tflite"))).unwrap();
+    let golden = fs::read(models.join(format!("{name}.golden.json"))).unwrap();
+    let golden: serde_json::Value = serde_json::from_slice(&golden).unwrap();
+    Network {
+        graph: import::tflite::import(name, &tflite).unwrap(),
+        inputs: serde_json::from_value(golden["inputs"].clone()).unwrap(),
+    }
+}
+
+/// Outputs of the engine on the host.
+fn on_host<T: Copy>(
+    network: &Network,
+    fill: impl Fn(&Interpreter<'_>, &mut [u32], &[f32]),
+    read: impl Fn(&Interpreter<'_>, &mut [u32]) -> Vec<T>,
+) -> Vec<T> {
+    let plan = plan(&network.graph, Strategy::InPlace).unwrap();
+    let words = blob::to_words(&network.graph, &plan).unwrap();
+    let engine = Interpreter::new(Model::parse(&words).unwrap(), registry::ALL).unwrap();
+    let mut arena = vec![0; plan.arena.div_ceil(4)];
+    let mut outputs = Vec::new();
+    for input in &network.inputs {
+        fill(&engine, &mut arena, input);
+        engine.run(&mut arena).unwrap();
+        outputs.extend(read(&engine, &mut arena));
+    }
+    outputs
+}
+
+fn check(
+    workshop: &Workshop,
+    network: &Network,
+    flavour: Flavour,
+    core: Core,
+    expected: Expected<'_>,
+) {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = plan(&network.graph, Strategy::InPlace).unwrap();
+    let source = generate(&network.graph, &plan, flavour).unwrap();
+    fs::write(dir.path().join("pipeline.rs"), source).unwrap();
+    let values = network.inputs.iter().flatten();
+    let bytes: Vec<u8> = match expected {
+        Expected::I8(_) => values.map(|&x| x as i8 as u8).collect(),
+        Expected::F32(_) => values.flat_map(|x| x.to_le_bytes()).collect(),
+    };
+    let windows = Windows {
+        bytes: &bytes,
+        window: bytes.len() / network.inputs.len(),
+    };
+    let name = &network.graph.name;
+    let differences = conformance(
+        workshop,
+        dir.path(),
+        core,
+        Optimize::Speed,
+        windows,
+        expected,
+    );
+    assert_eq!(differences.unwrap(), [], "{name} {flavour:?} on {core}");
+}
+
+#[test]
+fn int8_is_the_same_bit_for_bit_on_every_core() {
+    let Some(workshop) = workshop(&CORES) else {
+        return;
+    };
+    let network = network("B_int8");
+    let host = on_host(
+        &network,
+        |engine, arena, input| {
+            let slots = engine.input_i8(arena).unwrap();
+            slots.iter_mut().zip(input).for_each(|(s, &x)| *s = x as i8);
+        },
+        |engine, arena| engine.output_i8(arena).unwrap().to_vec(),
+    );
+    assert_eq!(host.len(), 16 * 6);
+    for core in CORES {
+        check(
+            &workshop,
+            &network,
+            Flavour::Interpreter,
+            core,
+            Expected::I8(&host),
+        );
+    }
+    check(
+        &workshop,
+        &network,
+        Flavour::Flat,
+        Core::M4,
+        Expected::I8(&host),
+    );
+    check(
+        &workshop,
+        &network,
+        Flavour::Flat,
+        Core::M0,
+        Expected::I8(&host),
+    );
+}
+
+#[test]
+fn f32_is_the_same_within_tolerance() {
+    let cores = [Core::M0, Core::M4, Core::M33];
+    let Some(workshop) = workshop(&cores) else {
+        return;
+    };
+    let network = network("B_f32");
+    let host = on_host(
+        &network,
+        |engine, arena, input| {
+            let slots = engine.input_f32(arena).unwrap();
+            slots.iter_mut().zip(input).for_each(|(s, &x)| *s = x);
+        },
+        |engine, arena| engine.output_f32(arena).unwrap().to_vec(),
+    );
+    assert_eq!(host.len(), 16 * 6);
+    for core in cores {
+        check(
+            &workshop,
+            &network,
+            Flavour::Interpreter,
+            core,
+            Expected::F32(&host),
+        );
+    }
+}

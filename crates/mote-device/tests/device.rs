@@ -1,0 +1,242 @@
+//! Firmware built, run and measured for real: what goes right, and what goes wrong and must be said.
+
+mod common;
+
+use common::{example, pipeline, workshop};
+use mote_device::Error;
+use mote_device::board::Board;
+use mote_device::core::{Core, Optimize};
+use mote_device::emulator::{Counting, Outcome, Run, Windows};
+use mote_device::footprint::Footprint;
+use mote_device::image::{Plan, Workshop};
+use mote_device::measure::{Job, measure};
+use std::path::Path;
+
+const INPUT: [u8; 8] = [1, 2, 3, 4, 10, 20, 30, 0x80];
+/// `(1 - 4 + 9 - 16) >> 4`, `(5 + 12 + 21 + 32) >> 4`; `(10 - 40 + 90 + 512) >> 4`, `(50 + 120 + 210 - 1024) >> 4`.
+const OUTPUT: [i8; 4] = [-1, 4, 35, -41];
+
+fn job<'a>(pipeline: &'a Path, board: &'a Board, windows: Windows<'a>) -> Job<'a> {
+    Job {
+        pipeline,
+        board,
+        optimize: Optimize::Size,
+        windows,
+        hop_seconds: Some(1.0),
+        stack_limit: None,
+    }
+}
+
+/// Runs a hand-made pipeline of one-byte windows on the M4.
+fn run(workshop: &Workshop, name: &str, window: &[u8], stack: u32) -> Result<Outcome, Error> {
+    let mut plan = Plan::new(Core::M4, Optimize::Size);
+    plan.stack = stack;
+    let images = workshop.build(&pipeline(name), &plan)?;
+    Run {
+        image: &images.measure,
+        machine: plan.machine,
+        stack,
+        windows: Windows {
+            bytes: window,
+            window: window.len(),
+        },
+        counting: Some(Counting {
+            plugin: workshop.plugin()?,
+            roots: vec![],
+            watched: vec![],
+            limit: 10_000_000,
+        }),
+        seconds: 120,
+    }
+    .start()
+}
+
+#[test]
+fn a_pipeline_is_measured_and_twice_the_same() {
+    let Some(workshop) = workshop(&[Core::M4]) else {
+        return;
+    };
+    let (dir, board) = (example(), Board::load("nrf52840").unwrap());
+    let windows = Windows {
+        bytes: &INPUT,
+        window: 4,
+    };
+    let first = measure(&workshop, &job(&dir, &board, windows)).unwrap();
+    let outputs: Vec<i8> = first.outputs.iter().map(|&b| b as i8).collect();
+    assert_eq!(outputs, OUTPUT);
+    assert!(first.panic_free);
+    assert_eq!(first.flash_model, 8, "two rows of four weights");
+    assert!(
+        (100..1000).contains(&first.flash_code),
+        "{}",
+        first.flash_code
+    );
+    // Six bytes of pipeline, two registers, rounded up.
+    assert!((8..=16).contains(&first.ram_static), "{}", first.ram_static);
+    assert!((32..128).contains(&first.ram_stack), "{}", first.ram_stack);
+    assert!(first.fits.flash && first.fits.ram && first.fits.envelope);
+
+    // Two rows, each a call of the layer, and what is around them.
+    let names: Vec<_> = first.layers.iter().map(|l| l.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["layer_00_dense", "layer_00_dense", "(outside layers)"]
+    );
+    let instructions: u64 = first.layers.iter().map(|l| l.work.instructions).sum();
+    let cycles: u64 = first.layers.iter().filter_map(|l| l.work.cycles).sum();
+    assert_eq!(instructions, first.instructions);
+    assert_eq!(first.instructions, first.instructions_max);
+    assert_eq!(Some(cycles), first.cycles);
+    let by_function: u64 = first.functions.iter().map(|l| l.work.instructions).sum();
+    assert_eq!(by_function, first.instructions);
+    let folded = first.folded.lines().filter_map(|l| l.rsplit(' ').next());
+    assert_eq!(
+        folded.map(|n| n.parse::<u64>().unwrap()).sum::<u64>(),
+        cycles
+    );
+    assert!(
+        first.folded.contains("mote_infer;layer_00_dense "),
+        "{}",
+        first.folded
+    );
+
+    let second = measure(&workshop, &job(&dir, &board, windows)).unwrap();
+    assert_eq!(first, second);
+}
+
+#[test]
+fn both_images_run_the_same_inference() {
+    let Some(workshop) = workshop(&[Core::M4]) else {
+        return;
+    };
+    let images = workshop
+        .build(&example(), &Plan::new(Core::M4, Optimize::Size))
+        .unwrap();
+    let size = |path: &Path, name: &str| {
+        let symbols = Footprint::read(path).unwrap().symbols;
+        symbols
+            .into_iter()
+            .find(|s| s.name.contains(name))
+            .unwrap()
+            .size
+    };
+    for name in ["mote_infer", "layer_00_dense"] {
+        assert_eq!(size(&images.deploy, name), size(&images.measure, name));
+    }
+}
+
+#[test]
+fn windows_of_a_wrong_length_are_refused() {
+    let Some(workshop) = workshop(&[Core::M4]) else {
+        return;
+    };
+    let (dir, board) = (example(), Board::load("nrf52840").unwrap());
+    let windows = Windows {
+        bytes: &INPUT[..6],
+        window: 3,
+    };
+    let error = measure(&workshop, &job(&dir, &board, windows)).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::InputLength {
+                given: 3,
+                wanted: 4
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_stack_too_small_is_reported() {
+    let Some(workshop) = workshop(&[Core::M4]) else {
+        return;
+    };
+    let shallow = run(&workshop, "recursion", &[2], 1024).unwrap();
+    assert_eq!(shallow.outputs, [3]);
+    let error = run(&workshop, "recursion", &[100], 1024).unwrap_err();
+    assert!(
+        matches!(error, Error::StackOverflow { limit: 1024 }),
+        "{error}"
+    );
+    let deep = run(&workshop, "recursion", &[100], 16 * 1024).unwrap();
+    assert_eq!(deep.outputs, [101]);
+}
+
+#[test]
+fn the_stack_grows_with_what_the_pipeline_uses() {
+    let Some(workshop) = workshop(&[Core::M4]) else {
+        return;
+    };
+    let (dir, board) = (pipeline("recursion"), Board::load("nrf52840").unwrap());
+    let stack = |depth: u8| {
+        let bytes = [depth];
+        let windows = Windows {
+            bytes: &bytes,
+            window: 1,
+        };
+        measure(&workshop, &job(&dir, &board, windows))
+            .unwrap()
+            .ram_stack
+    };
+    let (ten, twenty, thirty) = (stack(10), stack(20), stack(30));
+    assert_eq!(thirty - twenty, twenty - ten);
+    assert!(
+        twenty - ten >= 10 * 32,
+        "eight words a level: {ten} {twenty}"
+    );
+}
+
+#[test]
+fn a_damaged_model_is_reported() {
+    let Some(workshop) = workshop(&[Core::M4]) else {
+        return;
+    };
+    let error = run(&workshop, "refusing", &[0], 1024).unwrap_err();
+    assert!(matches!(error, Error::Model), "{error}");
+}
+
+#[test]
+fn a_pipeline_that_never_ends_is_stopped() {
+    let Some(workshop) = workshop(&[Core::M4]) else {
+        return;
+    };
+    let error = run(&workshop, "endless", &[0], 1024).unwrap_err();
+    assert!(
+        matches!(error, Error::InstructionLimit { limit: 10_000_000 }),
+        "{error}"
+    );
+
+    let plan = Plan::new(Core::M4, Optimize::Size);
+    let images = workshop.build(&pipeline("endless"), &plan).unwrap();
+    let unwatched = Run {
+        image: &images.measure,
+        machine: plan.machine,
+        stack: plan.stack,
+        windows: Windows {
+            bytes: &[0],
+            window: 1,
+        },
+        counting: None,
+        seconds: 1,
+    };
+    let error = unwatched.start().unwrap_err();
+    assert!(
+        matches!(error, Error::Timeout { seconds: 1, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_pipeline_that_does_not_compile_shows_the_compilers_words() {
+    let Some(workshop) = workshop(&[Core::M4]) else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("pipeline.rs"), "pub type Elem = Nonsense;").unwrap();
+    let error = workshop
+        .build(dir.path(), &Plan::new(Core::M4, Optimize::Size))
+        .unwrap_err();
+    assert!(error.to_string().contains("Nonsense"), "{error}");
+}
