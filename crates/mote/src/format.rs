@@ -162,7 +162,7 @@ impl Rows {
         if halvings == 0 {
             return self;
         }
-        let part = (self.len - 1 >> halvings) + 1;
+        let part = ((self.len - 1) >> halvings) + 1;
         let len = part.next_multiple_of(4);
         Self {
             count: 1 << halvings,

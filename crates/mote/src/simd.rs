@@ -19,16 +19,6 @@ pub(crate) struct PairSums {
 }
 
 impl PairSums {
-    /// Adds four taps: weights of taps 0 and 2, of taps 1 and 3, and four inputs.
-    #[inline(always)]
-    pub fn add(&mut self, [even, odd]: [u32; 2], x: u32) {
-        let (x_even, x_odd) = (even_bytes(x), odd_bytes(x));
-        self.packed = dot2(even, x_even, self.packed);
-        self.low = dot2(even_bytes(even), x_even, self.low);
-        self.packed = dot2(odd, x_odd, self.packed);
-        self.low = dot2(even_bytes(odd), x_odd, self.low);
-    }
-
     /// The sums of `a` and of `b`.
     #[inline(always)]
     pub fn split(self) -> [i32; 2] {
@@ -64,52 +54,43 @@ impl Pairs<'_> {
     }
 }
 
-/// Four int8 elements as one word.
-#[inline(always)]
-pub(crate) fn word(x: &[Cell<i8>; 4]) -> u32 {
-    let [a, b, c, d] = x;
-    u32::from_le_bytes([a.get() as u8, b.get() as u8, c.get() as u8, d.get() as u8])
-}
-
 #[cfg(not(all(target_arch = "arm", mote_dsp)))]
 mod portable {
-    use super::{PairSums, Pairs, word};
+    use super::{PairSums, Pairs};
     use crate::quant::{doubling_high_mul, high_mul};
     use core::cell::Cell;
 
-    /// Bytes 0 and 2, sign-extended to 16 bits each.
-    #[inline(always)]
-    pub fn even_bytes(x: u32) -> u32 {
-        let [a, _, b, _] = x.to_le_bytes();
-        pack(a, b)
-    }
-
-    /// Bytes 1 and 3, sign-extended to 16 bits each.
-    #[inline(always)]
-    pub fn odd_bytes(x: u32) -> u32 {
-        even_bytes(x >> 8)
-    }
-
-    fn pack(low: u8, high: u8) -> u32 {
-        (low as i8 as u16 as u32) | ((high as i8 as u16 as u32) << 16)
-    }
-
-    /// `acc` plus the products of the lower and of the upper signed halfwords, modulo 2^32.
-    #[inline(always)]
-    pub fn dot2(a: u32, b: u32, acc: i32) -> i32 {
-        let low = i32::from(a as i16) * i32::from(b as i16);
-        let high = (a as i32 >> 16) * (b as i32 >> 16);
-        acc.wrapping_add(low).wrapping_add(high)
-    }
-
-    /// Sums over one field of as many groups of four taps as both slices have.
-    #[inline(always)]
-    pub fn dot_field(sums: PairSums, taps: &[[u32; 2]], x: &[Cell<i8>]) -> PairSums {
-        let mut sums = sums;
-        for (&taps, x) in taps.iter().zip(x.as_chunks::<4>().0) {
-            sums.add(taps, word(x));
+    impl PairSums {
+        /// Adds four taps: weights of taps 0 and 2, of taps 1 and 3, and four inputs.
+        #[inline(always)]
+        pub fn add(&mut self, [even, odd]: [u32; 2], x: u32) {
+            let [x0, x1, x2, x3] = x.to_le_bytes();
+            self.tap(even, x0 as i8);
+            self.tap(odd, x1 as i8);
+            self.tap(even >> 16, x2 as i8);
+            self.tap(odd >> 16, x3 as i8);
         }
-        sums
+
+        /// Adds one tap, whose weights are the lower halfword of `packed`.
+        #[inline(always)]
+        fn tap(&mut self, packed: u32, x: i8) {
+            let x = i32::from(x);
+            self.packed = self.packed.wrapping_add(i32::from(packed as i16) * x);
+            self.low = self.low.wrapping_add(i32::from(packed as i8) * x);
+        }
+    }
+
+    /// Adds as many groups of four taps as both slices have.
+    #[inline(never)] // fits the few registers of a Cortex-M0 only on its own
+    pub fn dot_field(sums: &mut PairSums, taps: &[[u32; 2]], x: &[Cell<i8>]) {
+        let mut own = *sums;
+        for (&[even, odd], [x0, x1, x2, x3]) in taps.iter().zip(x.as_chunks::<4>().0) {
+            own.tap(even, x0.get());
+            own.tap(odd, x1.get());
+            own.tap(even >> 16, x2.get());
+            own.tap(odd >> 16, x3.get());
+        }
+        *sums = own;
     }
 
     /// Computes all channels of a group for two output steps, whose fields begin at `x` and whose outputs go to `y`.
@@ -124,11 +105,8 @@ mod portable {
         while let Some((field, more)) = taps.split_at_checked(pairs.groups) {
             taps = more;
             let mut sums = [PairSums::default(); 2];
-            let x = x.map(|x| x.as_chunks::<4>().0);
-            for ((&taps, x0), x1) in field.iter().zip(x[0]).zip(x[1]) {
-                for (sums, x) in sums.iter_mut().zip([x0, x1]) {
-                    sums.add(taps, word(x));
-                }
+            for (sums, x) in sums.iter_mut().zip(x) {
+                dot_field(sums, field, x);
             }
             let [[a0, b0], [a1, b1]] = sums.map(PairSums::split);
             for [s0, s1] in [[a0, a1], [b0, b1]] {
@@ -175,40 +153,19 @@ mod portable {
 #[cfg(all(target_arch = "arm", mote_dsp))]
 #[allow(unsafe_code)] // inline assembly; every block is pure arithmetic on registers
 mod arm {
-    use super::{PairSums, Pairs, word};
+    use super::{PairSums, Pairs};
     use core::arch::{asm, naked_asm};
     use core::cell::Cell;
     use core::mem::offset_of;
 
-    #[inline(always)]
-    pub fn dot_field(sums: PairSums, taps: &[[u32; 2]], x: &[Cell<i8>]) -> PairSums {
-        let mut sums = sums;
-        let (mut even, mut odd, mut a);
-        for (&[first, second], x) in taps.iter().zip(x.as_chunks::<4>().0) {
-            (even, odd) = (first, second);
-            a = word(x);
-            // SAFETY: computes on registers only.
-            unsafe {
-                asm!(
-                    "sxtb16 {b}, {a}
-                     sxtb16 {a}, {a}, ror #8
-                     smlad {p}, {even}, {b}, {p}
-                     sxtb16 {even}, {even}
-                     smlad {l}, {even}, {b}, {l}
-                     smlad {p}, {odd}, {a}, {p}
-                     sxtb16 {odd}, {odd}
-                     smlad {l}, {odd}, {a}, {l}",
-                    a = inout(reg) a => _,
-                    b = out(reg) _,
-                    even = inout(reg) even => _,
-                    odd = inout(reg) odd => _,
-                    p = inout(reg) sums.packed,
-                    l = inout(reg) sums.low,
-                    options(pure, nomem, nostack, preserves_flags)
-                )
-            }
+    pub fn dot_field(sums: &mut PairSums, taps: &[[u32; 2]], x: &[Cell<i8>]) {
+        let mut own = *sums;
+        for (&taps, [a, b, c, d]) in taps.iter().zip(x.as_chunks::<4>().0) {
+            // One load.
+            let x = [a.get() as u8, b.get() as u8, c.get() as u8, d.get() as u8];
+            own.add(taps, u32::from_le_bytes(x));
         }
-        sums
+        *sums = own;
     }
 
     pub fn two_steps(pairs: &Pairs<'_>, x: [&[Cell<i8>]; 2], y: [&[Cell<i8>]; 2]) {
@@ -251,6 +208,20 @@ mod arm {
         /// Where the function enters the first round.
         entry: usize,
         zero: i32,
+    }
+
+    /// What the assembler must be told first: that of a bare `thumbv8m.main` rejects the DSP extension.
+    #[cfg(mote_dsp_v8)]
+    macro_rules! dsp {
+        () => {
+            ".cpu cortex-m33"
+        };
+    }
+    #[cfg(not(mote_dsp_v8))]
+    macro_rules! dsp {
+        () => {
+            ""
+        };
     }
 
     /// One group of four taps: 16 products in 19 cycles. 72 bytes.
@@ -373,6 +344,7 @@ mod arm {
     #[unsafe(naked)]
     unsafe extern "C" fn steps(job: *mut Job) {
         naked_asm!(
+            dsp!(),
             "push {{r0, r4-r11, lr}}",
             "mov lr, r0",
             // Rounds of four groups; the first is entered behind those that are not there.
@@ -429,34 +401,31 @@ mod arm {
         )
     }
 
-    #[inline(always)]
-    pub fn even_bytes(x: u32) -> u32 {
-        let r;
-        // SAFETY: computes on registers only.
-        unsafe {
-            asm!("sxtb16 {r}, {x}", r = lateout(reg) r, x = in(reg) x, options(pure, nomem, nostack, preserves_flags))
-        };
-        r
-    }
-
-    #[inline(always)]
-    pub fn odd_bytes(x: u32) -> u32 {
-        let r;
-        // SAFETY: computes on registers only.
-        unsafe {
-            asm!("sxtb16 {r}, {x}, ror #8", r = lateout(reg) r, x = in(reg) x, options(pure, nomem, nostack, preserves_flags))
-        };
-        r
-    }
-
-    #[inline(always)]
-    pub fn dot2(a: u32, b: u32, acc: i32) -> i32 {
-        let mut acc = acc;
-        // SAFETY: computes on registers only; the sticky overflow flag it may set is never read.
-        unsafe {
-            asm!("smlad {r}, {a}, {b}, {r}", r = inlateout(reg) acc, a = in(reg) a, b = in(reg) b, options(pure, nomem, nostack, preserves_flags))
-        };
-        acc
+    impl PairSums {
+        #[inline(always)]
+        pub fn add(&mut self, [even, odd]: [u32; 2], x: u32) {
+            // SAFETY: computes on registers only; the sticky overflow flag it may set is never read.
+            unsafe {
+                asm!(
+                    dsp!(),
+                    "sxtb16 {b}, {a}
+                     sxtb16 {a}, {a}, ror #8
+                     smlad {p}, {even}, {b}, {p}
+                     sxtb16 {even}, {even}
+                     smlad {l}, {even}, {b}, {l}
+                     smlad {p}, {odd}, {a}, {p}
+                     sxtb16 {odd}, {odd}
+                     smlad {l}, {odd}, {a}, {l}",
+                    a = inout(reg) x => _,
+                    b = out(reg) _,
+                    even = inout(reg) even => _,
+                    odd = inout(reg) odd => _,
+                    p = inout(reg) self.packed,
+                    l = inout(reg) self.low,
+                    options(pure, nomem, nostack, preserves_flags)
+                )
+            }
+        }
     }
 
     #[inline(always)]
@@ -465,8 +434,7 @@ mod arm {
         // A shift by register looks at the lower eight bits only, so the shift needs no unpacking.
         // SAFETY: computes on registers only.
         unsafe {
-            asm!(
-                "add {r}, {r}, {bs}, asr #8",
+            asm!(dsp!(), "add {r}, {r}, {bs}, asr #8",
                 "lsl {r}, {r}, #1",
                 "smmulr {r}, {r}, {m}",
                 "mov {n}, #1",
@@ -489,8 +457,7 @@ mod arm {
         let mut acc = acc;
         // SAFETY: computes on registers only.
         unsafe {
-            asm!(
-                "add {r}, {r}, {bs}, asr #8",
+            asm!(dsp!(), "add {r}, {r}, {bs}, asr #8",
                 "lsl {r}, {r}, #1",
                 "smmul {r}, {r}, {m}",
                 "mov {n}, #1",
@@ -512,7 +479,7 @@ mod arm {
         let r: i32;
         // SAFETY: computes on registers only; the sticky saturation flag it may set is never read.
         unsafe {
-            asm!("ssat {r}, #8, {x}", r = lateout(reg) r, x = in(reg) x, options(pure, nomem, nostack, preserves_flags))
+            asm!(dsp!(), "ssat {r}, #8, {x}", r = lateout(reg) r, x = in(reg) x, options(pure, nomem, nostack, preserves_flags))
         };
         r as i8
     }

@@ -227,7 +227,7 @@ impl Fields<'_> {
         }
         let x = input.get(at.max(0) as usize..).unwrap_or(&[]);
         let (inside, behind) = taps.split_at_checked(x.len() / 4).unwrap_or((taps, &[]));
-        sums = simd::dot_field(sums, inside, x);
+        simd::dot_field(&mut sums, inside, x);
         at += 4 * inside.len() as isize;
         for &group in behind {
             sums.add(group, self.outside(input, at));
