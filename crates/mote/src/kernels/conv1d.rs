@@ -155,6 +155,13 @@ impl Conv1d<'_> {
     }
 }
 
+/// `acc + weights * x`, written out because a loop is one when compiling for size.
+#[inline(always)]
+fn add([a, b, c, d]: Acc, weights: &[u32; BLOCK], x: f32) -> Acc {
+    let [p, q, r, s] = weights.map(f32::from_bits);
+    [a + p * x, b + q * x, c + r * x, d + s * x]
+}
+
 /// Up to four output channels of a convolution.
 struct Block<'a> {
     conv: &'a Conv1d<'a>,
@@ -217,12 +224,8 @@ impl Block<'_> {
             let x0 = input.get(first + offset..).unwrap_or(&[]);
             let x1 = input.get(second + offset..).unwrap_or(&[]);
             for ((w, x0), x1) in taps.iter().zip(x0).zip(x1) {
-                let (x0, x1) = (x0.get(), x1.get());
-                for ((a, b), w) in a.iter_mut().zip(&mut b).zip(w) {
-                    let w = f32::from_bits(*w);
-                    *a += w * x0;
-                    *b += w * x1;
-                }
+                a = add(a, w, x0.get());
+                b = add(b, w, x1.get());
             }
         }
         [a, b]
@@ -241,10 +244,7 @@ impl Block<'_> {
             let skip = usize::try_from(-start).unwrap_or(0);
             let x = input.get(start.max(0) as usize..).unwrap_or(&[]);
             for (w, x) in taps.get(skip..).unwrap_or(&[]).iter().zip(x) {
-                let x = x.get();
-                for (acc, w) in acc.iter_mut().zip(w) {
-                    *acc += f32::from_bits(*w) * x;
-                }
+                acc = add(acc, w, x.get());
             }
         }
         acc
