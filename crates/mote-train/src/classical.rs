@@ -1,0 +1,457 @@
+//! Classical baselines on window features: linear discriminant analysis and a random forest.
+
+use crate::Error;
+use crate::features::Table;
+use nalgebra::{DMatrix, DVector};
+use serde::{Deserialize, Serialize};
+use smartcore::ensemble::random_forest_classifier::{
+    RandomForestClassifier, RandomForestClassifierParameters,
+};
+use smartcore::linalg::basic::matrix::DenseMatrix;
+
+/// Which classical model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Linear discriminant analysis.
+    Lda,
+    /// Random forest.
+    RandomForest,
+}
+
+/// Trees of a random forest.
+const TREES: u16 = 50;
+
+/// Deepest level of a tree.
+const DEPTH: u16 = 12;
+
+/// Fewest training windows in a leaf.
+const LEAF: usize = 3;
+
+/// Share of the identity in the within-class covariance of standardised features, so that constant and
+/// duplicate columns do no harm.
+const SHRINKAGE: f64 = 1e-3;
+
+/// Bytes of one tree node on a device: feature, 16-bit threshold, two 16-bit child links, padded.
+const NODE_BYTES: usize = 8;
+
+/// A fitted classical model, with the imputation and scaling fitted with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Classical {
+    columns: usize,
+    classes: usize,
+    /// Training mean per column, which also stands in for missing values.
+    mean: Vec<f32>,
+    model: Model,
+}
+
+/// What was fitted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Model {
+    /// One score per class, linear in the features.
+    Lda {
+        /// `[class][column]`.
+        weights: Vec<f32>,
+        /// One per class; minus infinity for a class without training windows.
+        bias: Vec<f32>,
+    },
+    /// Trees that vote.
+    Forest(Vec<Tree>),
+}
+
+/// A decision tree; node 0 is the root.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tree {
+    /// The nodes.
+    pub nodes: Vec<Node>,
+}
+
+/// One node of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Node {
+    /// Decides for a class.
+    Leaf {
+        /// The class.
+        class: usize,
+    },
+    /// Goes `left` when the feature is at most `threshold`.
+    Split {
+        /// Column.
+        feature: usize,
+        /// Threshold.
+        threshold: f32,
+        /// Node for values up to the threshold.
+        left: usize,
+        /// Node for larger values.
+        right: usize,
+    },
+}
+
+impl Classical {
+    /// Fits a model to the rows `indices` of `table`, whose classes are `y[index]`. Missing values (NaN) become
+    /// the mean over those rows.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for an index or class that does not exist, [`Error::Classical`] when the model cannot be
+    /// fitted.
+    pub fn fit(
+        kind: Kind,
+        table: &Table,
+        indices: &[usize],
+        y: &[usize],
+        classes: usize,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let columns = table.columns();
+        let mut rows = Vec::with_capacity(indices.len());
+        let mut labels = Vec::with_capacity(indices.len());
+        for &i in indices {
+            let row = table.row(i);
+            let class = y.get(i).copied().filter(|&c| c < classes);
+            match class {
+                Some(class) if !row.is_empty() => {
+                    rows.push(row);
+                    labels.push(class);
+                }
+                _ => {
+                    return Err(Error::Data(format!(
+                        "row {i} does not exist or has no class below {classes}"
+                    )));
+                }
+            }
+        }
+        if rows.is_empty() {
+            return Err(Error::Data("there is no training window".to_owned()));
+        }
+        let mean = column_means(&rows, columns);
+        let complete: Vec<Vec<f32>> = rows.iter().map(|r| impute(r, &mean)).collect();
+        let model = match kind {
+            Kind::Lda => lda(&complete, &labels, &mean, classes)?,
+            Kind::RandomForest => forest(&complete, &labels, seed)?,
+        };
+        Ok(Self {
+            columns,
+            classes,
+            mean,
+            model,
+        })
+    }
+
+    /// Classes of the rows `indices` of `table`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when a row does not exist or has another number of columns than the training rows.
+    pub fn predict(&self, table: &Table, indices: &[usize]) -> Result<Vec<usize>, Error> {
+        indices
+            .iter()
+            .map(|&i| {
+                let row = table.row(i);
+                if row.len() != self.columns {
+                    return Err(Error::Data(format!(
+                        "row {i} has {} columns, but the model was fitted on {}",
+                        row.len(),
+                        self.columns
+                    )));
+                }
+                Ok(self.classify(&impute(row, &self.mean)))
+            })
+            .collect()
+    }
+
+    fn classify(&self, row: &[f32]) -> usize {
+        let mut scores = vec![0.0; self.classes];
+        match &self.model {
+            Model::Lda { weights, bias } => {
+                let weights = weights.chunks_exact(self.columns.max(1));
+                for ((score, weights), bias) in scores.iter_mut().zip(weights).zip(bias) {
+                    *score = bias + weights.iter().zip(row).map(|(w, x)| w * x).sum::<f32>();
+                }
+            }
+            Model::Forest(trees) => {
+                for tree in trees {
+                    if let Some(score) = scores.get_mut(tree.classify(row)) {
+                        *score += 1.0;
+                    }
+                }
+            }
+        }
+        crate::train::argmax(&scores)
+    }
+
+    /// What was fitted.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Number of fitted values: weights and biases, or tree nodes.
+    pub fn parameters(&self) -> usize {
+        match &self.model {
+            Model::Lda { weights, bias } => weights.len() + bias.len(),
+            Model::Forest(trees) => trees.iter().map(|t| t.nodes.len()).sum(),
+        }
+    }
+
+    /// Bytes of the model on a device, without the code that computes features: f32 weights, or 8 bytes per
+    /// tree node.
+    pub fn bytes(&self) -> usize {
+        match &self.model {
+            Model::Lda { .. } => self.parameters() * size_of::<f32>(),
+            Model::Forest(_) => self.parameters() * NODE_BYTES,
+        }
+    }
+}
+
+impl Tree {
+    /// The class that `row` ends at.
+    pub fn classify(&self, row: &[f32]) -> usize {
+        let mut at = 0;
+        // A tree has no more levels than nodes: the bound keeps a damaged tree from hanging.
+        for _ in 0..self.nodes.len() {
+            match self.nodes.get(at) {
+                Some(&Node::Split {
+                    feature,
+                    threshold,
+                    left,
+                    right,
+                }) => {
+                    let value = row.get(feature).copied().unwrap_or(f32::NAN);
+                    at = if value <= threshold { left } else { right };
+                }
+                Some(&Node::Leaf { class }) => return class,
+                None => break,
+            }
+        }
+        usize::MAX
+    }
+}
+
+fn column_means(rows: &[&[f32]], columns: usize) -> Vec<f32> {
+    (0..columns)
+        .map(|c| {
+            let values = rows
+                .iter()
+                .filter_map(|r| r.get(c))
+                .filter(|v| v.is_finite());
+            let (sum, n) = values.fold((0.0f64, 0u32), |(s, n), &v| (s + f64::from(v), n + 1));
+            (sum / f64::from(n.max(1))) as f32
+        })
+        .collect()
+}
+
+fn impute(row: &[f32], mean: &[f32]) -> Vec<f32> {
+    row.iter()
+        .zip(mean)
+        .map(|(&x, &mean)| if x.is_finite() { x } else { mean })
+        .collect()
+}
+
+/// Gaussian classes with one shared covariance: score = x' C^-1 m - m' C^-1 m / 2 + ln(prior)
+/// (Hastie, Tibshirani and Friedman 2009, equation 4.10).
+fn lda(rows: &[Vec<f32>], labels: &[usize], mean: &[f32], classes: usize) -> Result<Model, Error> {
+    let (n, columns) = (rows.len(), mean.len());
+    let deviation: Vec<f64> = (0..columns)
+        .map(|c| {
+            let square = |r: &Vec<f32>| (f64::from(r[c]) - f64::from(mean[c])).powi(2);
+            let std = (rows.iter().map(square).sum::<f64>() / n as f64).sqrt();
+            if std > 1e-9 { std } else { 1.0 }
+        })
+        .collect();
+    let x = DMatrix::from_fn(n, columns, |r, c| {
+        (f64::from(rows[r][c]) - f64::from(mean[c])) / deviation[c]
+    });
+    let mut means = DMatrix::zeros(classes, columns);
+    let mut counts = vec![0usize; classes];
+    for (row, &class) in x.row_iter().zip(labels) {
+        counts[class] += 1;
+        let mut sum = means.row_mut(class);
+        sum += row;
+    }
+    for (mut row, &count) in means.row_iter_mut().zip(&counts) {
+        row /= count.max(1) as f64;
+    }
+    let within = DMatrix::from_fn(n, columns, |r, c| x[(r, c)] - means[(labels[r], c)]);
+    let covariance =
+        within.tr_mul(&within) / n as f64 + DMatrix::identity(columns, columns) * SHRINKAGE;
+    let solver = covariance.cholesky().ok_or_else(|| Error::Classical {
+        model: "LDA",
+        what: "the features have no positive covariance; look for infinite values".to_owned(),
+    })?;
+    let mut weights = Vec::with_capacity(classes * columns);
+    let mut bias = Vec::with_capacity(classes);
+    for (class, &count) in counts.iter().enumerate() {
+        let m: DVector<f64> = means.row(class).transpose();
+        let w = solver.solve(&m);
+        let prior = (count as f64 / n as f64).ln();
+        // Undo the standardisation, so that scores take raw features.
+        let w: Vec<f64> = w.iter().zip(&deviation).map(|(w, d)| w / d).collect();
+        let centre: f64 = w.iter().zip(mean).map(|(w, &m)| w * f64::from(m)).sum();
+        let half: f64 = solver.solve(&m).dot(&m) / 2.0;
+        weights.extend(w.iter().map(|&w| w as f32));
+        bias.push((prior - half - centre) as f32);
+    }
+    Ok(Model::Lda { weights, bias })
+}
+
+fn forest(rows: &[Vec<f32>], labels: &[usize], seed: u64) -> Result<Model, Error> {
+    let failed = |what: String| Error::Classical {
+        model: "random forest",
+        what,
+    };
+    let x = DenseMatrix::from_2d_vec(&rows.to_vec()).map_err(|e| failed(e.to_string()))?;
+    let y: Vec<u32> = labels.iter().map(|&c| c as u32).collect();
+    let parameters = RandomForestClassifierParameters::default()
+        .with_n_trees(TREES)
+        .with_max_depth(DEPTH)
+        .with_min_samples_leaf(LEAF)
+        .with_seed(seed);
+    let forest =
+        RandomForestClassifier::fit(&x, &y, parameters).map_err(|e| failed(e.to_string()))?;
+    // The library keeps its trees to itself; its serialized form is how they get out.
+    let stored: StoredForest = serde_json::to_value(&forest)
+        .and_then(serde_json::from_value)
+        .map_err(|e| failed(e.to_string()))?;
+    let trees = stored
+        .trees
+        .iter()
+        .map(|t| Tree {
+            nodes: t.nodes.iter().map(|n| n.node(&stored.classes)).collect(),
+        })
+        .collect();
+    Ok(Model::Forest(trees))
+}
+
+/// The library's forest as it is serialized; `output` counts the classes that occur.
+#[derive(Deserialize)]
+struct StoredForest {
+    trees: Vec<StoredTree>,
+    classes: Vec<usize>,
+}
+
+#[derive(Deserialize)]
+struct StoredTree {
+    nodes: Vec<StoredNode>,
+}
+
+#[derive(Deserialize)]
+struct StoredNode {
+    output: usize,
+    split_feature: usize,
+    split_value: Option<f64>,
+    true_child: Option<usize>,
+    false_child: Option<usize>,
+}
+
+impl StoredNode {
+    fn node(&self, classes: &[usize]) -> Node {
+        match (self.split_value, self.true_child, self.false_child) {
+            (Some(threshold), Some(left), Some(right)) => Node::Split {
+                feature: self.split_feature,
+                threshold: threshold as f32,
+                left,
+                right,
+            },
+            _ => Node::Leaf {
+                class: classes.get(self.output).copied().unwrap_or(self.output),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::rngs::SmallRng;
+    use rand::{Rng, SeedableRng};
+
+    /// Three classes around three centres; one constant column, one copy, some values missing.
+    fn data(n: usize) -> (Table, Vec<usize>) {
+        let mut rng = SmallRng::seed_from_u64(7);
+        let (mut x, mut y) = (Vec::new(), Vec::new());
+        for i in 0..n {
+            let class = [0, 2, 3][i % 3];
+            let mut near = |c: f32| c + rng.random_range(-1.0..1.0);
+            let a = near(class as f32 * 3.0);
+            let b = if i % 17 == 0 {
+                f32::NAN
+            } else {
+                near(if class == 2 { 4.0 } else { 0.0 })
+            };
+            x.extend([a, b, 5.0, a]);
+            y.push(class);
+        }
+        let names = ["a", "b", "constant", "copy"].map(str::to_owned).to_vec();
+        (Table { names, x }, y)
+    }
+
+    fn accuracy(kind: Kind) -> (f64, Classical) {
+        let (table, y) = data(600);
+        let (train, test): (Vec<usize>, Vec<usize>) = (0..600).partition(|i| i % 5 != 0);
+        let model = Classical::fit(kind, &table, &train, &y, 4, 1).unwrap();
+        let p = model.predict(&table, &test).unwrap();
+        let right = p.iter().zip(&test).filter(|&(&p, &i)| p == y[i]).count();
+        (right as f64 / test.len() as f64, model)
+    }
+
+    #[test]
+    fn both_separate_what_is_separate() {
+        for kind in [Kind::Lda, Kind::RandomForest] {
+            let (accuracy, _) = accuracy(kind);
+            assert!(accuracy > 0.97, "{kind:?}: {accuracy}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_model() {
+        let (_, lda) = accuracy(Kind::Lda);
+        assert_eq!((lda.parameters(), lda.bytes()), (4 * 4 + 4, 80));
+        let (_, forest) = accuracy(Kind::RandomForest);
+        let Model::Forest(trees) = forest.model() else {
+            panic!("not a forest")
+        };
+        assert_eq!(trees.len(), usize::from(TREES));
+        assert!(trees.iter().all(|t| t.nodes.len() > 2), "trees have splits");
+        assert_eq!(forest.bytes(), forest.parameters() * 8);
+    }
+
+    #[test]
+    fn our_trees_vote_as_the_library_does() {
+        let (table, y) = data(300);
+        let rows: Vec<Vec<f32>> = (0..300).map(|i| impute(table.row(i), &[1.0; 4])).collect();
+        let x = DenseMatrix::from_2d_vec(&rows).unwrap();
+        let labels: Vec<u32> = y.iter().map(|&c| c as u32).collect();
+        let parameters = RandomForestClassifierParameters::default()
+            .with_n_trees(TREES)
+            .with_max_depth(DEPTH)
+            .with_min_samples_leaf(LEAF)
+            .with_seed(9);
+        let theirs: Vec<u32> = RandomForestClassifier::fit(&x, &labels, parameters)
+            .unwrap()
+            .predict(&x)
+            .unwrap();
+        let model = Classical {
+            columns: 4,
+            classes: 4,
+            mean: vec![1.0; 4],
+            model: forest(&rows, &y, 9).unwrap(),
+        };
+        let ours = model
+            .predict(&table, &(0..300).collect::<Vec<_>>())
+            .unwrap();
+        assert!(ours.iter().zip(&theirs).all(|(&a, &b)| a == b as usize));
+    }
+
+    #[test]
+    fn the_seed_decides() {
+        let (_, a) = accuracy(Kind::RandomForest);
+        let (_, b) = accuracy(Kind::RandomForest);
+        assert_eq!(a, b);
+    }
+
+    #[test]
+    fn bad_rows_and_classes_are_refused() {
+        let (table, y) = data(30);
+        assert!(Classical::fit(Kind::Lda, &table, &[99], &y, 4, 1).is_err());
+        assert!(Classical::fit(Kind::Lda, &table, &[1], &y, 2, 1).is_err());
+        assert!(Classical::fit(Kind::Lda, &table, &[], &y, 4, 1).is_err());
+    }
+}

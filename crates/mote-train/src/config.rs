@@ -1,0 +1,319 @@
+//! Settings of networks and of training, as they are written in experiment files.
+
+use crate::Error;
+use mote_model::{Activation, Shape};
+use serde::{Deserialize, Serialize};
+
+/// Clamp behind every block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Nonlinearity {
+    /// `max(x, 0)`.
+    #[default]
+    Relu,
+    /// `min(max(x, 0), 6)`: bounds the range that int8 has to cover.
+    Relu6,
+}
+
+impl Nonlinearity {
+    /// The same clamp in the network description.
+    pub fn activation(self) -> Activation {
+        match self {
+            Nonlinearity::Relu => Activation::Relu,
+            Nonlinearity::Relu6 => Activation::Relu6,
+        }
+    }
+
+    /// Upper bound of the output.
+    pub(crate) fn ceiling(self) -> f32 {
+        match self {
+            Nonlinearity::Relu => f32::INFINITY,
+            Nonlinearity::Relu6 => 6.0,
+        }
+    }
+}
+
+/// One convolution block: convolution, batch norm, clamp. A separable block is a depthwise convolution with
+/// batch norm, then a pointwise convolution with batch norm and clamp.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Block {
+    /// Output channels.
+    pub channels: usize,
+    /// Taps.
+    pub kernel: usize,
+    /// Input steps between two output steps.
+    #[serde(default = "one")]
+    pub stride: usize,
+    /// Depthwise and pointwise instead of plain.
+    #[serde(default)]
+    pub separable: bool,
+    /// Input steps between two taps.
+    #[serde(default = "one")]
+    pub dilation: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl Block {
+    /// A plain block.
+    pub const fn plain(channels: usize, kernel: usize, stride: usize) -> Self {
+        Self {
+            channels,
+            kernel,
+            stride,
+            separable: false,
+            dilation: 1,
+        }
+    }
+
+    /// A depthwise-separable block.
+    pub const fn separable(channels: usize, kernel: usize, stride: usize) -> Self {
+        Self {
+            separable: true,
+            ..Self::plain(channels, kernel, stride)
+        }
+    }
+}
+
+/// A 1-D CNN: blocks, global average pool, dense.
+///
+/// Padding is "same": `ceil(time / stride)` output steps, `floor(total / 2)` zeros before the input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CnnConfig {
+    /// The blocks, first to last.
+    pub blocks: Vec<Block>,
+    /// Clamp behind every block.
+    #[serde(default)]
+    pub nonlinearity: Nonlinearity,
+}
+
+impl Default for CnnConfig {
+    fn default() -> Self {
+        Self::cnn()
+    }
+}
+
+impl CnnConfig {
+    /// The default network: at most 11 k parameters with 3 channels in and 6 classes out.
+    pub fn cnn() -> Self {
+        Self {
+            blocks: vec![
+                Block::plain(24, 5, 2),
+                Block::separable(48, 5, 2),
+                Block::separable(64, 5, 2),
+                Block::separable(64, 5, 1),
+            ],
+            nonlinearity: Nonlinearity::Relu,
+        }
+    }
+
+    /// Reference network A: 280 k multiply-accumulates at 100x3, the yardstick of training and device speed.
+    pub fn network_a() -> Self {
+        Self {
+            blocks: vec![
+                Block::plain(16, 5, 1),
+                Block::plain(32, 5, 2),
+                Block::plain(32, 5, 2),
+            ],
+            nonlinearity: Nonlinearity::Relu,
+        }
+    }
+
+    /// Names of the presets.
+    pub const PRESETS: [&'static str; 2] = ["cnn", "network-a"];
+
+    /// The preset `name`, one of [`CnnConfig::PRESETS`].
+    pub fn preset(name: &str) -> Option<Self> {
+        match name {
+            "cnn" => Some(Self::cnn()),
+            "network-a" => Some(Self::network_a()),
+            _ => None,
+        }
+    }
+
+    /// Checks the settings against an input of `shape`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the block and field.
+    pub fn validate(&self, shape: Shape) -> Result<(), Error> {
+        if self.blocks.is_empty() {
+            return Err(Error::config("network.blocks", "give at least one block"));
+        }
+        if shape.is_empty() {
+            return Err(Error::config(
+                "network",
+                "the input has no samples: choose a longer window",
+            ));
+        }
+        for (i, block) in self.blocks.iter().enumerate() {
+            let fields = [
+                ("channels", block.channels),
+                ("kernel", block.kernel),
+                ("stride", block.stride),
+                ("dilation", block.dilation),
+            ];
+            for (field, value) in fields {
+                if value == 0 || value > 4096 {
+                    return Err(Error::config(
+                        format!("network.blocks[{i}].{field}"),
+                        format!("{value} is not in 1..=4096"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Random changes of training windows, drawn anew in every epoch. Each is off at zero.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Augmentation {
+    /// Standard deviation of added noise, in standard deviations of the data.
+    pub jitter: f32,
+    /// Standard deviation of a factor around 1, one per window and channel.
+    pub scaling: f32,
+    /// Standard deviation, in radians, of a rotation about a random axis; applied to each triple of channels.
+    pub rotation: f32,
+    /// Standard deviation of the relative speed: time runs faster and slower along a smooth random curve.
+    pub time_warp: f32,
+}
+
+impl Default for Augmentation {
+    fn default() -> Self {
+        Self {
+            jitter: 0.03,
+            scaling: 0.1,
+            rotation: 0.35,
+            time_warp: 0.1,
+        }
+    }
+}
+
+impl Augmentation {
+    /// No augmentation.
+    pub const NONE: Self = Self {
+        jitter: 0.0,
+        scaling: 0.0,
+        rotation: 0.0,
+        time_warp: 0.0,
+    };
+}
+
+/// How a network is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// The network.
+    pub network: CnnConfig,
+    /// Passes over the training windows.
+    pub epochs: usize,
+    /// Windows per step.
+    pub batch: usize,
+    /// Highest learning rate of AdamW.
+    pub learning_rate: f64,
+    /// Share of all steps in which the learning rate climbs linearly; it then falls to zero along a cosine.
+    pub warm_up: f64,
+    /// Decoupled weight decay, on convolution and dense weights.
+    pub weight_decay: f64,
+    /// Share of the target probability spread over all classes.
+    pub label_smoothing: f32,
+    /// Weights classes by the inverse of their frequency.
+    pub class_weights: bool,
+    /// Probability of dropping a feature between pool and dense layer.
+    pub dropout: f32,
+    /// Share that an exponential moving average of the weights keeps per step; 0 is off. Validation and the
+    /// exported network use the average.
+    pub ema: f32,
+    /// Augmentation.
+    pub augmentation: Augmentation,
+    /// Stops after this many epochs without a better validation m-F1, and keeps the best epoch's weights.
+    /// `None` trains all epochs and keeps the last.
+    pub patience: Option<usize>,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            network: CnnConfig::default(),
+            epochs: 25,
+            batch: 128,
+            learning_rate: 4e-3,
+            warm_up: 0.1,
+            weight_decay: 1e-2,
+            label_smoothing: 0.05,
+            class_weights: true,
+            dropout: 0.1,
+            ema: 0.99,
+            augmentation: Augmentation::default(),
+            patience: None,
+            seed: 1,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Checks the settings that do not depend on the data.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the field.
+    pub fn validate(&self) -> Result<(), Error> {
+        if self.epochs == 0 {
+            return Err(Error::config("epochs", "train for at least one epoch"));
+        }
+        if self.batch < 2 {
+            return Err(Error::config(
+                "batch",
+                "batch norm needs at least 2 windows",
+            ));
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            return Err(Error::config("learning_rate", "must be positive"));
+        }
+        let shares = [
+            ("warm_up", self.warm_up),
+            ("label_smoothing", f64::from(self.label_smoothing)),
+            ("dropout", f64::from(self.dropout)),
+            ("ema", f64::from(self.ema)),
+        ];
+        for (field, value) in shares {
+            if !(0.0..1.0).contains(&value) {
+                return Err(Error::config(field, format!("{value} is not in 0..1")));
+            }
+        }
+        let amounts = [
+            ("weight_decay", self.weight_decay),
+            ("augmentation.jitter", self.augmentation.jitter.into()),
+            ("augmentation.scaling", self.augmentation.scaling.into()),
+            ("augmentation.rotation", self.augmentation.rotation.into()),
+            ("augmentation.time_warp", self.augmentation.time_warp.into()),
+        ];
+        for (field, value) in amounts {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(Error::config(field, format!("{value} is not zero or more")));
+            }
+        }
+        if self.patience == Some(0) {
+            return Err(Error::config("patience", "must be at least 1, or left out"));
+        }
+        Ok(())
+    }
+
+    /// Learning rate of step `step` of `steps`.
+    pub fn learning_rate_at(&self, step: usize, steps: usize) -> f64 {
+        let steps = steps.max(1) as f64;
+        let warm = (self.warm_up * steps).max(1.0);
+        let step = step as f64 + 1.0;
+        if step < warm {
+            return self.learning_rate * step / warm;
+        }
+        let done = ((step - warm) / (steps - warm).max(1.0)).min(1.0);
+        self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+    }
+}

@@ -1,0 +1,123 @@
+//! Depthwise convolution: one kernel per channel.
+
+use super::{Slide, Tracked, plain, refused, tensor, values};
+use crate::Error;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::{Flex, FlexTensor};
+use burn::tensor::Tensor;
+
+const PLACE: &str = "depthwise convolution";
+
+/// `x` is `[n, time, c]`, `weights` is `[kernel, c]`; the result is `[n, time_out, c]`.
+pub(crate) fn depthwise(
+    x: Tensor<3>,
+    weights: Tensor<2>,
+    slide: Slide,
+) -> Result<Tensor<3>, Error> {
+    if !x.is_autodiff() {
+        let y = forward(&plain(x, PLACE)?, &plain(weights, PLACE)?, slide)?;
+        return Ok(Tensor::from_primitive::<Flex>(y));
+    }
+    let x = x.try_into_primitive::<Tracked>().map_err(refused(PLACE))?;
+    let weights = weights
+        .try_into_primitive::<Tracked>()
+        .map_err(refused(PLACE))?;
+    let (x, x_node) = x.into_parts();
+    let (weights, weights_node) = weights.into_parts();
+    let (x, weights) = (x.to_contiguous(), weights.to_contiguous());
+    let y = forward(&x, &weights, slide)?;
+    let y = match (Depthwise { slide })
+        .prepare::<NoCheckpointing>([x_node, weights_node])
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(prep) => prep.finish((x, weights), y),
+        OpsKind::UnTracked(prep) => prep.finish(y),
+    };
+    Ok(Tensor::from_primitive::<Tracked>(y))
+}
+
+fn forward(x: &FlexTensor, weights: &FlexTensor, slide: Slide) -> Result<FlexTensor, Error> {
+    let (n, c) = (x.layout().shape()[0], x.layout().shape()[2]);
+    let mut y = vec![0.0; n * slide.time_out * c];
+    convolve(values(x, PLACE)?, values(weights, PLACE)?, &mut y, slide, c);
+    Ok(tensor(y, [n, slide.time_out, c]))
+}
+
+#[derive(Debug)]
+struct Depthwise {
+    slide: Slide,
+}
+
+impl Backward<Flex, 2> for Depthwise {
+    /// Input and weights, both contiguous.
+    type State = (FlexTensor, FlexTensor);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let (x, weights) = ops.state;
+        let shape = x.layout().shape().clone();
+        let c = shape[2];
+        let mut dx = vec![0.0; shape.num_elements()];
+        let mut dw = vec![0.0; self.slide.kernel * c];
+        let (x, w): (&[f32], &[f32]) = (x.storage(), weights.storage());
+        gradients(x, w, dy.storage(), &mut dx, &mut dw, self.slide, c);
+        let [x_node, w_node] = ops.parents;
+        if let Some(node) = x_node {
+            grads.register::<Flex>(node.id, tensor(dx, shape));
+        }
+        if let Some(node) = w_node {
+            grads.register::<Flex>(node.id, tensor(dw, [self.slide.kernel, c]));
+        }
+    }
+}
+
+#[multiversion::multiversion(targets("x86_64+avx2+fma"))]
+fn convolve(x: &[f32], weights: &[f32], y: &mut [f32], slide: Slide, c: usize) {
+    let samples = x.chunks_exact(slide.time_in * c);
+    let outputs = y.chunks_exact_mut(slide.time_out * c);
+    for (x, y) in samples.zip(outputs) {
+        for (t, y) in y.chunks_exact_mut(c).enumerate() {
+            for (tap, w) in weights.chunks_exact(c).enumerate() {
+                if let Some(i) = slide.input(t, tap) {
+                    for ((y, x), w) in y.iter_mut().zip(&x[i * c..][..c]).zip(w) {
+                        *y += x * w;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[multiversion::multiversion(targets("x86_64+avx2+fma"))]
+fn gradients(
+    x: &[f32],
+    weights: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+    dw: &mut [f32],
+    slide: Slide,
+    c: usize,
+) {
+    let samples = x
+        .chunks_exact(slide.time_in * c)
+        .zip(dx.chunks_exact_mut(slide.time_in * c));
+    for ((x, dx), dy) in samples.zip(dy.chunks_exact(slide.time_out * c)) {
+        for (t, dy) in dy.chunks_exact(c).enumerate() {
+            let taps = weights.chunks_exact(c).zip(dw.chunks_exact_mut(c));
+            for (tap, (w, dw)) in taps.enumerate() {
+                let Some(i) = slide.input(t, tap) else {
+                    continue;
+                };
+                for ((dx, w), dy) in dx[i * c..][..c].iter_mut().zip(w).zip(dy) {
+                    *dx += w * dy;
+                }
+                for ((dw, x), dy) in dw.iter_mut().zip(&x[i * c..][..c]).zip(dy) {
+                    *dw += x * dy;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Training as its users see it: it learns, repeats, stops and resumes.
+
+use mote_data::{Fold, Windows};
+use mote_train::{
+    Augmentation, Block, CnnConfig, Epoch, Error, Hooks, Job, Nonlinearity, Progress, TrainConfig,
+    Trained, train, train_folds,
+};
+use std::f32::consts::TAU;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Three "activities" at 1, 2 and 4 Hz, with a phase and an amplitude of their own per window.
+fn windows() -> Windows {
+    let (n, time) = (180, 40);
+    let mut x = Vec::new();
+    for i in 0..n {
+        let hertz = [1.0, 2.0, 4.0][i % 3];
+        let amplitude = 1.0 + (i % 7) as f32 * 0.3;
+        for t in 0..time {
+            let phase = TAU * hertz * t as f32 / 20.0 + i as f32;
+            x.extend([amplitude * phase.sin(), amplitude * phase.cos(), 9.81]);
+        }
+    }
+    Windows {
+        time,
+        channels: 3,
+        rate_hz: 20.0,
+        hop: time,
+        x,
+        y: (0..n).map(|i| i % 3).collect(),
+        users: (0..n).map(|i| (i / 30) as u32).collect(),
+        recordings: (0..n as u32).collect(),
+        labels: ["slow", "medium", "fast"].map(str::to_owned).to_vec(),
+    }
+}
+
+fn config() -> TrainConfig {
+    TrainConfig {
+        network: CnnConfig {
+            blocks: vec![Block::plain(8, 5, 2), Block::separable(12, 3, 2)],
+            nonlinearity: Nonlinearity::Relu6,
+        },
+        epochs: 6,
+        batch: 16,
+        learning_rate: 1e-2,
+        ..TrainConfig::default()
+    }
+}
+
+fn folds() -> Vec<Fold> {
+    let by_user = |users: [u32; 1]| (0..180).filter(move |i| users.contains(&((i / 30) as u32)));
+    (0..3)
+        .map(|k| Fold {
+            name: format!("{}/3", k + 1),
+            train: (0..180)
+                .filter(|i| ![k, k + 1].contains(&(i / 30)))
+                .collect(),
+            validation: by_user([k as u32 + 1]).collect(),
+            test: by_user([k as u32]).collect(),
+            train_users: Vec::new(),
+            validation_users: vec![k as u32 + 1],
+            test_users: vec![k as u32],
+        })
+        .collect()
+}
+
+fn run(config: &TrainConfig, hooks: Hooks<'_>) -> Result<Trained, Error> {
+    let (windows, folds) = (windows(), folds());
+    let job = Job {
+        windows: &windows,
+        train: &folds[0].train,
+        validation: &folds[0].validation,
+        fold: 0,
+    };
+    train(job, config, hooks)
+}
+
+#[test]
+fn learns_and_reports_how() {
+    let trained = run(&config(), Hooks::default()).unwrap();
+    assert_eq!(trained.history.len(), 6);
+    assert_eq!(trained.graph.labels, ["slow", "medium", "fast"]);
+    let last = trained.history.last().unwrap();
+    let validation = last.validation.unwrap();
+    assert!(validation.macro_f1 > 0.95, "{validation:?}");
+    assert!(last.loss < trained.history[0].loss);
+    assert!(last.learning_rate < 1e-3, "the learning rate falls");
+    let frontend = trained.graph.frontend.unwrap();
+    assert_eq!(frontend.offset.len(), 3);
+    assert!(
+        (frontend.offset[2] - 4097).abs() < 3,
+        "gravity: {}",
+        frontend.offset[2]
+    );
+}
+
+#[test]
+fn the_seed_decides() {
+    let a = run(&config(), Hooks::default()).unwrap();
+    assert_eq!(a, run(&config(), Hooks::default()).unwrap());
+    let other = TrainConfig {
+        seed: 2,
+        ..config()
+    };
+    assert_ne!(a.graph, run(&other, Hooks::default()).unwrap().graph);
+}
+
+/// Stops after a number of batches.
+struct StopAfter<'a> {
+    batches: AtomicUsize,
+    stop: &'a AtomicBool,
+}
+
+impl Progress for StopAfter<'_> {
+    fn batch(&self, _: usize, _: usize, _: usize, _: usize, _: usize) {
+        if self.batches.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn a_stopped_run_resumes_as_if_it_had_not_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let hooks = Hooks {
+        checkpoint: Some(directory.path()),
+        ..Hooks::default()
+    };
+    // 7 batches per epoch: stops in the middle of the third epoch.
+    let stop = AtomicBool::new(false);
+    let progress = StopAfter {
+        batches: AtomicUsize::new(18),
+        stop: &stop,
+    };
+    let stopped = run(
+        &config(),
+        Hooks {
+            stop: Some(&stop),
+            progress: Some(&progress),
+            ..hooks
+        },
+    );
+    assert!(
+        matches!(stopped, Err(Error::Stopped { epochs: 2 })),
+        "{stopped:?}"
+    );
+    let whole = run(&config(), Hooks::default()).unwrap();
+    assert_eq!(run(&config(), hooks).unwrap(), whole);
+    // A finished run is read back without training.
+    let stop = AtomicBool::new(true);
+    let again = Hooks {
+        stop: Some(&stop),
+        ..hooks
+    };
+    assert_eq!(run(&config(), again).unwrap(), whole);
+}
+
+#[test]
+fn checkpoints_of_other_runs_and_damaged_ones_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let hooks = Hooks {
+        checkpoint: Some(directory.path()),
+        ..Hooks::default()
+    };
+    let short = TrainConfig {
+        epochs: 1,
+        ..config()
+    };
+    run(&short, hooks).unwrap();
+    let other = TrainConfig {
+        seed: 9,
+        ..short.clone()
+    };
+    let e = run(&other, hooks).unwrap_err().to_string();
+    assert!(e.contains("other settings"), "{e}");
+    let file = directory.path().join("training.ckpt");
+    let bytes = std::fs::read(&file).unwrap();
+    for damaged in [&bytes[..bytes.len() / 2], &[], &[0x7f; 40]] {
+        std::fs::write(&file, damaged).unwrap();
+        let e = run(&short, hooks).unwrap_err();
+        assert!(matches!(e, Error::Checkpoint { .. }), "{e}");
+    }
+}
+
+#[test]
+fn folds_do_not_depend_on_threads() {
+    let (windows, folds) = (windows(), folds());
+    let short = TrainConfig {
+        epochs: 2,
+        ..config()
+    };
+    let one = train_folds(&windows, &folds, &short, 1, Hooks::default()).unwrap();
+    let three = train_folds(&windows, &folds, &short, 3, Hooks::default()).unwrap();
+    assert_eq!(one, three);
+    assert_ne!(one[0].graph, one[1].graph);
+}
+
+#[test]
+fn early_stopping_keeps_the_best_epoch() {
+    let patient = TrainConfig {
+        patience: Some(1),
+        epochs: 20,
+        ..config()
+    };
+    let trained = run(&patient, Hooks::default()).unwrap();
+    let f1 = |e: &Epoch| e.validation.unwrap().macro_f1;
+    let best = trained.history.iter().map(f1).fold(0.0, f64::max);
+    assert_eq!(f1(&trained.history[trained.best_epoch]), best);
+    assert_eq!(trained.history.len(), (trained.best_epoch + 2).min(20));
+}
+
+#[test]
+fn settings_and_data_are_checked() {
+    let bad = TrainConfig {
+        dropout: 1.0,
+        ..config()
+    };
+    let e = run(&bad, Hooks::default()).unwrap_err().to_string();
+    assert!(e.contains("dropout"), "{e}");
+    let mut bad = config();
+    bad.network.blocks[1].stride = 0;
+    let e = run(&bad, Hooks::default()).unwrap_err().to_string();
+    assert!(e.contains("network.blocks[1].stride"), "{e}");
+
+    let mut windows = windows();
+    windows.x[4] = f32::INFINITY;
+    let job = Job {
+        windows: &windows,
+        train: &[0, 1, 2],
+        validation: &[],
+        fold: 0,
+    };
+    let e = train(job, &config(), Hooks::default())
+        .unwrap_err()
+        .to_string();
+    assert!(e.contains("window 0"), "{e}");
+}
+
+#[test]
+fn settings_are_written_as_toml() {
+    let text = toml::to_string(&TrainConfig::default()).unwrap();
+    assert_eq!(
+        toml::from_str::<TrainConfig>(&text).unwrap(),
+        TrainConfig::default()
+    );
+    let some: TrainConfig = toml::from_str(
+        "epochs = 3\n[augmentation]\njitter = 0.0\n[[network.blocks]]\nchannels = 8\nkernel = 3\n",
+    )
+    .unwrap();
+    assert_eq!(some.epochs, 3);
+    assert_eq!(some.augmentation.rotation, Augmentation::default().rotation);
+    assert_eq!(some.network.blocks, [Block::plain(8, 3, 1)]);
+    assert!(toml::from_str::<TrainConfig>("epoch = 3").is_err());
+}
+
+#[test]
+fn the_default_network_is_small() {
+    let parameters = run(
+        &TrainConfig {
+            network: CnnConfig::default(),
+            epochs: 1,
+            ..config()
+        },
+        Hooks::default(),
+    )
+    .unwrap()
+    .graph
+    .parameters();
+    assert!(parameters <= 11_000, "{parameters}");
+}
