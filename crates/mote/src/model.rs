@@ -107,7 +107,7 @@ const fn halves(word: u32) -> (usize, usize) {
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'m> {
     model: Model<'m>,
-    record: [u32; NODE_WORDS],
+    record: &'m [u32; NODE_WORDS],
 }
 
 impl<'m> Node<'m> {
@@ -263,7 +263,7 @@ impl<'m> Node<'m> {
 pub struct Model<'m> {
     /// The whole model but its checksum.
     words: &'m [u32],
-    header: [u32; HEADER_WORDS],
+    header: &'m [u32; HEADER_WORDS],
 }
 
 impl<'m> Model<'m> {
@@ -272,8 +272,8 @@ impl<'m> Model<'m> {
     /// # Errors
     /// When they are not a model of this version, or truncated, damaged or malformed.
     pub fn parse(words: &'m [u32]) -> Result<Self, Error> {
-        let header = *words.first_chunk::<HEADER_WORDS>().ok_or(Error::Length)?;
-        let [magic, len, counts, ..] = header;
+        let header = words.first_chunk::<HEADER_WORDS>().ok_or(Error::Length)?;
+        let &[magic, len, counts, ..] = header;
         if magic != MAGIC {
             return Err(Error::NotAModel);
         }
@@ -354,7 +354,7 @@ impl<'m> Model<'m> {
         records
             .iter()
             .take(usize::from(nodes))
-            .map(move |&record| Node { model, record })
+            .map(move |record| Node { model, record })
     }
 
     /// The tensor the caller fills.
