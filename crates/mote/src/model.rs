@@ -41,7 +41,8 @@ impl Tensor {
             _ => return Err(Error::Corrupt),
         };
         let (time, channels) = halves(shape);
-        if time == 0 || channels == 0 {
+        // No more than 2^31 elements, so that lengths in bytes and indices fit 32 bits.
+        if time == 0 || channels == 0 || (time as u32).wrapping_mul(channels as u32) >> 31 != 0 {
             return Err(Error::Corrupt);
         }
         Ok(Self {

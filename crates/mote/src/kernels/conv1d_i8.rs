@@ -5,7 +5,7 @@
 //! receptive field of time-major input is contiguous and read where it lies.
 
 use super::conv1d::Shape;
-use super::part;
+use super::{expect_len, part};
 use crate::Error;
 use crate::format::{MAX_ROW, MAX_TAPS, Rows};
 use crate::quant::{Channel, Output, Rounding};
@@ -36,8 +36,8 @@ impl<'a> Conv1dI8<'a> {
     /// A convolution of `shape` from its parameters in the model: channels, then weights.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when there are too few parameters, or a field is too long for 32-bit
-    /// sums.
+    /// [`Error::Corrupt`] when the groups do not fit the channels, there are too few parameters, or a field is
+    /// too long for 32-bit sums.
     pub fn new(
         shape: Shape,
         input_zero: i8,
@@ -47,23 +47,22 @@ impl<'a> Conv1dI8<'a> {
     ) -> Result<Self, Error> {
         let rows = shape.rows().split();
         let field = rows.count.saturating_mul(rows.row_groups());
-        if rows.len > MAX_ROW || field > MAX_TAPS / 4 {
+        let pairs = shape.groups() * shape.group_outputs.div_ceil(2);
+        if pairs == 0 || rows.len > MAX_ROW || field > MAX_TAPS / 4 {
             return Err(Error::Corrupt);
         }
-        let pairs = shape.groups() * shape.group_outputs.div_ceil(2);
         let (channels, weights) = parameters
             .as_chunks::<2>()
             .0
             .split_at_checked(2 * pairs)
             .ok_or(Error::Corrupt)?;
-        let weights = part(weights, 0, pairs.saturating_mul(field))?;
         Ok(Self {
             shape,
             input_zero,
             output,
             rounding,
             channels,
-            weights,
+            weights: part(weights, 0, pairs.saturating_mul(field))?,
         })
     }
 
@@ -89,9 +88,10 @@ impl<'a> Conv1dI8<'a> {
     /// When a buffer does not have the length the shape says.
     pub fn run(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
         let shape = &self.shape;
-        shape.check(input, output)?;
-        let rows = shape.rows().split();
+        expect_len(input, shape.in_time * shape.in_channels)?;
+        expect_len(output, shape.out_time * shape.out_channels)?;
         let pairs = shape.group_outputs.div_ceil(2);
+        let rows = shape.rows().split();
         let field = rows.count * rows.row_groups();
         let (mut weights, mut channels) = (self.weights, self.channels);
         let (mut first_input, mut first_output) = (0, 0);
