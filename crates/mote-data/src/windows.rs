@@ -12,7 +12,9 @@ pub struct Windows {
     pub rate_hz: f32,
     /// New samples between two windows.
     pub hop: usize,
-    /// `count * time * channels` values: m/s^2 for acceleration, rad/s for rotation.
+    /// `count * time * channels` values: m/s^2 for acceleration, rad/s for rotation. A feature task has one
+    /// time step and one channel per feature; NaN is a missing one, which [`Normalizer`](crate::Normalizer)
+    /// replaces by the training mean.
     pub x: Vec<f32>,
     /// Class index per window.
     pub y: Vec<usize>,

@@ -1,7 +1,9 @@
 //! The published data sets, where they are: counts known from their authors and from other tools.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-use mote_data::{Loaded, WindowSpec, load, summary, task};
+mod common;
+
+use mote_data::{Loaded, Source, WindowSpec, WisdmV1, load, summary, task};
 use std::{collections::BTreeSet, path::PathBuf};
 
 /// The task's windows, or a notice that its data is not here.
@@ -104,4 +106,21 @@ fn wisdm_2019_loses_next_to_nothing() {
             assert!((115..=120).contains(&by_time(1607, "walking")));
         }
     }
+}
+
+#[test]
+fn the_fragment_of_wisdm_v1_reads() {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+    let root = std::env::var_os("MOTE_DATA").map_or(PathBuf::from(beside), PathBuf::from);
+    let path = root.join("wisdm-v1.1/WISDM_ar_v1.1_raw.fragment.txt");
+    if !path.exists() {
+        eprintln!("skipped: no {}", path.display());
+        return;
+    }
+    // A fragment is no data set: the task must not find it.
+    assert_eq!(WisdmV1.locate(Some(&path)), None);
+    let (account, keep) = common::read_at(&WisdmV1, &path).unwrap();
+    assert_eq!((account.read, account.blank_lines), (551, 0), "{account}");
+    let users: BTreeSet<u32> = keep.recordings.iter().map(|r| r.user).collect();
+    assert_eq!(users, BTreeSet::from([26, 33]));
 }
