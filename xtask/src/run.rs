@@ -12,12 +12,16 @@ pub fn root() -> PathBuf {
         .map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
-/// `cargo` with `args` in the workspace's folder.
+/// Runs `cargo` with `args` in the workspace's folder.
 pub fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    run(&mut cargo_command(args))
+}
+
+/// `cargo` with `args` in the workspace's folder, not yet run.
+pub fn cargo_command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(args).current_dir(root());
-    run(&mut command)
+    command
 }
 
 /// Runs `command`, showing it first.

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must pass before a change lands.
 
-use crate::run::{cargo, setup};
+use crate::run::{cargo, cargo_command, run, setup};
 use anyhow::Result;
 
 #[derive(clap::Args)]
@@ -30,16 +30,9 @@ pub fn test(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The conformance suite at full size.
+/// The conformance suite at full size: every reference network, core and flavour.
 pub fn conformance() -> Result<()> {
     setup()?;
-    cargo([
-        "run",
-        "--release",
-        "--package",
-        "mote-cli",
-        "--",
-        "device",
-        "conformance",
-    ])
+    let mut command = cargo_command(["test", "--package", "mote-device", "--test", "conformance"]);
+    run(command.env("MOTE_CONFORMANCE", "full").args(["--", "--nocapture"]))
 }

@@ -15,9 +15,28 @@ pub struct Args {
     command: Command,
 }
 
+const OWN_DATA: &str = "\
+A task of your own is described by a TOML file, --task csv:FILE.toml:
+
+  path = \"recordings\"     # a CSV file, or a folder of them, relative to this file
+  unit = \"g\"              # or m/s^2
+  rate_hz = 50.0
+  [columns]                # names in the header, or numbers from 0 with header = false
+  x = \"ax\"
+  y = \"ay\"
+  z = \"az\"
+  activity = \"label\"
+  user = \"subject\"
+  time = \"t\"               # optional; time_unit = ns, us, ms or s
+  [labels]                 # value in the file = class
+  walk = \"walking\"
+
+Windows from Python, --task npz:FILE: numpy.savez(FILE, X=X, y=y, users=users).";
+
 #[derive(Subcommand)]
 enum Command {
     /// Every task, and whether its data is there. For recordings of your own, use csv:FILE.toml or npz:FILE.
+    #[command(after_help = OWN_DATA)]
     List {
         /// Folder that holds the data sets.
         #[arg(long, env = "MOTE_DATA")]

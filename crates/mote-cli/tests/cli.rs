@@ -1,0 +1,128 @@
+//! The `mote` command as a user runs it, on the built-in synthetic recordings.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn mote(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mote"))
+        .args(args)
+        .env_remove("MOTE_DATA")
+        .output()
+        .unwrap()
+}
+
+/// Runs `mote`, expects failure, and returns what it complained about.
+fn complaint(args: &[&str]) -> String {
+    let output = mote(args);
+    assert_eq!(output.status.code(), Some(1), "{args:?} should fail");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!text.contains("panicked"), "{text}");
+    text
+}
+
+fn path(folder: &Path, name: &str) -> String {
+    folder.join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn compare_trains_evaluates_and_reports() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(folder.path(), "out");
+    let args = [
+        "compare", "--pipelines", "cnn-f32,cnn-int8,lda", "--folds", "2", "--epochs", "2",
+        "--no-device", "--out", &out,
+    ];
+    let output = mote(&args);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{errors}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    for part in ["cnn-f32", "cnn-int8", "lda", "SYNTHETIC"] {
+        assert!(table.contains(part), "{part} is missing in\n{table}");
+    }
+
+    let json = std::fs::read_to_string(path(folder.path(), "out/results.json")).unwrap();
+    let results: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(results["data"]["synthetic"], true);
+    let runs = results["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 3);
+    for run in runs {
+        assert_eq!(run["folds"], 2);
+        let accuracy = run["metrics"]["accuracy"]["mean"].as_f64().unwrap();
+        assert!(accuracy > 1.0 / 6.0, "{} is no better than guessing", run["pipeline"]);
+    }
+    let (float, int8) = (&runs[0]["model"], &runs[1]["model"]);
+    assert_eq!(float["parameters"], int8["parameters"]);
+    assert!(float["bytes"].as_u64() > int8["bytes"].as_u64().map(|b| 2 * b));
+    assert!(std::fs::read_to_string(path(folder.path(), "out/report.html")).unwrap().contains("SYNTHETIC"));
+
+    // The second run finds every fold trained and comes to the same figures.
+    let again = mote(&args);
+    assert!(again.status.success());
+    let json = std::fs::read_to_string(path(folder.path(), "out/results.json")).unwrap();
+    let repeated: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(results["runs"][1]["metrics"], repeated["runs"][1]["metrics"]);
+
+    let shown = mote(&["report", &path(folder.path(), "out/results.json")]);
+    assert!(String::from_utf8(shown.stdout).unwrap().contains("cnn-int8"));
+}
+
+#[test]
+fn a_trained_network_is_evaluated_from_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, net) = (path(folder.path(), "out"), path(folder.path(), "net.json"));
+    let trained = mote(&["train", "--epochs", "1", "--folds", "3", "--out", &out, "--save", &net]);
+    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+    let evaluated = mote(&["eval", &net, "--folds", "3", "--json"]);
+    let metrics: serde_json::Value = serde_json::from_slice(&evaluated.stdout).unwrap();
+    assert!(metrics["accuracy"]["mean"].as_f64().unwrap() > 1.0 / 6.0);
+
+    std::fs::write(&net, "{\"name\": \"x\"").unwrap();
+    assert!(complaint(&["eval", &net]).contains("net.json"));
+}
+
+#[test]
+fn bad_input_gives_one_clear_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().to_str().unwrap();
+
+    let text = complaint(&["compare", "--pipelines", "nope", "--no-device"]);
+    assert!(text.contains("`nope`") && text.contains("cnn-int8"), "{text}");
+
+    let text = complaint(&["compare", "--task", "wisdm-2019-wach/5", "--data", empty]);
+    assert!(text.contains("wisdm-2019-watch/5"), "{text}");
+
+    let text = complaint(&["compare", "--task", "wisdm-2019-watch/5", "--data", empty]);
+    assert!(text.contains("mote data fetch") && text.contains(empty), "{text}");
+
+    let zip = folder.path().join("wisdm-2019");
+    std::fs::create_dir(&zip).unwrap();
+    std::fs::write(zip.join("wisdm-dataset.zip"), b"PK\x03\x04 not really").unwrap();
+    let text = complaint(&["data", "check", "wisdm-2019-watch/5", "--data", empty]);
+    assert!(text.contains("wisdm-dataset.zip"), "{text}");
+
+    let description = path(folder.path(), "mine.toml");
+    std::fs::write(&description, "rate_hz = \"fast\"").unwrap();
+    let text = complaint(&["data", "check", &format!("csv:{description}")]);
+    assert!(text.contains("mine.toml") && text.contains("rate_hz"), "{text}");
+
+    let text = complaint(&["footprint", &description]);
+    assert!(text.contains("mine.toml"), "{text}");
+
+    let text = complaint(&["compare", "--folds", "1", "--no-device"]);
+    assert!(text.contains("--folds 1"), "{text}");
+}
+
+#[test]
+fn data_commands_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    let list = mote(&["data", "list", "--json"]);
+    let tasks: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
+    assert!(tasks.as_array().unwrap().iter().any(|t| t["task"] == "wisdm-2019-watch/5"));
+
+    assert!(mote(&["data", "synth", root, "--users", "3", "--seconds", "20"]).status.success());
+    let check = mote(&["data", "check", "wisdm-v1.1/6", "--data", root]);
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+    let summary = mote(&["data", "summary", "--task", "wisdm-v1.1/6", "--data", root]);
+    assert!(String::from_utf8(summary.stdout).unwrap().contains("3 users"));
+}
