@@ -74,11 +74,11 @@ pub const CONV_I8: Kernel = Kernel {
     op: op::CONV_I8,
     check: |node| {
         typed(node, Elem::I8)?;
-        conv_i8(node)?.validate()
+        borrowed(&conv_i8(node))?.validate()
     },
     run: |node, arena| {
         let arena = i8s(arena);
-        conv_i8(node)?.run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)
+        borrowed(&conv_i8(node))?.run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)
     },
 };
 
@@ -109,11 +109,11 @@ pub const DEPTHWISE_I8: Kernel = Kernel {
     op: op::DEPTHWISE_I8,
     check: |node| {
         typed(node, Elem::I8)?;
-        depthwise_i8(node)?.validate()
+        borrowed(&depthwise_i8(node))?.validate()
     },
     run: |node, arena| {
         let arena = i8s(arena);
-        depthwise_i8(node)?.run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)
+        borrowed(&depthwise_i8(node))?.run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)
     },
 };
 
@@ -308,6 +308,11 @@ pub const DEQUANTIZE: Kernel = Kernel {
         convert::dequantize(grid(node, input.zero_point)?, x, whole.f32s(f32s(y))?)
     },
 };
+
+/// `result` by reference: moving a descriptor out of it would cost a `memcpy`, and its 700 bytes.
+fn borrowed<T>(result: &Result<T, Error>) -> Result<&T, Error> {
+    result.as_ref().map_err(|&e| e)
+}
 
 /// The arena as int8 elements.
 fn i8s(arena: &mut [u32]) -> &[Cell<i8>] {

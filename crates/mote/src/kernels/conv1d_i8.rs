@@ -86,6 +86,7 @@ impl<'a> Conv1dI8<'a> {
     ///
     /// # Errors
     /// When a buffer does not have the length the shape says.
+    #[inline(never)]
     pub fn run(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
         let shape = &self.shape;
         expect_len(input, shape.in_time * shape.in_channels)?;
@@ -167,6 +168,7 @@ impl Fields<'_> {
     }
 
     /// Two output steps whose fields are one run each and lie inside the input.
+    #[inline(never)]
     fn two(&self, x0: &[Cell<i8>], x1: &[Cell<i8>], y0: &[Cell<i8>], y1: &[Cell<i8>]) {
         let output = self.conv.output;
         let pairs = Pairs {
@@ -190,6 +192,7 @@ impl Fields<'_> {
     }
 
     /// One output step; taps outside the input read the zero point.
+    #[inline(never)] // apart, each has registers enough and a small frame
     fn one(&self, input: &[Cell<i8>], start: isize, y: &[Cell<i8>]) {
         let mut weights = self.weights;
         let mut y = y.iter().take(self.conv.shape.group_outputs);
@@ -215,13 +218,22 @@ impl Fields<'_> {
 
     /// One row that may reach past either end of the input.
     fn edge(&self, taps: &[Group], input: &[Cell<i8>], start: isize) -> PairSums {
+        let zero = self.conv.input_zero;
+        let zeros = u32::from(zero as u8) * 0x0101_0101;
         let mut sums = PairSums::default();
         let (mut at, mut taps) = (start, taps);
         // Groups of four taps that begin before the input.
         while at < 0
             && let Some((&group, more)) = taps.split_first()
         {
-            sums.add(group, self.outside(input, at));
+            sums.add(
+                group,
+                if at <= -4 {
+                    zeros
+                } else {
+                    across(input, at, zero)
+                },
+            );
             taps = more;
             at += 4;
         }
@@ -230,24 +242,24 @@ impl Fields<'_> {
         simd::dot_field(&mut sums, inside, x);
         at += 4 * inside.len() as isize;
         for &group in behind {
-            sums.add(group, self.outside(input, at));
+            let past = at >= input.len() as isize;
+            sums.add(group, if past { zeros } else { across(input, at, zero) });
             at += 4;
         }
         sums
     }
+}
 
-    /// Four elements from `at` on, of which some or all are not in the input.
-    fn outside(&self, input: &[Cell<i8>], at: isize) -> u32 {
-        let zero = u32::from(self.conv.input_zero as u8) * 0x0101_0101;
-        if at <= -4 || at >= input.len() as isize {
-            return zero;
+/// Four elements from `at` on, of which some are not in the input and read `zero`.
+#[inline(never)]
+fn across(input: &[Cell<i8>], at: isize, zero: i8) -> u32 {
+    let mut bytes = [zero as u8; 4];
+    let mut at = at;
+    for byte in &mut bytes {
+        if let Some(x) = input.get(at as usize) {
+            *byte = x.get() as u8;
         }
-        let mut word = zero.to_le_bytes();
-        for (i, byte) in word.iter_mut().enumerate() {
-            if let Some(x) = input.get((at + i as isize) as usize) {
-                *byte = x.get() as u8;
-            }
-        }
-        u32::from_le_bytes(word)
+        at += 1;
     }
+    u32::from_le_bytes(bytes)
 }
