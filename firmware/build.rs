@@ -24,7 +24,9 @@ fn main() {
         .split_whitespace()
         .collect::<Vec<_>>()
         .try_into()
-        .expect("MOTE_MEMORY is five words: flash origin, length, RAM origin, length, stack length");
+        .expect(
+            "MOTE_MEMORY is five words: flash origin, length, RAM origin, length, stack length",
+        );
 
     // The stack lies below the data, at the very start of RAM: one that grows too long meets unmapped memory
     // and faults, where it would otherwise overwrite the arena.

@@ -20,7 +20,11 @@
 #![no_std]
 
 /// The generated pipeline.
-#[allow(missing_docs, reason = "generated; the crate page documents its items")]
+#[allow(
+    missing_docs,
+    clippy::new_without_default,
+    reason = "generated; the crate page documents its items"
+)]
 pub mod pipeline {
     include!(concat!(env!("MOTE_PIPELINE_DIR"), "/pipeline.rs"));
 }

@@ -166,7 +166,7 @@ pub fn analyse(
                 None => outside.add(sum),
             }
             // A function reached by a jump (a tail call) has no context of its own: it is named behind it.
-            let stack = if path.ends_with(function) {
+            let stack = if function == functions.name(context.entry) {
                 path.clone()
             } else {
                 format!("{path};{function}")

@@ -81,13 +81,11 @@ pub fn differences(found: &[u8], expected: Expected<'_>) -> Result<Vec<Differenc
         Expected::I8(_) => 0.0,
         Expected::F32(_) => FLOAT_TOLERANCE,
     };
-    let differs = |a: f32, b: f32| {
-        !((a - b).abs() <= tolerance * a.abs().max(b.abs()).max(f32::MIN_POSITIVE))
-    };
+    let agrees = |a: f32, b: f32| (a - b).abs() <= tolerance * a.abs().max(b.abs());
     Ok(pairs
         .into_iter()
         .enumerate()
-        .filter(|(_, (a, b))| differs(*a, *b))
+        .filter(|(_, (a, b))| !agrees(*a, *b))
         .map(|(index, (expected, found))| Difference {
             index,
             expected,

@@ -74,31 +74,49 @@ pub struct Code {
     sections: Vec<(u32, Vec<u8>)>,
 }
 
-const ALU: &str = "adc add addw adr and asr bfc bfi bic clz cmn cmp eor hint it lsl lsr mov movs movt movw \
-    mvn neg nop orn orr pkhbt pkhtb qadd qadd16 qadd8 qdadd qdsub qsub qsub16 qsub8 rbit \
-    rev rev16 revsh ror rrx rsb sadd16 sadd8 sbc sbfx sel shadd16 shadd8 ssat ssat16 ssub16 \
-    ssub8 sub subs subw sxtab sxtab16 sxtah sxtb sxtb16 sxth teq tst uadd16 uadd8 ubfx usat \
-    usat16 usub16 usub8 uxtab uxtab16 uxtah uxtb uxtb16 uxth";
-const MULTIPLY: &str = "mul mla mls smulbb smulbt smultb smultt smlabb smlabt smlatb smlatt smulwb smulwt \
-    smlawb smlawt";
-const MULTIPLY_LONG: &str = "smull umull smlal umlal umaal smlad smladx smlald smlaldx smlsd smlsdx smuad smuadx \
-    smusd smusdx smmul smmulr smmla smmlar smmls smmlsr smlalbb smlalbt smlaltb smlaltt";
-const DIVIDE: &str = "sdiv udiv";
-const LOAD: &str = "ldr ldrb ldrh ldrsb ldrsh ldrex ldrexb ldrexh lda ldab ldah";
-const STORE: &str = "str strb strh strex strexb strexh stl stlb stlh";
-const LOAD_MULTIPLE: &str = "ldm ldmdb pop";
-const STORE_MULTIPLE: &str = "stm stmdb push";
-const COMPARE_AND_BRANCH: &str = "cbz cbnz";
-const BRANCH_REGISTER: &str = "bx blx";
-const TABLE_BRANCH: &str = "tbb tbh";
-const FLOAT: &str = "vabs vadd vcmp vcmpe vcvt vcvta vcvtb vcvtm vcvtn vcvtp vcvtr vcvtt vmaxnm vminnm vmov \
-    vmrs vmsr vmul vneg vnmul vrinta vrintm vrintn vrintp vrintr vrintx vrintz vseleq \
-    vselge vselgt vselvs vsub fmstat fconsts";
-const FLOAT_MAC: &str = "vfma vfms vfnma vfnms vmla vmls vnmla vnmls";
-const FLOAT_DIVIDE: &str = "vdiv vsqrt";
-const FLOAT_LOAD: &str = "vldr vldmia vldmdb vpop";
-const FLOAT_STORE: &str = "vstr vstmia vstmdb vpush";
-const SYSTEM: &str = "mrs msr cps dmb dsb isb clrex";
+/// Instructions whose class follows from their name.
+const FIXED: &[(Class, &str)] = &[
+    (
+        Class::Alu,
+        "adc add addw adr and asr bfc bfi bic clz cmn cmp eor hint it lsl lsr mov movs movt \
+         movw mvn neg nop orn orr pkhbt pkhtb qadd qadd16 qadd8 qdadd qdsub qsub qsub16 \
+         qsub8 rbit rev rev16 revsh ror rrx rsb sadd16 sadd8 sbc sbfx sel shadd16 shadd8 \
+         ssat ssat16 ssub16 ssub8 sub subs subw sxtab sxtab16 sxtah sxtb sxtb16 sxth teq tst \
+         uadd16 uadd8 ubfx usat usat16 usub16 usub8 uxtab uxtab16 uxtah uxtb uxtb16 uxth",
+    ),
+    (
+        Class::Multiply,
+        "mul mla mls smulbb smulbt smultb smultt smlabb smlabt smlatb smlatt smulwb smulwt \
+         smlawb smlawt",
+    ),
+    (
+        Class::MultiplyLong,
+        "smull umull smlal umlal umaal smlad smladx smlald smlaldx smlsd smlsdx smuad smuadx \
+         smusd smusdx smmul smmulr smmla smmlar smmls smmlsr smlalbb smlalbt smlaltb smlaltt",
+    ),
+    (Class::Divide, "sdiv udiv"),
+    (
+        Class::Store,
+        "str strb strh strex strexb strexh stl stlb stlh",
+    ),
+    (Class::Branch, "b"),
+    (Class::CompareAndBranch, "cbz cbnz"),
+    (Class::Call, "bl"),
+    (Class::BranchRegister, "bx blx"),
+    (Class::TableBranch, "tbb tbh"),
+    (
+        Class::Float,
+        "vabs vadd vcmp vcmpe vcvt vcvta vcvtb vcvtm vcvtn vcvtp vcvtr vcvtt vmaxnm vminnm \
+         vmov vmrs vmsr vmul vneg vnmul vrinta vrintm vrintn vrintp vrintr vrintx vrintz \
+         vseleq vselge vselgt vselvs vsub fmstat fconsts",
+    ),
+    (
+        Class::FloatMac,
+        "vfma vfms vfnma vfnms vmla vmls vnmla vnmls",
+    ),
+    (Class::FloatDivide, "vdiv vsqrt"),
+    (Class::System, "mrs msr cps dmb dsb isb clrex"),
+];
 
 impl Code {
     /// The code of the ELF image in `bytes`.
@@ -185,75 +203,44 @@ fn register(operand: &ArmOperand) -> Option<u16> {
 
 const PC: u16 = ArmReg::ARM_REG_PC as u16;
 
+/// The class of the instruction called `name`.
 fn classify(name: &str, operands: &[ArmOperand]) -> Option<Class> {
-    let is = |set: &str| set.split(' ').any(|member| member == name);
     let first = operands.first().and_then(register);
-    let listed = operands.iter().filter_map(register);
-    // `LDM` and `STM` name their base first; `PUSH` and `POP` do not.
-    let based = !is("push pop vpush vpop");
-    let words = || listed.clone().count() as u32 - u32::from(based);
-    let float_words = || {
-        let registers = match is("vldr vstr") {
-            true => 1,
-            false => words(),
-        };
-        let doubles = listed.clone().any(is_double);
-        registers * (1 + u32::from(doubles))
+    let listed = || operands.iter().filter_map(register);
+    let count = listed().count() as u32;
+    // Words moved by float instructions that list `registers` of them.
+    let words = |registers: u32| registers * (1 + u32::from(listed().any(is_double)));
+    let multiple = |registers: u32| match listed().any(|r| r == PC) {
+        true => Class::LoadAndJump(registers),
+        false => Class::LoadMultiple(registers),
     };
-    Some(if is(ALU) {
-        match first {
-            Some(PC) => Class::BranchRegister,
-            _ => Class::Alu,
-        }
-    } else if is(MULTIPLY) {
-        Class::Multiply
-    } else if is(MULTIPLY_LONG) {
-        Class::MultiplyLong
-    } else if is(DIVIDE) {
-        Class::Divide
-    } else if is(LOAD) {
-        match first? {
+    Some(match name {
+        "ldr" | "ldrb" | "ldrh" | "ldrsb" | "ldrsh" | "ldrex" | "ldrexb" | "ldrexh" | "lda"
+        | "ldab" | "ldah" => match first? {
             PC => Class::LoadAndJump(1),
             to => Class::Load { to },
+        },
+        "ldrd" => Class::LoadMultiple(2),
+        "strd" => Class::StoreMultiple(2),
+        "pop" => multiple(count),
+        "push" => Class::StoreMultiple(count),
+        // The first register is the base.
+        "ldm" | "ldmdb" => multiple(count.checked_sub(1)?),
+        "stm" | "stmdb" => Class::StoreMultiple(count.checked_sub(1)?),
+        "vldr" => Class::FloatLoad(words(1)),
+        "vstr" => Class::FloatStore(words(1)),
+        "vpop" => Class::FloatLoad(words(count)),
+        "vpush" => Class::FloatStore(words(count)),
+        "vldmia" | "vldmdb" => Class::FloatLoad(words(count.checked_sub(1)?)),
+        "vstmia" | "vstmdb" => Class::FloatStore(words(count.checked_sub(1)?)),
+        _ => {
+            let has = |names: &str| names.split(' ').any(|n| n == name);
+            let (class, _) = FIXED.iter().find(|(_, names)| has(names))?;
+            match (class, first) {
+                (Class::Alu, Some(PC)) => Class::BranchRegister,
+                _ => *class,
+            }
         }
-    } else if is(STORE) {
-        Class::Store
-    } else if is("ldrd") {
-        Class::LoadMultiple(2)
-    } else if is("strd") {
-        Class::StoreMultiple(2)
-    } else if is(LOAD_MULTIPLE) {
-        if listed.clone().any(|r| r == PC) {
-            Class::LoadAndJump(words())
-        } else {
-            Class::LoadMultiple(words())
-        }
-    } else if is(STORE_MULTIPLE) {
-        Class::StoreMultiple(words())
-    } else if is("b") {
-        Class::Branch
-    } else if is(COMPARE_AND_BRANCH) {
-        Class::CompareAndBranch
-    } else if is("bl") {
-        Class::Call
-    } else if is(BRANCH_REGISTER) {
-        Class::BranchRegister
-    } else if is(TABLE_BRANCH) {
-        Class::TableBranch
-    } else if is(FLOAT) {
-        Class::Float
-    } else if is(FLOAT_MAC) {
-        Class::FloatMac
-    } else if is(FLOAT_DIVIDE) {
-        Class::FloatDivide
-    } else if is(FLOAT_LOAD) {
-        Class::FloatLoad(float_words())
-    } else if is(FLOAT_STORE) {
-        Class::FloatStore(float_words())
-    } else if is(SYSTEM) {
-        Class::System
-    } else {
-        return None;
     })
 }
 

@@ -179,7 +179,8 @@ struct Report {
     windows: u32,
     input: u32,
     output: u32,
-    pc: u32,
+    /// Program counter of a fault, or number of the engine's error.
+    what: u32,
     sp: u32,
 }
 
@@ -188,13 +189,13 @@ impl Report {
         let bytes = fs::read(path).ok()?;
         let (words, _) = bytes.as_chunks::<4>();
         let words: Vec<u32> = words.iter().map(|w| u32::from_le_bytes(*w)).collect();
-        let [status, windows, input, output, pc, sp] = words.try_into().ok()?;
+        let [status, windows, input, output, what, sp] = words.try_into().ok()?;
         Some(Report {
             status,
             windows,
             input,
             output,
-            pc,
+            what,
             sp,
         })
     }
@@ -210,15 +211,40 @@ impl Report {
                 given: run.windows.window,
                 wanted: self.input as usize,
             }),
-            12 => Err(Error::Model),
+            12 => Err(Error::Model {
+                why: engine_error(self.what),
+            }),
             13 => Err(Error::Inference {
                 window: self.windows as usize,
+                why: engine_error(self.what),
             }),
             14 => Err(Error::Fault {
-                what: format!("at {:#x}, with the stack at {:#x}", self.pc, self.sp),
+                what: format!("at {:#x}, with the stack at {:#x}", self.what, self.sp),
             }),
             15 => Err(Error::StackOverflow { limit: run.stack }),
             other => Err(Error::Emulator(format!("unknown status {other}"))),
         }
+    }
+}
+
+/// The text of the engine's error with the number `code`, which is too long for the device.
+fn engine_error(code: u32) -> String {
+    use mote::Error::*;
+    let known = [
+        Misaligned,
+        NotAModel,
+        Version,
+        Length,
+        Checksum,
+        Corrupt,
+        UnsupportedOp,
+        ArenaTooSmall,
+        BufferLength,
+        NoFrontend,
+        ElementType,
+    ];
+    match known.iter().find(|e| **e as u32 == code) {
+        Some(error) => error.to_string(),
+        None => format!("the engine's error number {code}"),
     }
 }

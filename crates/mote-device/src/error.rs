@@ -113,15 +113,18 @@ pub enum Error {
         wanted: usize,
     },
     /// The device refused the model.
-    #[error(
-        "the device cannot start the pipeline: its model is damaged or needs an operator the image lacks"
-    )]
-    Model,
+    #[error("the device cannot start the pipeline: {why}")]
+    Model {
+        /// The engine's error.
+        why: String,
+    },
     /// An inference failed on the device.
-    #[error("inference failed on the device in window {window}")]
+    #[error("inference failed on the device in window {window}: {why}")]
     Inference {
         /// The window, from 0.
         window: usize,
+        /// The engine's error.
+        why: String,
     },
     /// The stack left its region.
     #[error(

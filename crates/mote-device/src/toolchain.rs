@@ -230,10 +230,11 @@ fn add_target(target: &str, cache: &Path, insist: bool) -> Result<(), String> {
     }
     // Two rustups at once overwrite each other's list of what is installed.
     let _turn = take_turn(cache).map_err(|e| e.to_string())?;
-    let why = match run(
-        Command::new("rustup").args(["target", "add", target]),
-        RUSTUP_SECONDS,
-    ) {
+    let mut rustup = Command::new("rustup");
+    rustup
+        .args(["target", "add", target])
+        .env("RUST_BACKTRACE", "0");
+    let why = match run(&mut rustup, RUSTUP_SECONDS) {
         Ok(output) if output.status.success() => {
             // Nothing to remember any more; there may have been nothing before either.
             let _ = fs::remove_file(&note);

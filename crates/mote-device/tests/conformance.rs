@@ -1,4 +1,5 @@
 //! Reference networks give the same outputs on the host and on every emulated core.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The cycle models, against sums done by hand.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

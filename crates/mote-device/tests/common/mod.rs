@@ -1,4 +1,5 @@
 //! What the tests of the device share.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use mote_device::core::Core;
 use mote_device::emulator;

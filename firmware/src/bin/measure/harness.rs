@@ -3,7 +3,8 @@
 //! - `input.bin`: the number of windows and the bytes of one window (two little-endian `u32`), then the windows;
 //! - `output.bin`: the raw outputs of each window, one after the other;
 //! - `report.bin`: little-endian `u32`s: status, windows finished, bytes of one window as the pipeline wants
-//!   them, bytes of one output, and two words that explain a fault (program counter, stack pointer).
+//!   them, bytes of one output, and two words that explain a failure: program counter and stack pointer of a
+//!   fault, or the number of the engine's error.
 
 use crate::semihosting::{self, File, Mode};
 use core::mem::{size_of, size_of_val};
@@ -72,8 +73,8 @@ impl Harness {
     /// Ends the run when `init` failed.
     #[inline(never)]
     pub fn prepared(&mut self, result: Result<(), mote::Error>) {
-        if result.is_err() {
-            exit(Status::Init, 0);
+        if let Err(e) = result {
+            report(Status::Init, 0, e as u32, 0);
         }
     }
 
@@ -92,8 +93,8 @@ impl Harness {
     /// Writes the outputs of the window read last.
     #[inline(never)]
     pub fn finished_window(&mut self, result: Result<(), mote::Error>, pipeline: &Pipeline) {
-        if result.is_err() {
-            exit(Status::Run, self.done);
+        if let Err(e) = result {
+            report(Status::Run, self.done, e as u32, 0);
         }
         match self.files {
             Some((_, output)) if output.write(bytes(pipeline.output())) => self.done += 1,
@@ -107,14 +108,14 @@ pub fn exit(status: Status, windows: u32) -> ! {
     report(status, windows, 0, 0)
 }
 
-/// [`exit`] with the program counter and the stack pointer of a fault.
-pub fn report(status: Status, windows: u32, pc: u32, sp: u32) -> ! {
+/// [`exit`] with two words that explain a failure.
+pub fn report(status: Status, windows: u32, what: u32, sp: u32) -> ! {
     let words = [
         status as u32,
         windows,
         (INPUT_LEN * size_of::<Elem>()) as u32,
         (OUTPUT_LEN * size_of::<Out>()) as u32,
-        pc,
+        what,
         sp,
     ];
     if let Some(file) = File::open(b"report.bin\0", Mode::Write) {

@@ -45,13 +45,23 @@ impl File {
     /// Fills `bytes`; false when the file ends first.
     pub fn read(self, bytes: &mut [u8]) -> bool {
         // SAFETY: SYS_READ writes at most the length given and returns how much is missing.
-        unsafe { call(SYS_READ, &[self.0, bytes.as_mut_ptr() as u32, bytes.len() as u32]) == 0 }
+        unsafe {
+            call(
+                SYS_READ,
+                &[self.0, bytes.as_mut_ptr() as u32, bytes.len() as u32],
+            ) == 0
+        }
     }
 
     /// Writes all of `bytes`; false when the host cannot.
     pub fn write(self, bytes: &[u8]) -> bool {
         // SAFETY: SYS_WRITE reads the bytes and returns how many are left.
-        unsafe { call(SYS_WRITE, &[self.0, bytes.as_ptr() as u32, bytes.len() as u32]) == 0 }
+        unsafe {
+            call(
+                SYS_WRITE,
+                &[self.0, bytes.as_ptr() as u32, bytes.len() as u32],
+            ) == 0
+        }
     }
 }
 
