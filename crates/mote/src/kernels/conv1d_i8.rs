@@ -254,12 +254,10 @@ impl Fields<'_> {
 #[inline(never)]
 fn across(input: &[Cell<i8>], at: isize, zero: i8) -> u32 {
     let mut bytes = [zero as u8; 4];
-    let mut at = at;
-    for byte in &mut bytes {
-        if let Some(x) = input.get(at as usize) {
+    for (at, byte) in (at..).zip(&mut bytes) {
+        if let Some(x) = usize::try_from(at).ok().and_then(|at| input.get(at)) {
             *byte = x.get() as u8;
         }
-        at += 1;
     }
     u32::from_le_bytes(bytes)
 }

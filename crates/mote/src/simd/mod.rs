@@ -1,0 +1,65 @@
+//! The inner loops of int8 convolution, and the only unsafe code of the engine: assembly for Cortex-M.
+//!
+//! [`portable`] is what all other targets run, and what the assembly is equal to, bit for bit.
+
+use core::cell::Cell;
+
+#[cfg(all(target_arch = "arm", mote_short_multiply))]
+#[allow(unsafe_code, reason = "assembly; each block says why it is sound")]
+mod armv6m;
+#[cfg(all(target_arch = "arm", mote_dsp))]
+#[allow(unsafe_code, reason = "assembly; each block says why it is sound")]
+mod armv7em;
+#[cfg(not(all(target_arch = "arm", mote_dsp)))]
+mod portable;
+
+#[cfg(all(target_arch = "arm", mote_dsp))]
+pub(crate) use armv7em::*;
+#[cfg(not(all(target_arch = "arm", mote_dsp)))]
+pub(crate) use portable::*;
+
+/// Sums over one receptive field of two output channels that are packed as `256 * b + a`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C)] // assembly reads it
+pub(crate) struct PairSums {
+    /// Of `256 * b + a`, modulo 2^32.
+    packed: i32,
+    /// Of `a`.
+    low: i32,
+}
+
+impl PairSums {
+    /// The sums of `a` and of `b`.
+    #[inline(always)]
+    pub fn split(self) -> [i32; 2] {
+        [self.low, self.packed.wrapping_sub(self.low) >> 8]
+    }
+}
+
+/// Output channels in packed pairs, over one field: what [`two_steps`] computes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pairs<'a> {
+    /// `groups` of four taps per pair of channels.
+    pub taps: &'a [[u32; 2]],
+    /// Groups of four taps in one field.
+    pub groups: usize,
+    /// Two words per output channel, see [`Channel`](crate::quant::Channel).
+    pub channels: &'a [[u32; 2]],
+    /// Output channels; an odd last one fills half a pair.
+    pub outputs: usize,
+    /// Zero point of the outputs, which are saturated to 8 bits.
+    pub zero: i32,
+}
+
+impl Pairs<'_> {
+    /// Whether there is as much of everything as the counts say, and something at all.
+    fn fits(&self, x: [&[Cell<i8>]; 2], y: [&[Cell<i8>]; 2]) -> bool {
+        let pairs = self.outputs.div_ceil(2);
+        self.outputs > 0
+            && self.groups > 0
+            && self.taps.len() >= pairs * self.groups
+            && self.channels.len() >= self.outputs
+            && x.iter().all(|x| x.len() / 4 >= self.groups)
+            && y.iter().all(|y| y.len() >= self.outputs)
+    }
+}

@@ -1,0 +1,95 @@
+//! Plain Rust: cores without DSP extension, and the host.
+
+use super::{PairSums, Pairs};
+use crate::quant::{doubling_high_mul, high_mul};
+use core::cell::Cell;
+
+impl PairSums {
+    /// Adds four taps: weights of taps 0 and 2, of taps 1 and 3, and four inputs.
+    #[inline(always)]
+    pub fn add(&mut self, [even, odd]: [u32; 2], x: u32) {
+        let [x0, x1, x2, x3] = x.to_le_bytes();
+        self.tap(even, x0 as i8);
+        self.tap(odd, x1 as i8);
+        self.tap(even >> 16, x2 as i8);
+        self.tap(odd >> 16, x3 as i8);
+    }
+
+    /// Adds one tap, whose weights are the lower halfword of `packed`.
+    #[inline(always)]
+    fn tap(&mut self, packed: u32, x: i8) {
+        let x = i32::from(x);
+        self.packed = self.packed.wrapping_add(i32::from(packed as i16) * x);
+        self.low = self.low.wrapping_add(i32::from(packed as i8) * x);
+    }
+}
+
+#[cfg(all(target_arch = "arm", mote_short_multiply))]
+pub use super::armv6m::dot_field;
+
+/// Adds as many groups of four taps as both slices have.
+#[cfg(not(all(target_arch = "arm", mote_short_multiply)))]
+pub fn dot_field(sums: &mut PairSums, taps: &[[u32; 2]], x: &[Cell<i8>]) {
+    for (&[even, odd], [x0, x1, x2, x3]) in taps.iter().zip(x.as_chunks::<4>().0) {
+        sums.tap(even, x0.get());
+        sums.tap(odd, x1.get());
+        sums.tap(even >> 16, x2.get());
+        sums.tap(odd >> 16, x3.get());
+    }
+}
+
+/// Computes all channels of a group for two output steps, whose fields begin at `x` and whose outputs go to `y`.
+/// Leaves the outputs alone when a slice is too short.
+pub fn two_steps(pairs: &Pairs<'_>, x: [&[Cell<i8>]; 2], y: [&[Cell<i8>]; 2]) {
+    if !pairs.fits(x, y) {
+        return;
+    }
+    let mut taps = pairs.taps;
+    let mut channels = pairs.channels.iter();
+    let [mut y0, mut y1] = y.map(|y| y.iter().take(pairs.outputs));
+    while let Some((field, more)) = taps.split_at_checked(pairs.groups) {
+        taps = more;
+        let mut sums = [PairSums::default(); 2];
+        for (sums, x) in sums.iter_mut().zip(x) {
+            dot_field(sums, field, x);
+        }
+        let [[a0, b0], [a1, b1]] = sums.map(PairSums::split);
+        for [s0, s1] in [[a0, a1], [b0, b1]] {
+            if let (Some(&[bias_shift, multiplier]), Some(y0), Some(y1)) =
+                (channels.next(), y0.next(), y1.next())
+            {
+                for (y, sum) in [(y0, s0), (y1, s1)] {
+                    let q = requantize(sum, bias_shift as i32, multiplier as i32);
+                    y.set(saturate8(q.wrapping_add(pairs.zero)));
+                }
+            }
+        }
+    }
+}
+
+/// `acc` plus the bias in the upper 24 bits of `bias_shift`, times `multiplier / 2^31`, shifted right by
+/// the lower 8 bits of `bias_shift`; rounded as `quant::Multiplier` does.
+#[inline(always)]
+pub fn requantize(acc: i32, bias_shift: i32, multiplier: i32) -> i32 {
+    let x = acc.wrapping_add(bias_shift >> 8);
+    let (x, by) = (doubling_high_mul(x, multiplier), bias_shift as u32 & 0xff);
+    // Half of 2^by for positive and one less for negative numbers; nothing when `by` is zero. The sum
+    // cannot overflow as accumulators have 30 bits.
+    let nudge = 1u32.wrapping_shl(by).wrapping_sub(x as u32 >> 31) >> 1;
+    x.wrapping_add(nudge as i32).wrapping_shr(by)
+}
+
+/// As [`requantize`], but rounds half up once, after the shift, which must not be zero.
+#[inline(always)]
+pub fn requantize_once(acc: i32, bias_shift: i32, multiplier: i32) -> i32 {
+    let by = bias_shift as u32 & 0xff;
+    let x = high_mul(acc.wrapping_add(bias_shift >> 8), multiplier, 0);
+    x.wrapping_add((1u32.wrapping_shl(by) >> 1) as i32)
+        .wrapping_shr(by)
+}
+
+/// Saturates to 8 bits.
+#[inline(always)]
+pub fn saturate8(x: i32) -> i8 {
+    x.clamp(-128, 127) as i8
+}
