@@ -33,16 +33,20 @@ static RESULT: Register<Out> = Register(UnsafeCell::new(0 as Out));
 #[entry]
 fn main() -> ! {
     static mut PIPELINE: Pipeline = Pipeline::new();
-    let ready = mote_init(PIPELINE).is_ok();
-    while ready {
-        for sample in PIPELINE.input() {
-            *sample = SENSOR.read();
-        }
-        if mote_infer(PIPELINE).is_ok() {
-            for &value in PIPELINE.output() {
-                RESULT.write(value);
+    if mote_init(PIPELINE).is_ok() {
+        loop {
+            for sample in PIPELINE.input() {
+                *sample = SENSOR.read();
+            }
+            if mote_infer(PIPELINE).is_ok() {
+                for &value in PIPELINE.output() {
+                    RESULT.write(value);
+                }
             }
         }
     }
-    loop {}
+    // A damaged model: a real application would say so here.
+    loop {
+        core::hint::spin_loop();
+    }
 }
