@@ -1,6 +1,6 @@
 //! The operators, one per module, in int8 and f32.
 //!
-//! Kernels read and write slices of [`Cell`](core::cell::Cell)s, so that input and output may share memory:
+//! Kernels read and write slices of [`Cell`]s, so that input and output may share memory:
 //! element-wise kernels run in place. They check lengths, index nothing that could be missing, and never panic.
 //! Activations are time-major: element `(t, c)` lies at `t * channels + c`.
 
