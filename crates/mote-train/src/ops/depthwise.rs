@@ -77,14 +77,14 @@ impl Backward<Flex, 2> for Depthwise {
 #[multiversion::multiversion(targets("x86_64+avx2+fma"))]
 fn convolve(x: &[f32], weights: &[f32], y: &mut [f32], slide: Slide, c: usize) {
     let samples = x.chunks_exact(slide.time_in * c);
-    let outputs = y.chunks_exact_mut(slide.time_out * c);
-    for (x, y) in samples.zip(outputs) {
+    for (x, y) in samples.zip(y.chunks_exact_mut(slide.time_out * c)) {
         for (t, y) in y.chunks_exact_mut(c).enumerate() {
-            for (tap, w) in weights.chunks_exact(c).enumerate() {
-                if let Some(i) = slide.input(t, tap) {
-                    for ((y, x), w) in y.iter_mut().zip(&x[i * c..][..c]).zip(w) {
-                        *y += x * w;
-                    }
+            let (taps, from) = slide.taps(t);
+            let weights = weights[taps.start * c..taps.end * c].chunks_exact(c);
+            for (i, w) in weights.enumerate() {
+                let x = &x[(from + i * slide.dilation) * c..][..c];
+                for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
+                    *y += x * w;
                 }
             }
         }
@@ -106,15 +106,15 @@ fn gradients(
         .zip(dx.chunks_exact_mut(slide.time_in * c));
     for ((x, dx), dy) in samples.zip(dy.chunks_exact(slide.time_out * c)) {
         for (t, dy) in dy.chunks_exact(c).enumerate() {
-            let taps = weights.chunks_exact(c).zip(dw.chunks_exact_mut(c));
-            for (tap, (w, dw)) in taps.enumerate() {
-                let Some(i) = slide.input(t, tap) else {
-                    continue;
-                };
-                for ((dx, w), dy) in dx[i * c..][..c].iter_mut().zip(w).zip(dy) {
+            let (taps, from) = slide.taps(t);
+            let taps = taps.start * c..taps.end * c;
+            let weights = weights[taps.clone()].chunks_exact(c);
+            for (i, (w, dw)) in weights.zip(dw[taps].chunks_exact_mut(c)).enumerate() {
+                let at = (from + i * slide.dilation) * c;
+                for ((dx, w), dy) in dx[at..][..c].iter_mut().zip(w).zip(dy) {
                     *dx += w * dy;
                 }
-                for ((dw, x), dy) in dw.iter_mut().zip(&x[i * c..][..c]).zip(dy) {
+                for ((dw, x), dy) in dw.iter_mut().zip(&x[at..][..c]).zip(dy) {
                     *dw += x * dy;
                 }
             }

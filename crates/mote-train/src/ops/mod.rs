@@ -17,6 +17,7 @@ use crate::Error;
 use burn::backend::Autodiff;
 use burn::backend::flex::{Flex, FlexTensor};
 use burn::tensor::{Tensor, TensorData};
+use std::ops::Range;
 
 /// Tensors as the autodiff decorator holds them.
 pub(crate) type Tracked = Autodiff<Flex>;
@@ -49,11 +50,19 @@ impl Slide {
         }
     }
 
-    /// Input step under tap `tap` of output step `t`, if it is inside the input.
-    fn input(&self, t: usize, tap: usize) -> Option<usize> {
-        (t * self.stride + tap * self.dilation)
-            .checked_sub(self.padding[0])
-            .filter(|&t| t < self.time_in)
+    /// Taps of output step `t` that lie inside the input, and the input step under the first of them.
+    #[inline(always)]
+    fn taps(&self, t: usize) -> (Range<usize>, usize) {
+        let start = t * self.stride;
+        let before = self.padding[0]
+            .saturating_sub(start)
+            .div_ceil(self.dilation);
+        let room = (self.time_in + self.padding[0]).saturating_sub(start);
+        let inside = before..room.div_ceil(self.dilation).min(self.kernel).max(before);
+        (
+            inside,
+            (start + before * self.dilation).saturating_sub(self.padding[0]),
+        )
     }
 }
 

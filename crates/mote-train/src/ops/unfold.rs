@@ -33,8 +33,7 @@ pub(crate) fn unfold(x: Tensor<3>, slide: Slide) -> Result<Tensor<2>, Error> {
 
 fn forward(x: &FlexTensor, slide: Slide) -> Result<FlexTensor, Error> {
     let (n, c) = (x.layout().shape()[0], x.layout().shape()[2]);
-    let mut y = vec![0.0; n * slide.time_out * slide.kernel * c];
-    gather(values(x, PLACE)?, &mut y, slide, c);
+    let y = gather(values(x, PLACE)?, slide, c);
     Ok(tensor(y, [n * slide.time_out, slide.kernel * c]))
 }
 
@@ -60,35 +59,52 @@ impl Backward<Flex, 1> for Unfold {
     }
 }
 
-/// Copies the taps of every output step into its row.
-fn gather(x: &[f32], y: &mut [f32], slide: Slide, c: usize) {
+/// Copies the taps of every output step into a row; taps outside the input are zero.
+fn gather(x: &[f32], slide: Slide, c: usize) -> Vec<f32> {
     let samples = x.chunks_exact(slide.time_in * c);
-    let outputs = y.chunks_exact_mut(slide.time_out * slide.kernel * c);
-    for (x, y) in samples.zip(outputs) {
-        for (t, row) in y.chunks_exact_mut(slide.kernel * c).enumerate() {
-            for (tap, to) in row.chunks_exact_mut(c).enumerate() {
-                if let Some(i) = slide.input(t, tap) {
-                    to.copy_from_slice(&x[i * c..][..c]);
+    let row = slide.kernel * c;
+    let mut y = Vec::with_capacity(samples.len() * slide.time_out * row);
+    for x in samples {
+        for t in 0..slide.time_out {
+            let end = y.len() + row;
+            let (taps, from) = slide.taps(t);
+            y.resize(y.len() + taps.start * c, 0.0);
+            if slide.dilation == 1 {
+                y.extend_from_slice(&x[from * c..][..taps.len() * c]);
+            } else {
+                for i in 0..taps.len() {
+                    y.extend_from_slice(&x[(from + i * slide.dilation) * c..][..c]);
+                }
+            }
+            y.resize(end, 0.0);
+        }
+    }
+    y
+}
+
+/// The transpose of [`gather`]: adds every row's taps back to where they came from.
+#[multiversion::multiversion(targets("x86_64+avx2+fma"))]
+fn scatter(dy: &[f32], dx: &mut [f32], slide: Slide, c: usize) {
+    let row = slide.kernel * c;
+    let samples = dx.chunks_exact_mut(slide.time_in * c);
+    for (dx, dy) in samples.zip(dy.chunks_exact(slide.time_out * row)) {
+        for (t, dy) in dy.chunks_exact(row).enumerate() {
+            let (taps, from) = slide.taps(t);
+            let dy = &dy[taps.start * c..taps.end * c];
+            if slide.dilation == 1 {
+                add(&mut dx[from * c..][..dy.len()], dy);
+            } else {
+                for (i, dy) in dy.chunks_exact(c).enumerate() {
+                    add(&mut dx[(from + i * slide.dilation) * c..][..c], dy);
                 }
             }
         }
     }
 }
 
-/// The transpose of [`gather`]: adds every row's taps back to where they came from.
-#[multiversion::multiversion(targets("x86_64+avx2+fma"))]
-fn scatter(dy: &[f32], dx: &mut [f32], slide: Slide, c: usize) {
-    let samples = dx.chunks_exact_mut(slide.time_in * c);
-    let outputs = dy.chunks_exact(slide.time_out * slide.kernel * c);
-    for (dx, dy) in samples.zip(outputs) {
-        for (t, row) in dy.chunks_exact(slide.kernel * c).enumerate() {
-            for (tap, from) in row.chunks_exact(c).enumerate() {
-                if let Some(i) = slide.input(t, tap) {
-                    for (dx, dy) in dx[i * c..][..c].iter_mut().zip(from) {
-                        *dx += dy;
-                    }
-                }
-            }
-        }
+#[inline(always)]
+fn add(to: &mut [f32], from: &[f32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to += from;
     }
 }
