@@ -57,7 +57,7 @@ pub fn train(
         };
         match mote_train::train(job, config, hooks) {
             Ok(trained) => Ok(trained),
-            Err(mote_train::Error::Stopped) => Err(Stopped.into()),
+            Err(mote_train::Error::Stopped { .. }) => Err(Stopped.into()),
             Err(e) => Err(e).with_context(|| format!("training `{model}`, fold {}", fold.name)),
         }
     });
