@@ -175,7 +175,7 @@ impl Classical {
                 }
             }
         }
-        crate::train::argmax(&scores)
+        crate::infer::argmax(&scores)
     }
 
     /// What was fitted.

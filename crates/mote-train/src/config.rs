@@ -234,6 +234,9 @@ pub struct TrainConfig {
     /// Stops after this many epochs without a better validation m-F1, and keeps the best epoch's weights.
     /// `None` trains all epochs and keeps the last.
     pub patience: Option<usize>,
+    /// Keeps the validation users out of training, to watch it by. Off, they train too: more users are worth more
+    /// than a look at how training goes, when nothing is decided by it.
+    pub hold_out: bool,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -253,6 +256,7 @@ impl Default for TrainConfig {
             ema: 0.99,
             augmentation: Augmentation::default(),
             patience: None,
+            hold_out: false,
             seed: 1,
         }
     }
@@ -298,6 +302,12 @@ impl TrainConfig {
             if !(value.is_finite() && value >= 0.0) {
                 return Err(Error::config(field, format!("{value} is not zero or more")));
             }
+        }
+        if self.patience.is_some() && !self.hold_out {
+            return Err(Error::config(
+                "hold_out",
+                "`patience` needs validation users: set it to true",
+            ));
         }
         if self.patience == Some(0) {
             return Err(Error::config("patience", "must be at least 1, or left out"));

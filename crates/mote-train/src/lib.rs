@@ -1,4 +1,12 @@
 //! Training of activity recognition networks for Mote.
+//!
+//! [`train()`] trains one 1-D CNN on one fold, [`train_folds`] all folds side by side. The result is a
+//! [`mote_model::Graph`] with batch norms folded in, ready for the engine. [`classical`] has the baselines:
+//! random forest and LDA on hand-made window [`features`].
+//!
+//! From the bottom: `ops` are differentiable operators on time-major tensors, `network` puts them together over
+//! one flat vector of parameters, `run` does an epoch with `optimiser` and augmentation, `train` loops, watches,
+//! and keeps the state in `checkpoint`, `export` folds and transposes.
 
 mod augment;
 mod checkpoint;
@@ -9,9 +17,12 @@ mod export;
 pub mod features;
 mod folds;
 pub mod frontend;
+mod infer;
 pub mod metrics;
 mod network;
 mod ops;
+mod optimiser;
+mod run;
 mod train;
 
 pub use config::{Augmentation, Block, CnnConfig, Nonlinearity, TrainConfig};

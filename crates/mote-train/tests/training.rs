@@ -43,6 +43,7 @@ fn config() -> TrainConfig {
         epochs: 6,
         batch: 16,
         learning_rate: 1e-2,
+        hold_out: true,
         ..TrainConfig::default()
     }
 }
@@ -107,6 +108,33 @@ fn the_seed_decides() {
         ..config()
     };
     assert_ne!(a.graph, run(&other, Hooks::default()).unwrap().graph);
+}
+
+#[test]
+fn without_hold_out_validation_users_train() {
+    let (windows, fold) = (windows(), &folds()[0]);
+    let both: Vec<usize> = [&fold.train[..], &fold.validation[..]].concat();
+    let short = TrainConfig {
+        epochs: 1,
+        hold_out: false,
+        ..config()
+    };
+    let with = |train, validation| {
+        let job = Job {
+            windows: &windows,
+            train,
+            validation,
+            fold: 0,
+        };
+        train_one(job, &short)
+    };
+    let merged = with(&fold.train, &fold.validation);
+    assert!(merged.history[0].validation.is_none());
+    assert_eq!(merged, with(&both, &[]));
+}
+
+fn train_one(job: Job<'_>, config: &TrainConfig) -> Trained {
+    train(job, config, Hooks::default()).unwrap()
 }
 
 /// Stops after a number of batches.
@@ -221,6 +249,13 @@ fn settings_and_data_are_checked() {
     };
     let e = run(&bad, Hooks::default()).unwrap_err().to_string();
     assert!(e.contains("dropout"), "{e}");
+    let bad = TrainConfig {
+        patience: Some(3),
+        hold_out: false,
+        ..config()
+    };
+    let e = run(&bad, Hooks::default()).unwrap_err().to_string();
+    assert!(e.contains("hold_out"), "{e}");
     let mut bad = config();
     bad.network.blocks[1].stride = 0;
     let e = run(&bad, Hooks::default()).unwrap_err().to_string();

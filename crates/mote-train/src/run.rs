@@ -1,0 +1,387 @@
+//! One training run: its data as sensor counts, and what happens in an epoch.
+
+use crate::checkpoint::{Best, Snapshot, State};
+use crate::config::TrainConfig;
+use crate::metrics::Confusion;
+use crate::network::{Network, Phase, host};
+use crate::optimiser::AdamW;
+use crate::train::{Epoch, Hooks, Job, Trained, Validation};
+use crate::{Error, export, frontend, infer};
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Tensor, TensorData};
+use mote_data::Windows;
+use mote_model::{Frontend, Shape};
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use sha2::{Digest, Sha256};
+
+/// Share of a running statistic that one batch leaves, when no weight average is kept.
+const STATISTICS_SHARE: f32 = 0.9;
+
+/// One run: the data as sensor counts, the network, and what stays constant.
+pub(crate) struct Run<'a> {
+    windows: &'a Windows,
+    fold: usize,
+    config: &'a TrainConfig,
+    /// Windows to train on.
+    train: Vec<usize>,
+    /// Windows to watch the training with.
+    watch: Vec<usize>,
+    network: Network,
+    frontend: Frontend,
+    /// Counts of the training windows, in the order of `train`.
+    counts: Vec<f32>,
+    /// Normalised validation windows.
+    validation: Vec<f32>,
+    class_weights: Vec<f32>,
+    decays: Tensor<1>,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(job: Job<'a>, config: &'a TrainConfig) -> Result<Self, Error> {
+        let windows = job.windows;
+        let classes = windows.labels.len();
+        let network = Network::new(
+            &config.network,
+            Shape::new(windows.time, windows.channels),
+            classes,
+        )?;
+        let mut train = job.train.to_vec();
+        let mut watch = job.validation.to_vec();
+        if !config.hold_out {
+            train.append(&mut watch);
+        }
+        if train.len() < 2 {
+            return Err(Error::Data("at least 2 training windows are needed".into()));
+        }
+        let frontend = frontend::fit(windows, &train)?;
+        let counts = gather(windows, &train)?;
+        let mut validation = gather(windows, &watch)?;
+        frontend::normalise(&frontend, &mut validation);
+        let class_weights = class_weights(windows, &train, config.class_weights)?;
+        let decays = Tensor::from_data(
+            TensorData::new(network.decays(), [network.len()]),
+            &Device::flex(),
+        );
+        Ok(Self {
+            windows,
+            fold: job.fold,
+            config,
+            train,
+            watch,
+            network,
+            frontend,
+            counts,
+            validation,
+            class_weights,
+            decays,
+        })
+    }
+
+    /// Identifies everything that the weights depend on.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(postcard::to_stdvec(self.config).unwrap_or_default());
+        hash.update(self.fold.to_le_bytes());
+        for list in [&self.train, &self.watch] {
+            hash.update(list.len().to_le_bytes());
+            for &i in list.iter() {
+                hash.update(label(self.windows, i).to_le_bytes());
+            }
+        }
+        for x in self.counts.iter().chain(&self.validation) {
+            hash.update(x.to_le_bytes());
+        }
+        hash.finalize().into()
+    }
+
+    pub fn start(&self) -> State {
+        let values = self.network.initialise(&mut self.rng(0));
+        State {
+            average: values.clone(),
+            current: Snapshot {
+                values,
+                running: self.network.initial_statistics(),
+            },
+            moments: None,
+            steps: 0,
+            history: Vec::new(),
+            best: None,
+        }
+    }
+
+    /// A generator of its own for every stream (0 is initialisation, 1 + n is epoch n) of every fold.
+    fn rng(&self, stream: usize) -> SmallRng {
+        let mut hash = Sha256::new();
+        for n in [self.config.seed, self.fold as u64, stream as u64] {
+            hash.update(n.to_le_bytes());
+        }
+        SmallRng::from_seed(hash.finalize().into())
+    }
+
+    pub fn out_of_patience(&self, state: &State) -> bool {
+        match (self.config.patience, &state.best) {
+            (Some(patience), Some(best)) => state.history.len() > best.epoch + patience,
+            _ => false,
+        }
+    }
+
+    pub fn epoch(&mut self, state: &mut State, hooks: &Hooks<'_>) -> Result<(), Error> {
+        let epoch = state.history.len();
+        let mut rng = self.rng(1 + epoch);
+        let mut order: Vec<usize> = (0..self.train.len()).collect();
+        order.shuffle(&mut rng);
+        let size = self.config.batch.min(order.len());
+        // The rest is left out: a batch of a few windows would have wild norms. Another epoch, another rest.
+        let batches = order.len() / size;
+        let mut optimiser = AdamW::new(state);
+        let mut loss = 0.0;
+        for (i, batch) in order.chunks_exact(size).enumerate() {
+            if hooks.stopped() {
+                return Err(Error::Stopped { epochs: epoch });
+            }
+            let rate = self
+                .config
+                .learning_rate_at(epoch * batches + i, self.config.epochs * batches);
+            loss += self.step(batch, rate, state, &mut optimiser, &mut rng)?;
+            if !loss.is_finite() {
+                return Err(Error::Diverged { epoch, loss });
+            }
+            hooks.each(|p| p.batch(self.fold, epoch, self.config.epochs, i + 1, batches));
+        }
+        optimiser.store(state)?;
+        let snapshot = self.snapshot(state);
+        let validation = self.validate(&snapshot)?;
+        if let Some(v) = validation
+            && state.best.as_ref().is_none_or(|b| v.macro_f1 > b.macro_f1)
+        {
+            state.best = Some(Best {
+                epoch,
+                macro_f1: v.macro_f1,
+                snapshot,
+            });
+        }
+        state.history.push(Epoch {
+            epoch,
+            loss: loss / batches.max(1) as f64,
+            learning_rate: self
+                .config
+                .learning_rate_at((epoch + 1) * batches - 1, self.config.epochs * batches),
+            validation,
+        });
+        Ok(())
+    }
+
+    /// One step of the optimiser on the windows `batch` (positions in `train`). Returns the loss.
+    fn step(
+        &self,
+        batch: &[usize],
+        rate: f64,
+        state: &mut State,
+        optimiser: &mut AdamW,
+        rng: &mut SmallRng,
+    ) -> Result<f64, Error> {
+        let device = Device::flex().autodiff();
+        let x = Tensor::from_data(
+            TensorData::new(
+                self.augmented(batch, rng),
+                infer::input_shape(&self.network, batch.len()),
+            ),
+            &device,
+        );
+        let targets = Tensor::<2>::from_data(
+            TensorData::new(self.targets(batch), [batch.len(), self.network.classes]),
+            &device,
+        );
+        let dropout = self.dropout_mask(batch.len(), rng).map(|mask| {
+            Tensor::from_data(
+                TensorData::new(mask, [batch.len(), self.network.features()]),
+                &device,
+            )
+        });
+        let leaves: Vec<Tensor<1>> = infer::leaves(&self.network, &state.current.values, &device)
+            .into_iter()
+            .map(Tensor::require_grad)
+            .collect();
+        let mut statistics = Vec::new();
+        let phase = Phase::Train {
+            statistics: &mut statistics,
+            dropout,
+        };
+        let logits = self.network.forward(x, &leaves, phase)?;
+        let loss = (log_softmax(logits, 1) * targets).sum().neg();
+        let mut gradients = loss.backward();
+        let gradient = leaves
+            .iter()
+            .map(|leaf| {
+                leaf.grad_remove(&mut gradients).ok_or(Error::Backend {
+                    place: "backward pass",
+                    what: "a parameter has no gradient".to_owned(),
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let decay = self.decays.clone() * (rate * self.config.weight_decay);
+        state.current.values = optimiser.step(&state.current.values, gradient, rate, decay)?;
+
+        // Averages start short, so that they forget the random start.
+        let young = (1.0 + state.steps as f32) / (10.0 + state.steps as f32);
+        let keep = self.config.ema.min(young);
+        for (average, value) in state.average.iter_mut().zip(&state.current.values) {
+            *average = *average * keep + value * (1.0 - keep);
+        }
+        let keep = self.config.ema.max(STATISTICS_SHARE).min(young);
+        for (running, batch) in state.current.running.iter_mut().zip(&statistics) {
+            running.blend(batch, keep);
+        }
+        state.steps += 1;
+        Ok(f64::from(
+            host(loss.inner())?.first().copied().unwrap_or(f32::NAN),
+        ))
+    }
+
+    fn augmented(&self, batch: &[usize], rng: &mut SmallRng) -> Vec<f32> {
+        let stride = self.windows.stride();
+        let mut x = Vec::with_capacity(batch.len() * stride);
+        for &position in batch {
+            let start = x.len();
+            x.extend_from_slice(&self.counts[position * stride..][..stride]);
+            let window = &mut x[start..];
+            let augmentation = &self.config.augmentation;
+            augmentation.change_counts(window, self.network.input.channels, rng);
+            frontend::normalise(&self.frontend, window);
+            augmentation.change_normalised(window, rng);
+        }
+        x
+    }
+
+    /// Smoothed one-hot rows, weighted by class, that sum to 1 over the batch.
+    fn targets(&self, batch: &[usize]) -> Vec<f32> {
+        let classes = self.network.classes;
+        let smooth = self.config.label_smoothing / classes as f32;
+        let mut targets = vec![0.0; batch.len() * classes];
+        let mut total = 0.0;
+        for (row, &position) in targets.chunks_exact_mut(classes).zip(batch) {
+            let class = label(self.windows, self.train[position]);
+            let weight = self.class_weights[class];
+            total += weight;
+            row.fill(smooth * weight);
+            row[class] += (1.0 - self.config.label_smoothing) * weight;
+        }
+        targets.iter_mut().for_each(|t| *t /= total);
+        targets
+    }
+
+    fn dropout_mask(&self, n: usize, rng: &mut SmallRng) -> Option<Vec<f32>> {
+        let p = self.config.dropout;
+        (p > 0.0).then(|| {
+            (0..n * self.network.features())
+                .map(|_| {
+                    if rng.random::<f32>() < p {
+                        0.0
+                    } else {
+                        (1.0 - p).recip()
+                    }
+                })
+                .collect()
+        })
+    }
+
+    /// The network that would be deployed now.
+    fn snapshot(&self, state: &State) -> Snapshot {
+        Snapshot {
+            values: if self.config.ema > 0.0 {
+                state.average.clone()
+            } else {
+                state.current.values.clone()
+            },
+            running: state.current.running.clone(),
+        }
+    }
+
+    fn validate(&self, snapshot: &Snapshot) -> Result<Option<Validation>, Error> {
+        if self.watch.is_empty() {
+            return Ok(None);
+        }
+        let logits = infer::logits(&self.network, snapshot, &self.validation)?;
+        let classes = self.network.classes;
+        let truth: Vec<usize> = self.watch.iter().map(|&i| label(self.windows, i)).collect();
+        let rows = logits.chunks_exact(classes);
+        let loss: f64 = rows
+            .clone()
+            .zip(&truth)
+            .map(|(r, &t)| infer::cross_entropy(r, t))
+            .sum();
+        let prediction: Vec<usize> = rows.map(infer::argmax).collect();
+        let confusion = Confusion::new(classes, &truth, &prediction);
+        Ok(Some(Validation {
+            loss: loss / truth.len() as f64,
+            accuracy: confusion.accuracy(),
+            macro_f1: confusion.macro_f1(),
+        }))
+    }
+
+    pub fn finish(self, state: State) -> Result<Trained, Error> {
+        let last = state.history.len().saturating_sub(1);
+        let (best_epoch, snapshot) = match (self.config.patience, state.best.clone()) {
+            (Some(_), Some(best)) => (best.epoch, best.snapshot),
+            _ => (last, self.snapshot(&state)),
+        };
+        let mut graph = export::graph(
+            "cnn",
+            &self.network,
+            self.config.network.nonlinearity.activation(),
+            &snapshot.values,
+            &snapshot.running,
+        )?;
+        graph.frontend = Some(self.frontend);
+        graph.labels = self.windows.labels.clone();
+        Ok(Trained {
+            graph,
+            history: state.history,
+            best_epoch,
+            network: self.network,
+            snapshot,
+        })
+    }
+}
+
+fn label(windows: &Windows, n: usize) -> usize {
+    windows.y.get(n).copied().unwrap_or(0)
+}
+
+/// Sensor counts of the windows `indices`, as floats.
+pub(crate) fn gather(windows: &Windows, indices: &[usize]) -> Result<Vec<f32>, Error> {
+    let mut x = Vec::with_capacity(indices.len() * windows.stride());
+    for &n in indices {
+        x.extend(
+            frontend::window_counts(windows, n)?
+                .into_iter()
+                .map(f32::from),
+        );
+    }
+    Ok(x)
+}
+
+/// Inverse class frequency, with mean 1 over the windows; 0 for a class without windows.
+fn class_weights(windows: &Windows, indices: &[usize], on: bool) -> Result<Vec<f32>, Error> {
+    let classes = windows.labels.len();
+    let mut counts = vec![0usize; classes];
+    for &i in indices {
+        let class = label(windows, i);
+        *counts.get_mut(class).ok_or_else(|| {
+            Error::Data(format!(
+                "window {i} has class {class}, but there are {classes} labels"
+            ))
+        })? += 1;
+    }
+    let present = counts.iter().filter(|&&n| n > 0).count();
+    Ok(counts
+        .iter()
+        .map(|&n| match (on, n) {
+            (false, _) => 1.0,
+            (true, 0) => 0.0,
+            (true, n) => indices.len() as f32 / (present * n) as f32,
+        })
+        .collect())
+}
