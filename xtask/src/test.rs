@@ -34,5 +34,7 @@ pub fn test(args: &Args) -> Result<()> {
 pub fn conformance() -> Result<()> {
     setup()?;
     let mut command = cargo_command(["test", "--package", "mote-device", "--test", "conformance"]);
-    run(command.env("MOTE_CONFORMANCE", "full").args(["--", "--nocapture"]))
+    run(command
+        .env("MOTE_CONFORMANCE", "full")
+        .args(["--", "--nocapture"]))
 }

@@ -1,4 +1,5 @@
 //! The `mote` command as a user runs it, on the built-in synthetic recordings.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -29,8 +30,16 @@ fn compare_trains_evaluates_and_reports() {
     let folder = tempfile::tempdir().unwrap();
     let out = path(folder.path(), "out");
     let args = [
-        "compare", "--pipelines", "cnn-f32,cnn-int8,lda", "--folds", "2", "--epochs", "2",
-        "--no-device", "--out", &out,
+        "compare",
+        "--pipelines",
+        "cnn-f32,cnn-int8,lda",
+        "--folds",
+        "2",
+        "--epochs",
+        "2",
+        "--no-device",
+        "--out",
+        &out,
     ];
     let output = mote(&args);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -48,30 +57,51 @@ fn compare_trains_evaluates_and_reports() {
     for run in runs {
         assert_eq!(run["folds"], 2);
         let accuracy = run["metrics"]["accuracy"]["mean"].as_f64().unwrap();
-        assert!(accuracy > 1.0 / 6.0, "{} is no better than guessing", run["pipeline"]);
+        assert!(
+            accuracy > 1.0 / 6.0,
+            "{} is no better than guessing",
+            run["pipeline"]
+        );
     }
     let (float, int8) = (&runs[0]["model"], &runs[1]["model"]);
     assert_eq!(float["parameters"], int8["parameters"]);
     assert!(float["bytes"].as_u64() > int8["bytes"].as_u64().map(|b| 2 * b));
-    assert!(std::fs::read_to_string(path(folder.path(), "out/report.html")).unwrap().contains("SYNTHETIC"));
+    assert!(
+        std::fs::read_to_string(path(folder.path(), "out/report.html"))
+            .unwrap()
+            .contains("SYNTHETIC")
+    );
 
     // The second run finds every fold trained and comes to the same figures.
     let again = mote(&args);
     assert!(again.status.success());
     let json = std::fs::read_to_string(path(folder.path(), "out/results.json")).unwrap();
     let repeated: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(results["runs"][1]["metrics"], repeated["runs"][1]["metrics"]);
+    assert_eq!(
+        results["runs"][1]["metrics"],
+        repeated["runs"][1]["metrics"]
+    );
 
     let shown = mote(&["report", &path(folder.path(), "out/results.json")]);
-    assert!(String::from_utf8(shown.stdout).unwrap().contains("cnn-int8"));
+    assert!(
+        String::from_utf8(shown.stdout)
+            .unwrap()
+            .contains("cnn-int8")
+    );
 }
 
 #[test]
 fn a_trained_network_is_evaluated_from_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let (out, net) = (path(folder.path(), "out"), path(folder.path(), "net.json"));
-    let trained = mote(&["train", "--epochs", "1", "--folds", "3", "--out", &out, "--save", &net]);
-    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+    let trained = mote(&[
+        "train", "--epochs", "1", "--folds", "3", "--out", &out, "--save", &net,
+    ]);
+    assert!(
+        trained.status.success(),
+        "{}",
+        String::from_utf8_lossy(&trained.stderr)
+    );
     let evaluated = mote(&["eval", &net, "--folds", "3", "--json"]);
     let metrics: serde_json::Value = serde_json::from_slice(&evaluated.stdout).unwrap();
     assert!(metrics["accuracy"]["mean"].as_f64().unwrap() > 1.0 / 6.0);
@@ -86,13 +116,19 @@ fn bad_input_gives_one_clear_message() {
     let empty = folder.path().to_str().unwrap();
 
     let text = complaint(&["compare", "--pipelines", "nope", "--no-device"]);
-    assert!(text.contains("`nope`") && text.contains("cnn-int8"), "{text}");
+    assert!(
+        text.contains("`nope`") && text.contains("cnn-int8"),
+        "{text}"
+    );
 
     let text = complaint(&["compare", "--task", "wisdm-2019-wach/5", "--data", empty]);
     assert!(text.contains("wisdm-2019-watch/5"), "{text}");
 
     let text = complaint(&["compare", "--task", "wisdm-2019-watch/5", "--data", empty]);
-    assert!(text.contains("mote data fetch") && text.contains(empty), "{text}");
+    assert!(
+        text.contains("mote data fetch") && text.contains(empty),
+        "{text}"
+    );
 
     let zip = folder.path().join("wisdm-2019");
     std::fs::create_dir(&zip).unwrap();
@@ -103,7 +139,10 @@ fn bad_input_gives_one_clear_message() {
     let description = path(folder.path(), "mine.toml");
     std::fs::write(&description, "rate_hz = \"fast\"").unwrap();
     let text = complaint(&["data", "check", &format!("csv:{description}")]);
-    assert!(text.contains("mine.toml") && text.contains("rate_hz"), "{text}");
+    assert!(
+        text.contains("mine.toml") && text.contains("rate_hz"),
+        "{text}"
+    );
 
     let text = complaint(&["footprint", &description]);
     assert!(text.contains("mine.toml"), "{text}");
@@ -118,11 +157,29 @@ fn data_commands_answer() {
     let root = folder.path().to_str().unwrap();
     let list = mote(&["data", "list", "--json"]);
     let tasks: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
-    assert!(tasks.as_array().unwrap().iter().any(|t| t["task"] == "wisdm-2019-watch/5"));
+    assert!(
+        tasks
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|t| t["task"] == "wisdm-2019-watch/5")
+    );
 
-    assert!(mote(&["data", "synth", root, "--users", "3", "--seconds", "20"]).status.success());
+    assert!(
+        mote(&["data", "synth", root, "--users", "3", "--seconds", "20"])
+            .status
+            .success()
+    );
     let check = mote(&["data", "check", "wisdm-v1.1/6", "--data", root]);
-    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+    assert!(
+        check.status.success(),
+        "{}",
+        String::from_utf8_lossy(&check.stderr)
+    );
     let summary = mote(&["data", "summary", "--task", "wisdm-v1.1/6", "--data", root]);
-    assert!(String::from_utf8(summary.stdout).unwrap().contains("3 users"));
+    assert!(
+        String::from_utf8(summary.stdout)
+            .unwrap()
+            .contains("3 users")
+    );
 }

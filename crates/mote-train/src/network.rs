@@ -72,7 +72,7 @@ pub(crate) enum Phase<'a> {
     /// Norms use the batch, whose statistics are collected; features are multiplied by the dropout mask.
     Train {
         statistics: &'a mut Vec<Statistics>,
-        dropout: Option<Tensor<2>>,
+        dropout: Option<&'a Tensor<2>>,
     },
     /// Norms use running statistics.
     Infer { running: &'a [Statistics] },
@@ -240,7 +240,7 @@ impl Network {
             ..
         } = phase
         {
-            features = features.mul(mask);
+            features = features.mul(mask.clone());
         }
         let weights = parameter(parameters, self.head_weights)?;
         let bias = parameter(parameters, self.head_bias)?.reshape([1, self.classes]);

@@ -207,7 +207,7 @@ impl<'a> Run<'a> {
         let mut statistics = Vec::new();
         let phase = Phase::Train {
             statistics: &mut statistics,
-            dropout,
+            dropout: dropout.as_ref(),
         };
         let logits = self.network.forward(x, &leaves, phase)?;
         let loss = (log_softmax(logits, 1) * targets).sum().neg();

@@ -5,7 +5,7 @@ use crate::commands::report::print_table;
 use crate::experiment::{Experiment, classical, device, evaluate, network};
 use crate::pipeline::{self, Pipeline};
 use crate::ui::Ui;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use mote_device::core::Core;
 use mote_device::image::Workshop;
 use mote_report::{Data, Epoch, Results, Run};
@@ -52,7 +52,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
-    let pipelines = match &args.pipelines {
+    let mut pipelines = match &args.pipelines {
         Some(text) => pipeline::select(text)?,
         None => pipeline::experiment(&args.experiment)?,
     };
@@ -62,6 +62,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     ui.catch_interrupt()?;
     let experiment = Experiment::open(&args.data, &args.split, args.out.clone(), threads, ui)?;
+    if experiment.loaded.windows.time == 1 {
+        only_classical(&mut pipelines, args, ui)?;
+    }
     let boards = if args.no_device {
         Vec::new()
     } else {
@@ -93,7 +96,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
             run
         } else {
             ui.info(format_args!("{}: fitting", pipeline.name));
-            classical::row(&experiment, pipeline)?
+            let mut run = classical::row(&experiment, pipeline, ui)?;
+            run.device = device::none_for_classical(&boards, args.optimize);
+            run
         };
         run.folds = experiment.folds.len();
         results.runs.push(run);
@@ -115,10 +120,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
 }
 
 /// Training settings of every network among the pipelines; fails before any data is read.
-fn configs<'a>(
-    pipelines: &'a [Pipeline],
+fn configs(
+    pipelines: &[Pipeline],
     args: &Args,
-) -> Result<BTreeMap<&'a str, mote_train::TrainConfig>> {
+) -> Result<BTreeMap<String, mote_train::TrainConfig>> {
     let mut configs = BTreeMap::new();
     for pipeline in pipelines
         .iter()
@@ -126,9 +131,32 @@ fn configs<'a>(
     {
         let config = network::config(&pipeline.model, args.epochs, args.split.seed)
             .with_context(|| format!("pipeline `{}`", pipeline.name))?;
-        configs.insert(pipeline.model.as_str(), config);
+        configs.insert(pipeline.model.clone(), config);
     }
     Ok(configs)
+}
+
+/// Tables of features have no time to convolve over: networks among the default pipelines are left out, and
+/// one that was asked for is an error.
+fn only_classical(pipelines: &mut Vec<Pipeline>, args: &Args, ui: &Ui) -> Result<()> {
+    let network = pipelines
+        .iter()
+        .find(|p| classical::kind(&p.model).is_none());
+    let Some(network) = network else {
+        return Ok(());
+    };
+    ensure!(
+        args.pipelines.is_none(),
+        "pipeline `{}` needs windows over time, and {} is a table of features: use random-forest or lda",
+        network.name,
+        args.data.task
+    );
+    ui.info(format_args!(
+        "{} is a table of features: networks are left out",
+        args.data.task
+    ));
+    pipelines.retain(|p| classical::kind(&p.model).is_some());
+    Ok(())
 }
 
 /// What the report says about the data.
@@ -169,7 +197,10 @@ fn versions() -> BTreeMap<String, String> {
         ("qemu", mote_device::emulator::version().ok()),
         ("firmware compiler", firmware.ok().map(|t| t.to_string())),
     ];
-    known.into_iter().filter_map(|(name, version)| Some((name.to_owned(), version?))).collect()
+    known
+        .into_iter()
+        .filter_map(|(name, version)| Some((name.to_owned(), version?)))
+        .collect()
 }
 
 /// The version of a dependency this program was built with.

@@ -3,6 +3,7 @@
 use super::Experiment;
 use super::evaluate::{Outcome, row as row_of};
 use crate::pipeline::Pipeline;
+use crate::ui::Ui;
 use anyhow::{Context, Result, ensure};
 use mote_report::{ModelSize, Run};
 use mote_train::classical::{Classical, Kind};
@@ -18,7 +19,7 @@ pub fn kind(model: &str) -> Option<Kind> {
 }
 
 /// Fits the pipeline's model in every fold and evaluates it.
-pub fn row(experiment: &Experiment, pipeline: &Pipeline) -> Result<Run> {
+pub fn row(experiment: &Experiment, pipeline: &Pipeline, ui: &Ui) -> Result<Run> {
     let kind = kind(&pipeline.model).context("not a classical model")?;
     ensure!(
         pipeline.techniques.is_empty(),
@@ -28,6 +29,7 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline) -> Result<Run> {
     );
     let windows = &experiment.loaded.windows;
     let table = features::table(windows)?;
+    let bar = ui.bar(experiment.folds.len() as u64, &pipeline.name);
     let outcomes = experiment.each_fold(|_, fold| {
         // There is nothing to stop early, so the validation users help to fit.
         let learn: Vec<usize> = fold.train.iter().chain(&fold.validation).copied().collect();
@@ -39,6 +41,7 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline) -> Result<Run> {
             windows.labels.len(),
             experiment.seed,
         )?;
+        bar.inc(1);
         Ok(Outcome {
             predicted: model.predict(&table, &fold.test)?,
             latency_us: None,
@@ -49,8 +52,9 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline) -> Result<Run> {
             },
             changes: Vec::new(),
         })
-    })?;
-    let mut run = row_of(experiment, pipeline, &outcomes)?;
+    });
+    bar.finish_and_clear();
+    let mut run = row_of(experiment, pipeline, &outcomes?)?;
     run.notes
         .push("bytes: numbers of the fitted model; the host's library evaluates it".into());
     Ok(run)

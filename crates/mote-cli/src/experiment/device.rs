@@ -78,7 +78,11 @@ pub fn measure(
                 Err(e) => return Ok(empty(board, optimize, Measured::Unavailable, e.to_string())),
             };
             Ok(match measured {
-                Ok(measurement) => device(board, &measurement),
+                Ok(measurement) => {
+                    let method = &measurement.method;
+                    ui.detail(format_args!("  {}; {}", method.toolchain, method.emulator));
+                    device(board, &measurement, prepared.hop_seconds)
+                }
                 Err(e) => {
                     ui.warn(format_args!("{} on {}: {e:#}", pipeline.name, board.name));
                     empty(board, optimize, Measured::Failed, format!("{e:#}"))
@@ -95,6 +99,7 @@ pub struct Prepared {
     window: usize,
     expected: Vec<host::Scores>,
     hop_seconds: Option<f64>,
+    layers: Vec<String>,
 }
 
 impl Prepared {
@@ -118,6 +123,12 @@ impl Prepared {
             expected: Vec::new(),
             hop_seconds: (windows.time > 1)
                 .then(|| windows.hop as f64 / f64::from(windows.rate_hz)),
+            layers: artifact
+                .graph
+                .nodes
+                .iter()
+                .map(|n| n.name.clone())
+                .collect(),
         };
         for &n in test.iter().step_by(step).take(WINDOWS) {
             let window = windows.window(n);
@@ -151,9 +162,24 @@ impl Prepared {
             hop_seconds: self.hop_seconds,
             stack_limit: None,
         };
-        let measurement = mote_device::measure::measure(workshop, &job)?;
+        let mut measurement = mote_device::measure::measure(workshop, &job)?;
         self.compare(&measurement)?;
+        for part in &mut measurement.layers {
+            self.name_layer(&mut part.name);
+        }
         Ok(measurement)
+    }
+
+    /// The interpreter's profile counts steps, generated code names functions; people know layers.
+    fn name_layer(&self, name: &mut String) {
+        let number = match (name.strip_prefix("step "), name.strip_prefix("layer_")) {
+            (Some(step), _) => step.parse::<usize>().ok().and_then(|n| n.checked_sub(1)),
+            (_, Some(rest)) => rest.split('_').next().and_then(|n| n.parse().ok()),
+            _ => None,
+        };
+        if let Some(layer) = number.and_then(|n| self.layers.get(n)) {
+            name.clone_from(layer);
+        }
     }
 
     fn compare(&self, measurement: &Measurement) -> Result<()> {
@@ -199,17 +225,18 @@ fn write_source(artifact: &Artifact, folder: &Path) -> Result<()> {
 }
 
 /// The report's entry of a measurement.
-fn device(board: &Board, m: &Measurement) -> Device {
+fn device(board: &Board, m: &Measurement, hop_seconds: Option<f64>) -> Device {
     let method = |names: &[&str], method: Method| -> Vec<(String, Method)> {
         names
             .iter()
             .map(|name| ((*name).to_owned(), method))
             .collect()
     };
-    let in_time = match (m.budget.latency_ms, m.budget.average_power_uw) {
-        (Some(_), None) if board.sleep.is_some() && board.energy.is_some() => false,
-        _ => true,
-    };
+    let late = m
+        .budget
+        .latency_ms
+        .zip(hop_seconds)
+        .is_some_and(|(ms, hop)| ms > hop * 1e3);
     Device {
         board: m.board.clone(),
         core: m.core.name().to_owned(),
@@ -228,7 +255,7 @@ fn device(board: &Board, m: &Measurement) -> Device {
         energy_uj: m.budget.energy_uj,
         average_power_uw: m.budget.average_power_uw,
         battery_days: m.budget.battery_life_days,
-        fits: Some(m.fits.flash && m.fits.ram && in_time),
+        fits: Some(m.fits.flash && m.fits.ram && !late),
         fits_envelope: Some(m.fits.envelope),
         method: [
             method(&["flash_code", "flash_model", "ram_static"], Method::Elf),
@@ -259,6 +286,15 @@ fn layer(part: &Part) -> Layer {
         instructions: Some(part.work.instructions),
         cycles: part.work.cycles,
     }
+}
+
+/// The device columns of a classical model.
+pub fn none_for_classical(boards: &[Board], optimize: Optimize) -> Vec<Device> {
+    let why = "classical models are compared on the host only; they have no firmware";
+    boards
+        .iter()
+        .map(|b| empty(b, optimize, Measured::Unavailable, why.to_owned()))
+        .collect()
 }
 
 /// An entry without figures.
