@@ -1,5 +1,7 @@
 //! The engine computes what training computed: f32, batch norms folded.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use mote::{Interpreter, Model, registry};
 use mote_data::Windows;
 use mote_model::{Strategy, blob, plan::plan};

@@ -1,5 +1,7 @@
 //! Training as its users see it: it learns, repeats, stops and resumes.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use mote_data::{Fold, Windows};
 use mote_train::{
     Augmentation, Block, CnnConfig, Epoch, Error, Hooks, Job, Nonlinearity, Progress, TrainConfig,
