@@ -62,11 +62,12 @@ impl Network {
     /// As [`Model::parse`] and [`mote::Interpreter::new`].
     pub fn new(model: &[u32], labels: &[&str]) -> Result<Self, Error> {
         let model = Model::parse(model)?;
-        let mut buffers = Vec::new();
-        for tensor in model.tensors() {
+        let tensors = model.tensors();
+        let mut buffers = Vec::with_capacity(tensors.len());
+        for tensor in tensors {
             buffers.push(Buffer::new(&tensor?));
         }
-        let mut steps = Vec::new();
+        let mut steps = Vec::with_capacity(model.nodes().len());
         for node in model.nodes() {
             let [first, second, output] = node.tensors().map(usize::from);
             if output == first || output == second {

@@ -354,7 +354,7 @@ impl<'m> Model<'m> {
     }
 
     /// All tensors, in the order of their numbers.
-    pub fn tensors(&self) -> impl Iterator<Item = Result<Tensor, Error>> + use<'m> {
+    pub fn tensors(&self) -> impl ExactSizeIterator<Item = Result<Tensor, Error>> + use<'m> {
         let model = *self;
         (0..self.header[2].to_le_bytes()[1]).map(move |index| model.tensor(index))
     }
