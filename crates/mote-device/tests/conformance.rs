@@ -107,20 +107,11 @@ fn int8_is_the_same_bit_for_bit_on_every_core() {
             Expected::I8(&host),
         );
     }
-    check(
-        &workshop,
-        &network,
-        Flavour::Flat,
-        Core::M4,
-        Expected::I8(&host),
-    );
-    check(
-        &workshop,
-        &network,
-        Flavour::Flat,
-        Core::M0,
-        Expected::I8(&host),
-    );
+    for flavour in [Flavour::Flat, Flavour::Boxed] {
+        for core in [Core::M4, Core::M0] {
+            check(&workshop, &network, flavour, core, Expected::I8(&host));
+        }
+    }
 }
 
 #[test]
@@ -148,4 +139,11 @@ fn f32_is_the_same_within_tolerance() {
             Expected::F32(&host),
         );
     }
+    check(
+        &workshop,
+        &network,
+        Flavour::Boxed,
+        Core::M4,
+        Expected::F32(&host),
+    );
 }
