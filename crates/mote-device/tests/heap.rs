@@ -1,4 +1,5 @@
 //! Images with a heap: what its peak is, that it is what they need, and what is said when they get less.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 
