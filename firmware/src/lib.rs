@@ -17,7 +17,12 @@
 //! }
 //! mod model_data { /* statics: everything that is model and not code */ }
 //! ```
+//!
+//! A pipeline that allocates says `// features: heap` in its first lines, and is built with that feature.
 #![no_std]
+
+#[cfg(feature = "heap")]
+pub mod heap;
 
 /// The generated pipeline.
 #[allow(
@@ -66,7 +71,7 @@ pub static __INTERRUPTS: [unsafe extern "C" fn(); 1] = {
     [DefaultHandler]
 };
 
-/// Nothing in an image panics, which is checked by symbol; Rust wants the handler all the same.
+/// Nothing in an image without a heap panics, which is checked by symbol; Rust wants the handler all the same.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
     loop {}

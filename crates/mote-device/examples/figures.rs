@@ -1,10 +1,10 @@
 //! Device figures of TensorFlow Lite networks, and where the time goes.
 //!
 //! ```text
-//! cargo run -p mote-device --example figures -- [--board B]... [--opt s|3|z]... [--flat|--interpreter] [-v] NETWORK.tflite...
+//! cargo run -p mote-device --example figures -- [--board B]... [--opt s|3|z]... [--flat|--interpreter|--boxed] [-v] NETWORK.tflite...
 //! ```
 //!
-//! Without options: the M4 of an STM32L4R5 and the M0 of a micro:bit, at `s` and `3`, both flavours. The
+//! Without options: the M4 of an STM32L4R5 and the M0 of a micro:bit, at `s` and `3`, interpreter and flat. The
 //! windows are those of `NETWORK.golden.json` beside it. `-v` adds layers, functions and symbols.
 
 use mote_device::board::Board;
@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--board" => boards.push(arguments.next().ok_or("--board needs a name")?),
             "--opt" => levels.push(arguments.next().ok_or("--opt needs a level")?.parse()?),
             "--flat" => flavours.push(Flavour::Flat),
+            "--boxed" => flavours.push(Flavour::Boxed),
             "--interpreter" => flavours.push(Flavour::Interpreter),
             "-v" => verbose = true,
             _ => networks.push(argument),
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let workshop = Workshop::locate()?;
     println!(
-        "{:<16} {:<11} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>9} {:>9} {:>6} {:>5}",
+        "{:<16} {:<11} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>6} {:>9} {:>9} {:>6} {:>5}",
         "network",
         "flavour",
         "board",
@@ -52,6 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "model",
         "static",
         "stack",
+        "heap",
         "instr",
         "cycles",
         "c/MAC",
@@ -114,7 +116,7 @@ fn print_row(name: &str, flavour: Flavour, m: &Measurement, macs: usize) {
         .cycles
         .map_or("-".to_owned(), |c| format!("{:.2}", c as f64 / macs as f64));
     println!(
-        "{name:<16} {:<11} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>9} {cycles:>9} {per_mac:>6} {:>5}",
+        "{name:<16} {:<11} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>6} {:>9} {cycles:>9} {per_mac:>6} {:>5}",
         format!("{flavour:?}"),
         m.board,
         m.optimize.to_string(),
@@ -122,6 +124,7 @@ fn print_row(name: &str, flavour: Flavour, m: &Measurement, macs: usize) {
         m.flash_model,
         m.ram_static,
         m.ram_stack,
+        m.ram_heap,
         m.instructions,
         if m.panic_free { "no" } else { "YES" },
     );

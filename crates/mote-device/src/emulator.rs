@@ -66,6 +66,9 @@ pub struct Outcome {
     pub outputs: Vec<u8>,
     /// Bytes of one output.
     pub output: usize,
+    /// Bytes of heap used at most: from its start to behind the highest byte ever handed out. 0 for an image
+    /// without one.
+    pub heap: u32,
     /// The counts, when asked for.
     pub profile: Option<Profile>,
 }
@@ -92,9 +95,9 @@ impl Run<'_> {
     /// Runs the image over all windows.
     ///
     /// # Errors
-    /// [`Error::InputLength`], [`Error::Model`], [`Error::Inference`], [`Error::StackOverflow`] and
-    /// [`Error::Fault`] as the device reports them; [`Error::Timeout`] and [`Error::InstructionLimit`] when it
-    /// does not end.
+    /// [`Error::InputLength`], [`Error::Model`], [`Error::Inference`], [`Error::StackOverflow`],
+    /// [`Error::OutOfMemory`] and [`Error::Fault`] as the device reports them; [`Error::Timeout`] and
+    /// [`Error::InstructionLimit`] when it does not end.
     pub fn start(&self) -> Result<Outcome, Error> {
         version()?;
         let dir = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
@@ -160,6 +163,7 @@ impl Run<'_> {
                 Ok(Outcome {
                     outputs,
                     output: report.output as usize,
+                    heap: report.heap,
                     profile,
                 })
             }
@@ -179,9 +183,10 @@ struct Report {
     windows: u32,
     input: u32,
     output: u32,
-    /// Program counter of a fault, or number of the engine's error.
+    /// Program counter of a fault, number of the engine's error, or bytes asked of a full heap.
     what: u32,
     sp: u32,
+    heap: u32,
 }
 
 impl Report {
@@ -189,7 +194,7 @@ impl Report {
         let bytes = fs::read(path).ok()?;
         let (words, _) = bytes.as_chunks::<4>();
         let words: Vec<u32> = words.iter().map(|w| u32::from_le_bytes(*w)).collect();
-        let [status, windows, input, output, what, sp] = words.try_into().ok()?;
+        let [status, windows, input, output, what, sp, heap] = words.try_into().ok()?;
         Some(Report {
             status,
             windows,
@@ -197,6 +202,7 @@ impl Report {
             output,
             what,
             sp,
+            heap,
         })
     }
 
@@ -222,6 +228,10 @@ impl Report {
                 what: format!("at {:#x}, with the stack at {:#x}", self.what, self.sp),
             }),
             15 => Err(Error::StackOverflow { limit: run.stack }),
+            16 => Err(Error::OutOfMemory {
+                asked: self.what,
+                ram: run.machine.ram.length,
+            }),
             other => Err(Error::Emulator(format!("unknown status {other}"))),
         }
     }

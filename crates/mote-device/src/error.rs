@@ -134,6 +134,17 @@ pub enum Error {
         /// The region's length in bytes.
         limit: u32,
     },
+    /// The heap did not suffice.
+    #[error(
+        "the heap is full: {asked} bytes more do not fit the machine's {ram} bytes of RAM; choose a board with \
+         more, or a pipeline without a heap"
+    )]
+    OutOfMemory {
+        /// Bytes of the allocation that failed.
+        asked: u32,
+        /// The machine's RAM in bytes.
+        ram: u32,
+    },
     /// Another fault of the core.
     #[error("the device faulted: {what}")]
     Fault {

@@ -129,17 +129,19 @@ impl Workshop {
         Ok(toolchain)
     }
 
-    /// Builds both images of the pipeline in `dir`, or takes them from the cache.
+    /// Builds both images of the pipeline in `dir`, or takes them from the cache. A line `// features: heap` at
+    /// the head of `pipeline.rs` adds that feature of the firmware: an allocator and the baseline runtime.
     ///
     /// # Errors
     /// When nothing compiles for the core, or the pipeline does not compile.
     pub fn build(&self, dir: &Path, plan: &Plan) -> Result<Images, Error> {
         let toolchain = self.toolchain(plan.core)?;
         let dir = dir.canonicalize().map_err(Error::io(dir))?;
+        let features = features(&dir)?;
         let kept = self
             .cache
             .join("images")
-            .join(self.key(&dir, plan, &toolchain)?);
+            .join(self.key(&dir, &features, plan, &toolchain)?);
         let images = Images {
             deploy: kept.join("deploy"),
             measure: kept.join("measure"),
@@ -150,7 +152,7 @@ impl Workshop {
         }
         // Cargo writes every pipeline's image to the same place: nobody else may build until it is copied.
         let _lock = self.lock("firmware")?;
-        let built = self.cargo(&dir, plan, &toolchain)?;
+        let built = self.cargo(&dir, &features, plan, &toolchain)?;
         fs::create_dir_all(&kept).map_err(Error::io(&kept))?;
         for (name, to) in [("deploy", &images.deploy), ("measure", &images.measure)] {
             // Renamed into place, so that an interrupted copy is never taken for an image.
@@ -162,7 +164,13 @@ impl Workshop {
     }
 
     /// Runs cargo in `firmware/` and gives the directory it wrote to.
-    fn cargo(&self, dir: &Path, plan: &Plan, toolchain: &Toolchain) -> Result<PathBuf, Error> {
+    fn cargo(
+        &self,
+        dir: &Path,
+        features: &str,
+        plan: &Plan,
+        toolchain: &Toolchain,
+    ) -> Result<PathBuf, Error> {
         let target = plan.core.target();
         let out = self.cache.join("firmware");
         let mut command = Command::new("cargo");
@@ -176,6 +184,7 @@ impl Workshop {
                 "--target",
                 target,
             ])
+            .args(["--features", features])
             .arg("--target-dir")
             .arg(&out)
             .env("MOTE_PIPELINE_DIR", dir)
@@ -192,7 +201,14 @@ impl Workshop {
             command.env_remove(name);
         }
         if toolchain.method == Method::BuildStd {
-            command.arg("-Zbuild-std=core").env("RUSTC_BOOTSTRAP", "1");
+            let libraries = if features.is_empty() {
+                "core"
+            } else {
+                "core,alloc"
+            };
+            command
+                .arg(format!("-Zbuild-std={libraries}"))
+                .env("RUSTC_BOOTSTRAP", "1");
         }
         let mut flags = vec![format!("-Ctarget-cpu={}", plan.core.cpu())];
         if let Some(linker) = &toolchain.linker {
@@ -267,15 +283,33 @@ impl Workshop {
     }
 
     /// A name for everything an image depends on.
-    fn key(&self, dir: &Path, plan: &Plan, toolchain: &Toolchain) -> Result<String, Error> {
+    fn key(
+        &self,
+        dir: &Path,
+        features: &str,
+        plan: &Plan,
+        toolchain: &Toolchain,
+    ) -> Result<String, Error> {
         let mut hash = Sha256::new();
         hash.update(format!("{plan:?} {toolchain}"));
         absorb(&mut hash, dir)?;
-        for source in ["firmware", "crates/mote"] {
+        let baseline = (!features.is_empty()).then_some("crates/mote-baseline");
+        for source in ["firmware", "crates/mote"].into_iter().chain(baseline) {
             absorb(&mut hash, &self.home.join(source))?;
         }
         Ok(hex(hash))
     }
+}
+
+/// The features of the firmware that the pipeline in `dir` asks for, as cargo takes them.
+fn features(dir: &Path) -> Result<String, Error> {
+    let path = dir.join("pipeline.rs");
+    let source = fs::read_to_string(&path).map_err(Error::io(&path))?;
+    let head = source.lines().take_while(|line| line.starts_with("//"));
+    let line = head
+        .filter_map(|line| line.strip_prefix("// features:"))
+        .next();
+    Ok(line.unwrap_or_default().trim().to_owned())
 }
 
 /// Adds names and contents of the files below `dir` to `hash`; build output, tests and benchmarks excepted.

@@ -76,7 +76,8 @@ pub struct Measurement {
     pub ram_static: u64,
     /// High-water mark of the stack, from its top, callers included.
     pub ram_stack: u64,
-    /// Peak of the heap; 0 for an image without one.
+    /// Peak of the heap, from its start to behind the highest byte ever handed out: the allocator's rounding and
+    /// holes are in it, its own variables are statics. 0 for an image without one.
     pub ram_heap: u64,
     /// Instructions, averaged over the windows.
     pub instructions: u64,
@@ -111,13 +112,36 @@ pub struct Measurement {
     pub outputs: Vec<u8>,
 }
 
-/// Builds and runs `job`.
+/// Builds and runs `job`: on the core's own machine, or on one with more memory when that is too small.
 ///
 /// # Errors
 /// Those of [`Workshop::build`] and [`Run::start`].
 pub fn measure(workshop: &Workshop, job: &Job<'_>) -> Result<Measurement, Error> {
+    let core = job.board.core;
+    match (
+        measure_on(core.machine(), workshop, job),
+        core.large_machine(),
+    ) {
+        (Err(error), Some(large)) if is_too_small(&error) => measure_on(large, workshop, job),
+        (measured, _) => measured,
+    }
+}
+
+/// Whether `error` says that the machine has too little memory.
+fn is_too_small(error: &Error) -> bool {
+    match error {
+        Error::Build { log, .. } => log.contains("will not fit in region"),
+        Error::OutOfMemory { .. } => true,
+        _ => false,
+    }
+}
+
+fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Measurement, Error> {
     let emulator = crate::emulator::version()?;
-    let (plan, images, footprint) = build(workshop, job)?;
+    let mut plan = Plan::on(machine, job.board.core, job.optimize);
+    plan.stack = job.stack_limit.unwrap_or(plan.stack);
+    let images = workshop.build(job.pipeline, &plan)?;
+    let footprint = Footprint::read(&images.deploy)?;
     let image = fs::read(&images.measure).map_err(Error::io(&images.measure))?;
     let damaged = |what| Error::Image {
         path: images.measure.clone(),
@@ -158,7 +182,8 @@ pub fn measure(workshop: &Workshop, job: &Job<'_>) -> Result<Measurement, Error>
     let ram_stack = u64::from(stack_top.saturating_sub(profile.stack_lowest));
     let budget = Budget::new(job.board, decision.total.cycles, job.hop_seconds);
     let flash = footprint.flash_code + footprint.flash_model;
-    let ram = footprint.ram_static + ram_stack;
+    let ram_heap = u64::from(outcome.heap);
+    let ram = footprint.ram_static + ram_stack + ram_heap;
     Ok(Measurement {
         board: job.board.name.clone(),
         core: job.board.core,
@@ -167,7 +192,7 @@ pub fn measure(workshop: &Workshop, job: &Job<'_>) -> Result<Measurement, Error>
         flash_model: footprint.flash_model,
         ram_static: footprint.ram_static,
         ram_stack,
-        ram_heap: 0,
+        ram_heap,
         instructions: decision.total.instructions,
         instructions_max: decision.longest,
         instructions_init: preparation.total.instructions,
@@ -175,7 +200,7 @@ pub fn measure(workshop: &Workshop, job: &Job<'_>) -> Result<Measurement, Error>
         fits: Fits::new(job.board, flash, ram, &budget),
         budget,
         panic_free: footprint.is_panic_free(),
-        method: method(job, &plan.machine, &images, emulator),
+        method: method(job, &plan.machine, &images, emulator, ram_heap > 0),
         layers: decision.layers,
         functions: decision.functions,
         sections: footprint.sections,
@@ -185,30 +210,22 @@ pub fn measure(workshop: &Workshop, job: &Job<'_>) -> Result<Measurement, Error>
     })
 }
 
-/// Builds for the core's own machine, or for one with more memory when the image does not fit it.
-fn build(workshop: &Workshop, job: &Job<'_>) -> Result<(Plan, Images, Footprint), Error> {
-    let core = job.board.core;
-    let try_on = |machine: Machine| {
-        let mut plan = Plan::on(machine, core, job.optimize);
-        plan.stack = job.stack_limit.unwrap_or(plan.stack);
-        let images = workshop.build(job.pipeline, &plan)?;
-        let footprint = Footprint::read(&images.deploy)?;
-        Ok((plan, images, footprint))
-    };
-    match (try_on(core.machine()), core.large_machine()) {
-        (Err(Error::Build { log, .. }), Some(large)) if log.contains("will not fit in region") => {
-            try_on(large)
-        }
-        (built, _) => built,
-    }
-}
-
-fn method(job: &Job<'_>, machine: &Machine, images: &Images, emulator: String) -> Method {
+fn method(
+    job: &Job<'_>,
+    machine: &Machine,
+    images: &Images,
+    emulator: String,
+    heap: bool,
+) -> Method {
     let core = job.board.core;
     let windows = job.windows.count();
     Method {
         footprint: "elf".to_owned(),
-        stack: "emulated: lowest stack address touched in all windows".to_owned(),
+        stack: match heap {
+            true => "emulated: lowest stack address touched, highest heap address allocated",
+            false => "emulated: lowest stack address touched in all windows",
+        }
+        .to_owned(),
         instructions: format!("emulated: exact, mean of {windows} windows"),
         cycles: match timing(core) {
             Some(_) => format!("modelled: {core} instruction timings, no flash wait states"),

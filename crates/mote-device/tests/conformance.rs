@@ -88,15 +88,13 @@ fn full() -> bool {
     std::env::var_os("MOTE_CONFORMANCE").is_some_and(|v| v == "full")
 }
 
-/// What runs where: interpreted everywhere, flat code on the largest and the smallest core.
+/// What runs where: interpreted everywhere, flat code and boxed layers on an M4 and an M0.
 fn runs() -> Vec<(Flavour, Core)> {
-    let flat = CORES
-        .into_iter()
-        .filter(|c| full() || matches!(c, Core::M4 | Core::M0));
-    let interpreted = CORES.into_iter().map(|c| (Flavour::Interpreter, c));
-    interpreted
-        .chain(flat.map(|c| (Flavour::Flat, c)))
-        .collect()
+    let everywhere = CORES.map(|core| (Flavour::Interpreter, core));
+    let others = [Flavour::Flat, Flavour::Boxed].map(|f| CORES.map(|core| (f, core)));
+    let others = others.into_iter().flatten();
+    let chosen = others.filter(|(_, core)| full() || matches!(core, Core::M4 | Core::M0));
+    everywhere.into_iter().chain(chosen).collect()
 }
 
 /// Names of the networks, the small set first.

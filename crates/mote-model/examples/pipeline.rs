@@ -1,7 +1,7 @@
 //! A TensorFlow Lite model as the source of a firmware's pipeline:
 //!
 //! ```text
-//! cargo run -p mote-model --example pipeline -- MODEL.tflite [interpreter|flat] > pipeline.rs
+//! cargo run -p mote-model --example pipeline -- MODEL.tflite [interpreter|flat|boxed] > pipeline.rs
 //! ```
 
 use mote_model::codegen::{Flavour, generate};
@@ -15,7 +15,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let flavour = match arguments.next().as_deref() {
         None | Some("interpreter") => Flavour::Interpreter,
         Some("flat") => Flavour::Flat,
-        Some(other) => return Err(format!("`{other}`: expected interpreter or flat").into()),
+        Some("boxed") => Flavour::Boxed,
+        Some(other) => {
+            return Err(format!("`{other}`: expected interpreter, flat or boxed").into());
+        }
     };
     let name = Path::new(&model).file_stem().unwrap_or_default();
     let bytes = std::fs::read(&model).map_err(|e| format!("{model}: {e}"))?;

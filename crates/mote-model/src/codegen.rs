@@ -18,9 +18,11 @@
 //! mod model_data { /* statics: everything that is model and not code */ }
 //! ```
 //!
-//! It needs the engine only, does not allocate, and has no unsafe code. The model format is the common source:
-//! both flavours are written from its words, so that weights are laid out in one place.
+//! It has no unsafe code, needs the engine only and does not allocate; but [`Flavour::Boxed`] needs
+//! `mote_baseline` and a global allocator. The model format is the common source: all flavours are written from
+//! its words, so that weights are laid out in one place.
 
+mod boxed;
 mod flat;
 mod interpreter;
 
@@ -36,6 +38,10 @@ pub enum Flavour {
     Interpreter,
     /// One function per layer, called in turn, with every shape a constant.
     Flat,
+    /// The baseline: everything loaded onto the heap at start, boxed layers, every operator registered, labels
+    /// included. The plan of the arena is not used. Its second line, `// features: heap`, asks the firmware for
+    /// an allocator.
+    Boxed,
 }
 
 /// The source of `pipeline.rs` for `graph`, with the arena laid out as `plan` says.
@@ -56,6 +62,7 @@ pub fn generate(graph: &Graph, plan: &Plan, flavour: Flavour) -> Result<String, 
     match flavour {
         Flavour::Interpreter => interpreter::write(&pipeline),
         Flavour::Flat => flat::write(&pipeline),
+        Flavour::Boxed => Ok(boxed::write(&pipeline)),
     }
 }
 
@@ -69,7 +76,7 @@ struct Pipeline<'a> {
 }
 
 impl Pipeline<'_> {
-    /// The head of the file: what it is, types and lengths.
+    /// The head of the file: what it is, types and lengths. `how` may go on with further lines of comment.
     fn head(&self, how: &str) -> String {
         let name = self.graph.name.escape_default();
         let elem = match self.model.frontend() {
@@ -90,6 +97,14 @@ impl Pipeline<'_> {
 }
 
 fn rust_type(elem: Elem) -> &'static str {
+    match elem {
+        Elem::F32 => "f32",
+        Elem::I8 => "i8",
+    }
+}
+
+/// The part of method names that tells the type.
+fn suffix(elem: Elem) -> &'static str {
     match elem {
         Elem::F32 => "f32",
         Elem::I8 => "i8",

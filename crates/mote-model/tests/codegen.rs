@@ -74,11 +74,12 @@ const WINDOWS: usize = 5;
 
 /// A crate with one module and one line of `main` per pipeline.
 fn write_crate(dir: &Path, pipelines: &[(String, String)]) {
-    let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote");
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let (engine, baseline) = (crates.join("mote"), crates.join("mote-baseline"));
     fs::create_dir_all(dir.join("src")).unwrap();
     let manifest = format!(
         "[package]\nname = \"generated\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-         [dependencies]\nmote = {{ path = {engine:?} }}\n"
+         [dependencies]\nmote = {{ path = {engine:?} }}\nmote-baseline = {{ path = {baseline:?} }}\n"
     );
     fs::write(dir.join("Cargo.toml"), manifest).unwrap();
     let sample = "fn sample(n: usize, i: usize, counts: bool) -> i16 {
@@ -119,18 +120,18 @@ fn write_crate(dir: &Path, pipelines: &[(String, String)]) {
 
 #[test]
 fn generated_pipelines_agree_with_the_interpreter() {
-    let both = [Flavour::Interpreter, Flavour::Flat];
+    let all = [Flavour::Interpreter, Flavour::Boxed, Flavour::Flat];
     let mut pipelines = Vec::new();
     let mut wanted = String::new();
     for (graph, flavours) in [
-        (load("A_int8"), &both[..]),
-        (load("B_f32"), &both[..]),
-        (load("C24_int8"), &both[..]),
-        (load("ops_f32"), &both[..]),
+        (load("A_int8"), &all[..]),
+        (load("B_f32"), &all[..]),
+        (load("C24_int8"), &all[..]),
+        (load("ops_f32"), &all[..]),
         // Converts inside, so that flat code is refused.
-        (load("ops_int8"), &both[..1]),
-        (with_frontend("B_int8"), &both[..]),
-        (with_frontend("B_f32"), &both[..]),
+        (load("ops_int8"), &all[..2]),
+        (with_frontend("B_int8"), &all[..]),
+        (with_frontend("B_f32"), &all[..]),
     ] {
         let plan = plan(&graph, Strategy::InPlace).unwrap();
         for &flavour in flavours {
@@ -185,4 +186,22 @@ fn only_the_operators_in_use_are_registered() {
         kernels,
         "const KERNELS: &[registry::Kernel] = &[registry::CONV_I8, registry::AVERAGE_POOL_I8, registry::SOFTMAX_I8];"
     );
+}
+
+#[test]
+fn the_baseline_asks_for_a_heap_and_has_the_labels() {
+    let mut graph = load("B_int8");
+    graph.labels = ["walk", "jog", "\"sit\"", "stand", "up", "down"]
+        .map(String::from)
+        .to_vec();
+    let plan = plan(&graph, Strategy::Lifetimes).unwrap();
+    let source = generate(&graph, &plan, Flavour::Boxed).unwrap();
+    assert_eq!(source.lines().nth(1), Some("// features: heap"));
+    let labels =
+        r#"pub static LABELS: [&str; 6] = ["walk", "jog", "\"sit\"", "stand", "up", "down"];"#;
+    assert!(source.contains(labels), "{source}");
+    for other in [Flavour::Interpreter, Flavour::Flat] {
+        let source = generate(&graph, &plan, other).unwrap();
+        assert!(!source.contains("// features:"));
+    }
 }

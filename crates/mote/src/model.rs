@@ -117,6 +117,13 @@ impl<'m> Node<'m> {
         self.record[0].to_le_bytes()[0]
     }
 
+    /// Numbers of the tensor read, the other tensor read (the same again where there is none) and the tensor
+    /// written.
+    pub const fn tensors(&self) -> [u8; 3] {
+        let [_, input, second, output] = self.record[0].to_le_bytes();
+        [input, second, output]
+    }
+
     /// The tensor read.
     ///
     /// # Errors
@@ -344,6 +351,18 @@ impl<'m> Model<'m> {
             .get(usize::from(index))
             .ok_or(Error::Corrupt)?;
         Tensor::from_words(*words)
+    }
+
+    /// All tensors, in the order of their numbers.
+    pub fn tensors(&self) -> impl ExactSizeIterator<Item = Result<Tensor, Error>> + use<'m> {
+        let model = *self;
+        (0..self.header[2].to_le_bytes()[1]).map(move |index| model.tensor(index))
+    }
+
+    /// Numbers of the tensor the caller fills and the tensor the caller reads.
+    pub const fn ports(&self) -> [u8; 2] {
+        let [input, output, ..] = self.header[3].to_le_bytes();
+        [input, output]
     }
 
     /// The steps, in execution order.

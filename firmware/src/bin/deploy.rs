@@ -24,6 +24,10 @@ impl<T: Copy> Register<T> {
     }
 }
 
+#[cfg(feature = "heap")]
+#[global_allocator]
+static HEAP: embedded_alloc::LlffHeap = embedded_alloc::LlffHeap::empty();
+
 /// Stands for the accelerometer's data register.
 static SENSOR: Register<Elem> = Register(UnsafeCell::new(0 as Elem));
 
@@ -33,6 +37,8 @@ static RESULT: Register<Out> = Register(UnsafeCell::new(0 as Out));
 #[entry]
 fn main() -> ! {
     static mut PIPELINE: Pipeline = Pipeline::new();
+    #[cfg(feature = "heap")]
+    mote_firmware::heap::start(&HEAP);
     if mote_init(PIPELINE).is_ok() {
         loop {
             for sample in PIPELINE.input() {

@@ -1,8 +1,7 @@
 //! The model as one block of data, and the interpreter.
 
-use super::{Pipeline, registry_name, words_list};
+use super::{Pipeline, registry_name, suffix, words_list};
 use crate::Error;
-use mote::Elem;
 
 pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     let mut kernels: Vec<&str> = Vec::new();
@@ -13,10 +12,6 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
         }
     }
     let kernels: Vec<String> = kernels.iter().map(|k| format!("registry::{k}")).collect();
-    let suffix = |elem| match elem {
-        Elem::F32 => "f32",
-        Elem::I8 => "i8",
-    };
     let (counts_field, counts_new, input, load) = if pipeline.model.frontend().is_some() {
         (
             "    counts: [Elem; INPUT_LEN],\n",

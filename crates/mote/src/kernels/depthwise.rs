@@ -17,7 +17,8 @@ fn clip(shape: &Shape, t: usize) -> (usize, usize, usize) {
         tap += 1;
         step += shape.dilation;
     }
-    let first = step.wrapping_sub(shape.padding);
+    // A window wholly in the padding has no taps; where it would start does not matter then.
+    let first = step.saturating_sub(shape.padding);
     let (mut taps, mut step) = (0, first);
     while tap + taps < shape.kernel && step < shape.in_time {
         taps += 1;

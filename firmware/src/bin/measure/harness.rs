@@ -3,9 +3,10 @@
 //! - `input.bin`: the number of windows and the bytes of one window (two little-endian `u32`), then the windows;
 //! - `output.bin`: the raw outputs of each window, one after the other;
 //! - `report.bin`: little-endian `u32`s: status, windows finished, bytes of one window as the pipeline wants
-//!   them, bytes of one output, and two words that explain a failure: program counter and stack pointer of a
-//!   fault, or the number of the engine's error.
+//!   them, bytes of one output, two words that explain a failure (program counter and stack pointer of a fault,
+//!   the number of the engine's error, or the bytes asked of a full heap), and the bytes of heap used at most.
 
+use crate::heap;
 use crate::semihosting::{self, File, Mode};
 use core::mem::{size_of, size_of_val};
 use core::slice;
@@ -28,6 +29,8 @@ pub enum Status {
     Fault = 14,
     /// The core faulted at the end of the stack.
     StackOverflow = 15,
+    /// The heap is full.
+    OutOfMemory = 16,
 }
 
 /// The files and the count of windows.
@@ -117,6 +120,7 @@ pub fn report(status: Status, windows: u32, what: u32, sp: u32) -> ! {
         (OUTPUT_LEN * size_of::<Out>()) as u32,
         what,
         sp,
+        heap::peak(),
     ];
     if let Some(file) = File::open(b"report.bin\0", Mode::Write) {
         file.write(bytes(&words));

@@ -4,6 +4,7 @@
 
 mod fault;
 mod harness;
+mod heap;
 mod semihosting;
 
 use cortex_m_rt::entry;
@@ -15,6 +16,7 @@ use mote_firmware::{Pipeline, mote_infer, mote_init};
 fn main() -> ! {
     static mut PIPELINE: Pipeline = Pipeline::new();
     static mut HARNESS: Harness = Harness::new();
+    heap::start();
     HARNESS.start();
     HARNESS.prepared(mote_init(PIPELINE));
     while HARNESS.next_window(PIPELINE) {

@@ -1,0 +1,360 @@
+//! The baseline: what a straight port of the Python program to a microcontroller gives.
+//!
+//! [`Network::new`] loads everything onto the heap: every layer becomes a boxed [`Layer`] that owns a copy of
+//! its weights, every tensor gets a buffer of its own, kept for the whole run, and the labels become strings.
+//! All operators are registered, used or not. [`Network::run`] calls the layers one after the other through
+//! their vtables, and allocates nothing.
+//!
+//! Nothing else separates it from the other ways to run a network: it reads the same model format and calls the
+//! same kernels, so that its outputs are those of [`mote::Interpreter`], bit for bit.
+#![no_std]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+mod buffer;
+mod layers;
+
+pub use buffer::{Buffer, Cells};
+pub use layers::Layer;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::hint::black_box;
+use mote::format::FRONTEND_WORDS;
+use mote::kernels::frontend::Frontend;
+use mote::{Error, Model, Tensor};
+
+/// A network, loaded.
+pub struct Network {
+    steps: Vec<Step>,
+    /// One per tensor of the model.
+    buffers: Vec<Buffer>,
+    input: usize,
+    output: usize,
+    sensor: Option<Sensor>,
+    labels: Vec<String>,
+}
+
+/// A layer and the numbers of the tensors it works on.
+struct Step {
+    layer: Box<dyn Layer>,
+    inputs: [usize; 2],
+    output: usize,
+}
+
+/// The front end, with the window it converts.
+struct Sensor {
+    /// Sensor counts, time-major.
+    counts: Vec<i16>,
+    parameters: Vec<[u32; FRONTEND_WORDS]>,
+    zero_point: i8,
+}
+
+impl Network {
+    /// Loads `model`, the words of a model in Mote's format, and the names of its classes; nothing of either is
+    /// referred to afterwards. The model's plan of the arena is not used.
+    ///
+    /// Like the collections it is made of, it ends in the allocation error handler when the heap is full.
+    ///
+    /// # Errors
+    /// As [`Model::parse`] and [`mote::Interpreter::new`].
+    pub fn new(model: &[u32], labels: &[&str]) -> Result<Self, Error> {
+        // As if it came from a file. A compiler that sees the words drops the operators they do not name, and
+        // what that saves is a technique of its own.
+        let model = Model::parse(black_box(model))?;
+        let tensors = model.tensors();
+        let mut buffers = Vec::with_capacity(tensors.len());
+        for tensor in tensors {
+            buffers.push(Buffer::new(&tensor?));
+        }
+        let mut steps = Vec::with_capacity(model.nodes().len());
+        for node in model.nodes() {
+            let [first, second, output] = node.tensors().map(usize::from);
+            if output == first || output == second {
+                return Err(Error::Corrupt);
+            }
+            steps.push(Step {
+                layer: layers::load(&node)?,
+                inputs: [first, second],
+                output,
+            });
+        }
+        let [input, output] = model.ports().map(usize::from);
+        let tensor = model.input()?;
+        Ok(Self {
+            steps,
+            buffers,
+            input,
+            output,
+            sensor: model.frontend().map(|words| Sensor::new(words, &tensor)),
+            labels: labels.iter().map(|&label| label.into()).collect(),
+        })
+    }
+
+    /// Runs the network on what is in its input.
+    ///
+    /// # Errors
+    /// [`Error::ElementType`] or [`Error::BufferLength`] for a model that contradicts itself.
+    pub fn run(&mut self) -> Result<(), Error> {
+        if let (Some(sensor), Some(input)) = (&self.sensor, self.buffers.get_mut(self.input)) {
+            sensor.convert(input.cells())?;
+        }
+        for step in &self.steps {
+            mote_step(step, &mut self.buffers)?;
+        }
+        Ok(())
+    }
+
+    /// The window of sensor counts, time-major, to be filled before a run.
+    ///
+    /// # Errors
+    /// [`Error::NoFrontend`].
+    pub fn counts(&mut self) -> Result<&mut [i16], Error> {
+        let sensor = self.sensor.as_mut().ok_or(Error::NoFrontend)?;
+        Ok(&mut sensor.counts)
+    }
+
+    /// The input tensor, to be filled before a run when there is no front end.
+    ///
+    /// # Errors
+    /// [`Error::ElementType`] when it is f32.
+    pub fn input_i8(&mut self) -> Result<&mut [i8], Error> {
+        match self.buffers.get_mut(self.input) {
+            Some(Buffer::I8(values)) => Ok(values),
+            _ => Err(Error::ElementType),
+        }
+    }
+
+    /// The input tensor, to be filled before a run when there is no front end.
+    ///
+    /// # Errors
+    /// [`Error::ElementType`] when it is int8.
+    pub fn input_f32(&mut self) -> Result<&mut [f32], Error> {
+        match self.buffers.get_mut(self.input) {
+            Some(Buffer::F32(values)) => Ok(values),
+            _ => Err(Error::ElementType),
+        }
+    }
+
+    /// The output tensor, after a run.
+    ///
+    /// # Errors
+    /// [`Error::ElementType`] when it is f32.
+    pub fn output_i8(&self) -> Result<&[i8], Error> {
+        match self.buffers.get(self.output) {
+            Some(Buffer::I8(values)) => Ok(values),
+            _ => Err(Error::ElementType),
+        }
+    }
+
+    /// The output tensor, after a run.
+    ///
+    /// # Errors
+    /// [`Error::ElementType`] when it is int8.
+    pub fn output_f32(&self) -> Result<&[f32], Error> {
+        match self.buffers.get(self.output) {
+            Some(Buffer::F32(values)) => Ok(values),
+            _ => Err(Error::ElementType),
+        }
+    }
+
+    /// Names of the classes, in the order of the output; empty when the network has none.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+}
+
+impl Sensor {
+    fn new(parameters: &[[u32; FRONTEND_WORDS]], input: &Tensor) -> Self {
+        Self {
+            counts: vec![0; input.len()],
+            parameters: parameters.to_vec(),
+            zero_point: input.zero_point,
+        }
+    }
+
+    fn convert(&self, input: Cells<'_>) -> Result<(), Error> {
+        let frontend = Frontend::new(&self.parameters);
+        match input {
+            Cells::F32(input) => frontend.run_f32(&self.counts, input),
+            Cells::I8(input) => frontend.run_i8(&self.counts, self.zero_point, input),
+        }
+    }
+}
+
+/// Runs one layer. A function of its own, so that a profiler can watch its address and tell the layers apart.
+#[inline(never)]
+fn mote_step(step: &Step, buffers: &mut [Buffer]) -> Result<(), Error> {
+    let [first, second] = step.inputs;
+    if first == second {
+        let [x, y] = disjoint(buffers, [first, step.output])?.map(Buffer::cells);
+        step.layer.forward([x, x], y)
+    } else {
+        let [a, b, y] = disjoint(buffers, [first, second, step.output])?.map(Buffer::cells);
+        step.layer.forward([a, b], y)
+    }
+}
+
+fn disjoint<const N: usize>(
+    buffers: &mut [Buffer],
+    indices: [usize; N],
+) -> Result<[&mut Buffer; N], Error> {
+    buffers
+        .get_disjoint_mut(indices)
+        .map_err(|_| Error::Corrupt)
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use mote::{Interpreter, registry};
+    use mote_model::{Activation, Conv1d, Graph, Op, Shape, Strategy, Weights};
+    use mote_model::{blob, import, plan};
+
+    fn load(name: &str) -> Graph {
+        let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../mote-model/tests/models");
+        let bytes = std::fs::read(std::format!("{models}/{name}.tflite")).unwrap();
+        import::tflite::import(name, &bytes).unwrap()
+    }
+
+    /// The f32 operator no reference network has.
+    fn depthwise() -> Graph {
+        let mut graph = Graph::new("depthwise", Shape::new(8, 3));
+        let conv = Conv1d {
+            out_channels: 3,
+            kernel: 2,
+            stride: 1,
+            dilation: 1,
+            padding: [0, 0],
+            groups: 3,
+            activation: Activation::None,
+            weights: Weights::F32 {
+                weights: vec![1.0, -2.0, 3.0, -4.0, 5.0, -6.0],
+                bias: vec![0.5, -0.5, 0.25],
+            },
+        };
+        graph.push("depthwise", Op::Conv1d(conv)).unwrap();
+        graph
+    }
+
+    fn words(graph: &Graph) -> Vec<u32> {
+        blob::to_words(graph, &plan(graph, Strategy::InPlace).unwrap()).unwrap()
+    }
+
+    /// Sample `i` of window `n`, over the whole range.
+    fn sample(n: usize, i: usize) -> i16 {
+        let x = (n * 7919 + i * 104_729) % 65_521;
+        ((x * x % 65_521) as i32 - 32_760) as i16
+    }
+
+    /// Runs both on the same windows and compares their outputs bit for bit.
+    fn agrees_with_the_interpreter(words: &[u32]) {
+        let model = Model::parse(words).unwrap();
+        let engine = Interpreter::new(model, registry::ALL).unwrap();
+        let mut arena = vec![0; model.arena_words()];
+        let mut network = Network::new(words, &[]).unwrap();
+        let len = model.input().unwrap().len();
+        let mut outputs = Vec::new();
+        for n in 0..5 {
+            let window: Vec<i16> = (0..len).map(|i| sample(n, i)).collect();
+            if model.frontend().is_some() {
+                engine.load_counts(&window, &mut arena).unwrap();
+                network.counts().unwrap().copy_from_slice(&window);
+            } else if let Ok(input) = network.input_i8() {
+                let theirs = engine.input_i8(&mut arena).unwrap();
+                for ((x, y), w) in input.iter_mut().zip(theirs).zip(window) {
+                    (*x, *y) = ((w / 256) as i8, (w / 256) as i8);
+                }
+            } else {
+                let input = network.input_f32().unwrap();
+                let theirs = engine.input_f32(&mut arena).unwrap();
+                for ((x, y), w) in input.iter_mut().zip(theirs).zip(window) {
+                    (*x, *y) = (f32::from(w) * 1e-3, f32::from(w) * 1e-3);
+                }
+            }
+            engine.run(&mut arena).unwrap();
+            network.run().unwrap();
+            let output: Vec<u32> = match engine.output_i8(&arena) {
+                Ok(theirs) => {
+                    assert_eq!(network.output_i8().unwrap(), theirs);
+                    theirs.iter().map(|&y| y as u32).collect()
+                }
+                Err(_) => {
+                    let bits = |y: &[f32]| y.iter().map(|y| y.to_bits()).collect::<Vec<u32>>();
+                    let theirs = bits(engine.output_f32(&arena).unwrap());
+                    assert_eq!(bits(network.output_f32().unwrap()), theirs);
+                    theirs
+                }
+            };
+            outputs.push(output);
+        }
+        outputs.dedup();
+        assert!(outputs.len() > 1, "windows must not all look the same");
+    }
+
+    #[test]
+    fn outputs_are_the_interpreters() {
+        let names = ["A_int8", "A_f32", "B_int8", "B_f32", "ops_int8", "ops_f32"];
+        let mut graphs: Vec<Graph> = names.map(load).into();
+        graphs.extend([load("head_int8"), depthwise()]);
+        let mut seen = Vec::new();
+        for graph in &graphs {
+            let words = words(graph);
+            agrees_with_the_interpreter(&words);
+            seen.extend(Model::parse(&words).unwrap().nodes().map(|node| node.op()));
+        }
+        let unseen = registry::ALL
+            .iter()
+            .map(|k| k.op)
+            .filter(|op| !seen.contains(op));
+        assert_eq!(unseen.collect::<Vec<u8>>(), []);
+    }
+
+    #[test]
+    fn the_front_end_is_the_interpreters() {
+        for name in ["B_int8", "B_f32"] {
+            let mut graph = load(name);
+            graph.frontend = Some(mote_model::Frontend {
+                offset: vec![100, -4000, 0],
+                scale: vec![1e-3, 2e-3, 0.5e-3],
+            });
+            agrees_with_the_interpreter(&words(&graph));
+        }
+    }
+
+    #[test]
+    fn labels_are_kept() {
+        let words = words(&load("B_int8"));
+        let network = Network::new(&words, &["walking", "standing"]).unwrap();
+        assert_eq!(network.labels(), ["walking", "standing"]);
+    }
+
+    #[test]
+    fn what_the_interpreter_refuses_is_refused() {
+        let mut words = words(&load("B_int8"));
+        let error = |words: &[u32]| Network::new(words, &[]).err();
+        assert_eq!(error(&words[..20]), Some(Error::Length));
+        // The first node's operator, behind header and tensors.
+        let tensors = Model::parse(&words).unwrap().tensors().count();
+        words[8 + 2 * tensors] |= 0xff;
+        let last = words.len() - 1;
+        words[last] = mote::crc32(&words[..last]);
+        assert_eq!(error(&words), Some(Error::UnsupportedOp));
+    }
+
+    #[test]
+    fn a_layer_that_writes_its_own_input_is_refused() {
+        let mut words = words(&load("B_int8"));
+        let tensors = Model::parse(&words).unwrap().tensors().count();
+        let [op, input, second, _] = words[8 + 2 * tensors].to_le_bytes();
+        words[8 + 2 * tensors] = u32::from_le_bytes([op, input, second, input]);
+        let last = words.len() - 1;
+        words[last] = mote::crc32(&words[..last]);
+        assert_eq!(Network::new(&words, &[]).err(), Some(Error::Corrupt));
+    }
+}

@@ -1,0 +1,107 @@
+//! Images with a heap: what its peak is, that it is what they need, and what is said when they get less.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use common::workshop;
+use mote_device::Error;
+use mote_device::board::Board;
+use mote_device::core::{Core, Optimize};
+use mote_device::emulator::{Outcome, Run, Windows};
+use mote_device::footprint::Footprint;
+use mote_device::image::{Plan, Workshop};
+use mote_device::measure::{Job, Measurement, measure};
+use mote_model::codegen::{Flavour, generate};
+use mote_model::{Graph, Strategy, import, plan};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A reference network as the baseline, in a directory of its own.
+fn baseline(name: &str) -> (Graph, TempDir) {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-model/tests/models");
+    let tflite = fs::read(models.join(format!("{name}.tflite"))).unwrap();
+    let graph = import::tflite::import(name, &tflite).unwrap();
+    let plan = plan(&graph, Strategy::InPlace).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let source = generate(&graph, &plan, Flavour::Boxed).unwrap();
+    fs::write(dir.path().join("pipeline.rs"), source).unwrap();
+    (graph, dir)
+}
+
+fn measured(workshop: &Workshop, name: &str, board: &str) -> (Graph, Measurement) {
+    let (graph, dir) = baseline(name);
+    let bytes = vec![0; graph.tensor(graph.input).unwrap().bytes()];
+    let job = Job {
+        pipeline: dir.path(),
+        board: &Board::load(board).unwrap(),
+        optimize: Optimize::Size,
+        windows: Windows {
+            bytes: &bytes,
+            window: bytes.len(),
+        },
+        hop_seconds: Some(1.0),
+        stack_limit: None,
+    };
+    (graph, measure(workshop, &job).unwrap())
+}
+
+#[test]
+fn the_heap_holds_all_tensors_and_weights_and_is_twice_the_same() {
+    let Some(workshop) = workshop(&[Core::M4]) else {
+        return;
+    };
+    let (graph, first) = measured(&workshop, "B_int8", "nrf52840");
+    let tensors: usize = graph.tensors.iter().map(|t| t.bytes()).sum();
+    let held = (tensors + graph.parameters()) as u64;
+    assert!(first.ram_heap > held, "{} for {held}", first.ram_heap);
+    // The heap's memory is no static: what is left is the allocator, the pipeline and two registers.
+    assert!(first.ram_static < 200, "{}", first.ram_static);
+    assert!(first.fits.ram);
+    let (_, second) = measured(&workshop, "B_int8", "nrf52840");
+    assert_eq!(first, second);
+}
+
+/// Runs the measured image of the pipeline in `dir` on an M4 with `heap` bytes of RAM behind statics and stack.
+fn run_with(workshop: &Workshop, dir: &Path, input: usize, heap: u32) -> Result<Outcome, Error> {
+    let mut plan = Plan::new(Core::M4, Optimize::Size);
+    let images = workshop.build(dir, &plan)?;
+    let statics = Footprint::read(&images.measure)?.ram_static as u32;
+    plan.machine.ram.length = plan.stack + statics + heap;
+    Run {
+        image: &workshop.build(dir, &plan)?.measure,
+        machine: plan.machine,
+        stack: plan.stack,
+        windows: Windows {
+            bytes: &vec![0; input],
+            window: input,
+        },
+        counting: None,
+        seconds: 60,
+    }
+    .start()
+}
+
+#[test]
+fn the_peak_is_the_heap_that_suffices_and_less_is_reported() {
+    let Some(workshop) = workshop(&[Core::M4]) else {
+        return;
+    };
+    let (graph, dir) = baseline("B_int8");
+    let input = graph.tensor(graph.input).unwrap().bytes();
+    let ample = run_with(&workshop, dir.path(), input, 1 << 20).unwrap();
+    let tight = run_with(&workshop, dir.path(), input, ample.heap).unwrap();
+    assert_eq!(tight, ample);
+    let error = run_with(&workshop, dir.path(), input, ample.heap - 4).unwrap_err();
+    assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+}
+
+#[test]
+fn a_heap_too_large_for_the_machine_is_measured_on_a_larger_one() {
+    let Some(workshop) = workshop(&[Core::M0]) else {
+        return;
+    };
+    let (_, m) = measured(&workshop, "A_int8", "microbit");
+    assert!(m.ram_heap > 12 * 1024, "{}", m.ram_heap);
+    assert!(m.method.emulator.contains("mps2-an385"));
+}
