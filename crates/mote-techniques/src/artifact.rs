@@ -13,11 +13,12 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// The network as it was trained, run by the engine's interpreter.
+    /// The network as it was trained, run as a straight port of a Python program would: layers boxed on a heap, a
+    /// buffer per tensor, constants copied to RAM.
     pub fn baseline(graph: Graph) -> Self {
         Self {
             graph,
-            flavour: Flavour::Interpreter,
+            flavour: Flavour::Boxed,
         }
     }
 }

@@ -25,10 +25,12 @@ impl Technique for Flatten {
     }
 
     fn apply(&self, artifact: &mut Artifact, _: &Options, _: &Context) -> Result<Change, Error> {
-        if artifact.flavour == Flavour::Flat {
+        if artifact.flavour != Flavour::Interpreter {
             return Err(Error::Impossible {
                 technique: self.name(),
-                why: "the code is flat already".into(),
+                why:
+                    "it flattens the interpreter over a planned arena: name it once, behind `arena`"
+                        .into(),
             });
         }
         artifact.flavour = Flavour::Flat;

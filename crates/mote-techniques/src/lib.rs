@@ -4,6 +4,7 @@
 //! and how it runs), changes one property of it, and says what it changed. To add one, copy a file of this
 //! folder and add its line to [`registry`].
 
+mod arena;
 mod artifact;
 mod error;
 mod flatten;
@@ -11,6 +12,7 @@ pub mod host;
 mod int8;
 mod options;
 
+pub use arena::Arena;
 pub use artifact::{Artifact, Context};
 pub use error::Error;
 pub use flatten::Flatten;
@@ -69,7 +71,7 @@ pub trait Technique: Sync {
 
 /// Every technique there is.
 pub fn registry() -> &'static [&'static dyn Technique] {
-    &[&Int8, &Flatten]
+    &[&Int8, &Arena, &Flatten]
 }
 
 /// The technique `name`.
