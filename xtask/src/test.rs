@@ -12,6 +12,7 @@ pub struct Args {
 
 pub fn test(args: &Args) -> Result<()> {
     cargo(["fmt", "--all", "--check"])?;
+    cargo(["fmt", "--manifest-path", "firmware/Cargo.toml", "--check"])?;
     if !args.no_setup
         && let Err(e) = setup()
     {

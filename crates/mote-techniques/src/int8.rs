@@ -295,13 +295,22 @@ mod tests {
     }
 
     #[test]
-    fn mse_clips_an_outlier_that_minmax_keeps() {
-        let mut values: Vec<f32> = (0..10_000).map(|i| (i % 100) as f32 / 100.0).collect();
-        values.push(1.8);
-        let (_, minmax) = range(values.clone(), Calibration::MinMax);
-        let (_, mse) = range(values, Calibration::Mse);
-        assert_eq!(minmax, 1.8);
-        assert!(mse < 1.5, "{mse}");
+    fn mse_is_never_worse_than_minmax_and_percentile_cuts_an_outlier() {
+        // Mostly small values with a long tail, and one outlier.
+        let tail = (1..10_000).map(|i| -(i as f32 / 10_000.0).ln());
+        let values: Vec<f32> = tail.chain([40.0]).collect();
+        let error = |calibration| {
+            let grid = quant_of(range(values.clone(), calibration));
+            let zero = f32::from(grid.zero_point);
+            let squares = values.iter().map(|v| {
+                let q = (v / grid.scale + zero).round().clamp(-128.0, 127.0);
+                f64::from((q - zero) * grid.scale - v).powi(2)
+            });
+            squares.sum::<f64>()
+        };
+        assert!(error(Calibration::Mse) <= error(Calibration::MinMax));
+        assert_eq!(range(values.clone(), Calibration::MinMax).1, 40.0);
+        assert!(range(values.clone(), Calibration::Percentile).1 < 12.0);
     }
 
     #[test]
