@@ -1,6 +1,7 @@
 //! Running a network on the host, in the same engine and arithmetic as on the device.
 
 use crate::Error;
+use mote::kernels::argmax;
 use mote::{Interpreter, Model, View, registry};
 use mote_model::{Graph, Strategy, TensorId, blob::to_words, plan, sensor};
 
@@ -105,8 +106,8 @@ impl<'c> Host<'c> {
     /// As [`Host::scores`].
     pub fn classify(&mut self, window: &[f32]) -> Result<usize, Error> {
         Ok(match self.scores(window)? {
-            Scores::F32(scores) => largest(&scores),
-            Scores::I8(scores) => largest(&scores),
+            Scores::F32(scores) => argmax(&scores),
+            Scores::I8(scores) => argmax(&scores),
         })
     }
 
@@ -134,17 +135,6 @@ impl<'c> Host<'c> {
             })
             .map_err(fail)
     }
-}
-
-/// Index of the largest value; the first of several.
-fn largest<T: PartialOrd>(values: &[T]) -> usize {
-    let mut best = 0;
-    for (i, value) in values.iter().enumerate() {
-        if values.get(best).is_some_and(|b| value > b) {
-            best = i;
-        }
-    }
-    best
 }
 
 impl Error {

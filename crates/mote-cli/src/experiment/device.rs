@@ -62,7 +62,7 @@ pub fn measure(
         .context("a fold without a trained network")?;
     let (artifact, _) = evaluate::artifact(experiment, pipeline, fold, first)?;
     let prepared = Prepared::new(experiment, &pipeline.name, &artifact, &fold.test)?;
-    let workshop = Workshop::locate();
+    let workshop = workshop();
     boards
         .iter()
         .map(|board| {
@@ -71,11 +71,10 @@ pub fn measure(
                 pipeline.name, board.name
             ));
             let measured = match &workshop {
-                Ok(workshop) => match Status::of_this_machine(workshop.cache()).why_not() {
-                    Some(why) => return Ok(empty(board, optimize, Measured::Unavailable, why)),
-                    None => prepared.measure(workshop, board, optimize),
-                },
-                Err(e) => return Ok(empty(board, optimize, Measured::Unavailable, e.to_string())),
+                Ok(workshop) => prepared.measure(workshop, board, optimize),
+                Err(why) => {
+                    return Ok(empty(board, optimize, Measured::Unavailable, why.clone()));
+                }
             };
             Ok(match measured {
                 Ok(measurement) => {
@@ -90,6 +89,15 @@ pub fn measure(
             })
         })
         .collect()
+}
+
+/// Where firmware is built, or why nothing can be measured on this machine.
+fn workshop() -> Result<Workshop, String> {
+    let workshop = Workshop::locate().map_err(|e| e.to_string())?;
+    match Status::of_this_machine(workshop.cache()).why_not() {
+        Some(why) => Err(why),
+        None => Ok(workshop),
+    }
 }
 
 /// A pipeline's generated source, test windows, and what the host made of them.
