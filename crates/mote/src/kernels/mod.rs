@@ -12,8 +12,10 @@ pub mod conv1d_i8;
 pub mod convert;
 pub mod depthwise;
 pub mod frontend;
+pub mod history;
 pub mod pool;
 pub mod softmax;
+pub mod window_pool;
 
 pub use argmax::argmax;
 

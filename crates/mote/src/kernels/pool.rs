@@ -59,9 +59,7 @@ impl Shape {
     /// # Errors
     /// When a buffer does not have the length the shape says.
     pub fn max_f32(&self, input: &[Cell<f32>], output: &[Cell<f32>]) -> Result<(), Error> {
-        self.run(input, output, 0.0, |column| {
-            column.reduce(|a, b| if b > a { b } else { a })
-        })
+        self.run(input, output, 0.0, |column| column.reduce(larger))
     }
 
     /// Largest element of each window.
@@ -69,7 +67,7 @@ impl Shape {
     /// # Errors
     /// When a buffer does not have the length the shape says.
     pub fn max_i8(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
-        self.run(input, output, 0, |column| column.reduce(|a, b| a.max(b)))
+        self.run(input, output, 0, |column| column.reduce(larger))
     }
 
     /// Mean of each window.
@@ -96,8 +94,14 @@ impl Shape {
     }
 }
 
+/// The larger one; `a` when they cannot be compared.
+#[inline(always)]
+pub(super) fn larger<T: PartialOrd>(a: T, b: T) -> T {
+    if b > a { b } else { a }
+}
+
 /// `sum / count`, half away from zero. `None` for no elements.
-fn mean(sum: i32, count: u32) -> Option<i8> {
+pub(super) fn mean(sum: i32, count: u32) -> Option<i8> {
     let magnitude = (sum.unsigned_abs() + count / 2).checked_div(count)? as i32;
     Some(if sum < 0 { -magnitude } else { magnitude } as i8)
 }
