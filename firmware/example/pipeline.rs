@@ -31,11 +31,11 @@ impl Pipeline {
         &mut self.input
     }
 
-    pub fn run(&mut self) -> Result<(), mote::Error> {
+    pub fn run(&mut self) -> Result<bool, mote::Error> {
         for (out, row) in self.output.iter_mut().zip(&model_data::WEIGHTS) {
             *out = layer_00_dense(row, &self.input);
         }
-        Ok(())
+        Ok(true)
     }
 
     pub fn output(&self) -> &[Out] {

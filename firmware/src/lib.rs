@@ -12,7 +12,7 @@
 //!     pub const fn new() -> Self;
 //!     pub fn init(&mut self) -> Result<(), mote::Error>;
 //!     pub fn input(&mut self) -> &mut [Elem];
-//!     pub fn run(&mut self) -> Result<(), mote::Error>;
+//!     pub fn run(&mut self) -> Result<bool, mote::Error>; // whether there is a new decision
 //!     pub fn output(&self) -> &[Out];
 //! }
 //! mod model_data { /* statics: everything that is model and not code */ }
@@ -50,13 +50,14 @@ pub fn mote_init(pipeline: &mut Pipeline) -> Result<(), mote::Error> {
     pipeline.init()
 }
 
-/// One inference on the samples in `pipeline.input()`; see [`mote_init`] for why it is a function.
+/// One run on the samples in `pipeline.input()`; true when `pipeline.output()` holds a new decision. See
+/// [`mote_init`] for why it is a function.
 ///
 /// # Errors
 /// When [`mote_init`] has not succeeded.
 #[inline(never)]
 #[unsafe(no_mangle)]
-pub fn mote_infer(pipeline: &mut Pipeline) -> Result<(), mote::Error> {
+pub fn mote_infer(pipeline: &mut Pipeline) -> Result<bool, mote::Error> {
     pipeline.run()
 }
 

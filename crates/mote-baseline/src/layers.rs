@@ -1,8 +1,8 @@
 //! One boxed layer per operator, and the table of all of them.
 
 use crate::Cells;
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use mote::format::op;
 use mote::kernels::activation::{self, ActivationI8};
 use mote::kernels::add::{self, AddI8};
@@ -13,7 +13,7 @@ use mote::kernels::depthwise::{Depthwise, DepthwiseI8};
 use mote::kernels::softmax::{self, SoftmaxI8};
 use mote::kernels::{Clamp, pool};
 use mote::quant::{Multiplier, Output, Rounding};
-use mote::registry::{self, Kernel};
+use mote::registry::{self, Flow, Kernel};
 use mote::{Error, Node};
 
 /// One layer of a network, with all it needs but its tensors.
@@ -22,19 +22,46 @@ pub trait Layer {
     ///
     /// # Errors
     /// [`Error::ElementType`] or [`Error::BufferLength`] when the tensors are not those it was made for.
-    fn forward(&self, inputs: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error>;
+    fn forward(&self, inputs: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error>;
+}
+
+/// A layer's weights.
+type Words = Cow<'static, [u32]>;
+
+/// Where the weights of a layer stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Copied to the heap, as a program does that reads its model from a file.
+    Copied,
+    /// Read where they lie, in flash.
+    InPlace,
+}
+
+impl Keep {
+    /// The first `len` words of the node's parameters.
+    fn weights(self, node: &Node<'static>, len: usize) -> Result<Words, Error> {
+        let words = node.parameters().get(..len).ok_or(Error::Corrupt)?;
+        Ok(match self {
+            Keep::Copied => Words::Owned(words.to_vec()),
+            Keep::InPlace => Words::Borrowed(words),
+        })
+    }
 }
 
 /// How layers of one operator are made.
-struct Kind {
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
     op: u8,
     /// Refuses a node that could not run.
     check: fn(&Node<'_>) -> Result<(), Error>,
-    load: fn(&Node<'_>) -> Result<Box<dyn Layer>, Error>,
+    load: fn(&Node<'static>, Keep) -> Result<Box<dyn Layer>, Error>,
 }
 
 /// The operators the engine has, loaded as `load` says.
-const fn kind(kernel: Kernel, load: fn(&Node<'_>) -> Result<Box<dyn Layer>, Error>) -> Kind {
+const fn kind(
+    kernel: Kernel,
+    load: fn(&Node<'static>, Keep) -> Result<Box<dyn Layer>, Error>,
+) -> Kind {
     Kind {
         op: kernel.op,
         check: kernel.check,
@@ -42,40 +69,50 @@ const fn kind(kernel: Kernel, load: fn(&Node<'_>) -> Result<Box<dyn Layer>, Erro
     }
 }
 
-/// Every operator. Looked up at run time, so that all of them are linked.
-static KINDS: [Kind; 16] = [
-    kind(registry::CONV_I8, ConvI8::load),
-    kind(registry::CONV_F32, ConvF32::load),
-    kind(registry::DEPTHWISE_I8, DepthwiseConvI8::load),
-    kind(registry::DEPTHWISE_F32, DepthwiseConvF32::load),
-    kind(registry::MAX_POOL_I8, MaxPool::load),
-    kind(registry::MAX_POOL_F32, MaxPool::load),
-    kind(registry::AVERAGE_POOL_I8, AveragePool::load),
-    kind(registry::AVERAGE_POOL_F32, AveragePool::load),
-    kind(registry::ADD_I8, load_add_i8),
-    kind(registry::ADD_F32, AddF32::load),
-    kind(registry::ACTIVATION_I8, load_activation_i8),
-    kind(registry::ACTIVATION_F32, ActivationF32::load),
-    kind(registry::SOFTMAX_I8, load_softmax_i8),
-    kind(registry::SOFTMAX_F32, SoftmaxF32::load),
-    kind(registry::QUANTIZE, Conversion::load),
-    kind(registry::DEQUANTIZE, Conversion::load),
-];
+/// Declares one constant per operator, named as in the engine's registry, and the list of all of them.
+macro_rules! kinds {
+    ($($name:ident: $load:expr,)*) => {
+        $(
+            #[doc = concat!("Layers of [`registry::", stringify!($name), "`].")]
+            pub const $name: Kind = kind(registry::$name, $load);
+        )*
 
-/// The layer of `node`, with a copy of its weights.
-pub(crate) fn load(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
-    let kind = KINDS
+        /// Every operator.
+        pub const ALL: &[Kind] = &[$($name),*];
+    };
+}
+
+kinds! {
+    CONV_I8: ConvI8::load,
+    CONV_F32: ConvF32::load,
+    DEPTHWISE_I8: DepthwiseConvI8::load,
+    DEPTHWISE_F32: DepthwiseConvF32::load,
+    MAX_POOL_I8: MaxPool::load,
+    MAX_POOL_F32: MaxPool::load,
+    AVERAGE_POOL_I8: AveragePool::load,
+    AVERAGE_POOL_F32: AveragePool::load,
+    ADD_I8: load_add_i8,
+    ADD_F32: AddF32::load,
+    ACTIVATION_I8: load_activation_i8,
+    ACTIVATION_F32: ActivationF32::load,
+    SOFTMAX_I8: load_softmax_i8,
+    SOFTMAX_F32: SoftmaxF32::load,
+    QUANTIZE: Conversion::load,
+    DEQUANTIZE: Conversion::load,
+}
+
+/// The layer of `node`, made by one of `kinds`.
+pub(crate) fn load(
+    node: &Node<'static>,
+    kinds: &[Kind],
+    keep: Keep,
+) -> Result<Box<dyn Layer>, Error> {
+    let kind = kinds
         .iter()
         .find(|kind| kind.op == node.op())
         .ok_or(Error::UnsupportedOp)?;
     (kind.check)(node)?;
-    (kind.load)(node)
-}
-
-/// The first `len` words of the node's parameters, copied.
-fn weights(node: &Node<'_>, len: usize) -> Result<Vec<u32>, Error> {
-    let words = node.parameters().get(..len).ok_or(Error::Corrupt)?;
-    Ok(words.to_vec())
+    (kind.load)(node, keep)
 }
 
 fn multiplier(value: u32, exponent: u32) -> Multiplier {
@@ -91,21 +128,21 @@ struct ConvI8 {
     input_zero: i8,
     output: Output,
     rounding: Rounding,
-    weights: Vec<u32>,
+    weights: Words,
 }
 
 impl ConvI8 {
-    fn load(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
+    fn load(node: &Node<'static>, keep: Keep) -> Result<Box<dyn Layer>, Error> {
         let mut layer = Self {
             shape: node.conv_shape()?,
             input_zero: node.input()?.zero_point,
             output: node.grid(node.output()?.zero_point),
             rounding: node.rounding(),
-            weights: Vec::new(),
+            weights: Words::Borrowed(&[]),
         };
         let conv = layer.conv(node.parameters())?;
         let len = conv.channels.as_flattened().len() + conv.weights.as_flattened().len();
-        layer.weights = weights(node, len)?;
+        layer.weights = keep.weights(node, len)?;
         Ok(Box::new(layer))
     }
 
@@ -121,8 +158,9 @@ impl ConvI8 {
 }
 
 impl Layer for ConvI8 {
-    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error> {
-        self.conv(&self.weights)?.run(input.i8s()?, output.i8s()?)
+    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
+        self.conv(&self.weights)?.run(input.i8s()?, output.i8s()?)?;
+        Ok(Flow::Continue)
     }
 }
 
@@ -130,28 +168,29 @@ impl Layer for ConvI8 {
 struct ConvF32 {
     shape: conv1d::Shape,
     clamp: Clamp,
-    weights: Vec<u32>,
+    weights: Words,
 }
 
 impl ConvF32 {
-    fn load(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
+    fn load(node: &Node<'static>, keep: Keep) -> Result<Box<dyn Layer>, Error> {
         let shape = node.conv_shape()?;
         Ok(Box::new(Self {
             shape,
             clamp: Clamp::of(node.activation()),
-            weights: weights(node, Conv1d::parameter_words(&shape))?,
+            weights: keep.weights(node, Conv1d::parameter_words(&shape))?,
         }))
     }
 }
 
 impl Layer for ConvF32 {
-    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error> {
+    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
         let conv = Conv1d {
             shape: self.shape,
             clamp: self.clamp,
             parameters: &self.weights,
         };
-        conv.run(input.f32s()?, output.f32s()?)
+        conv.run(input.f32s()?, output.f32s()?)?;
+        Ok(Flow::Continue)
     }
 }
 
@@ -160,20 +199,20 @@ struct DepthwiseConvI8 {
     shape: conv1d::Shape,
     input_zero: i8,
     output: Output,
-    weights: Vec<u32>,
+    weights: Words,
 }
 
 impl DepthwiseConvI8 {
-    fn load(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
+    fn load(node: &Node<'static>, keep: Keep) -> Result<Box<dyn Layer>, Error> {
         let mut layer = Self {
             shape: node.conv_shape()?,
             input_zero: node.input()?.zero_point,
             output: node.grid(node.output()?.zero_point),
-            weights: Vec::new(),
+            weights: Words::Borrowed(&[]),
         };
         let conv = layer.conv(node.parameters())?;
         let len = conv.channels.as_flattened().len() + conv.weights.len();
-        layer.weights = weights(node, len)?;
+        layer.weights = keep.weights(node, len)?;
         Ok(Box::new(layer))
     }
 
@@ -183,8 +222,9 @@ impl DepthwiseConvI8 {
 }
 
 impl Layer for DepthwiseConvI8 {
-    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error> {
-        self.conv(&self.weights)?.run(input.i8s()?, output.i8s()?)
+    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
+        self.conv(&self.weights)?.run(input.i8s()?, output.i8s()?)?;
+        Ok(Flow::Continue)
     }
 }
 
@@ -192,28 +232,29 @@ impl Layer for DepthwiseConvI8 {
 struct DepthwiseConvF32 {
     shape: conv1d::Shape,
     clamp: Clamp,
-    weights: Vec<u32>,
+    weights: Words,
 }
 
 impl DepthwiseConvF32 {
-    fn load(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
+    fn load(node: &Node<'static>, keep: Keep) -> Result<Box<dyn Layer>, Error> {
         let shape = node.conv_shape()?;
         Ok(Box::new(Self {
             shape,
             clamp: Clamp::of(node.activation()),
-            weights: weights(node, Depthwise::parameter_words(&shape))?,
+            weights: keep.weights(node, Depthwise::parameter_words(&shape))?,
         }))
     }
 }
 
 impl Layer for DepthwiseConvF32 {
-    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error> {
+    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
         let conv = Depthwise {
             shape: self.shape,
             clamp: self.clamp,
             parameters: &self.weights,
         };
-        conv.run(input.f32s()?, output.f32s()?)
+        conv.run(input.f32s()?, output.f32s()?)?;
+        Ok(Flow::Continue)
     }
 }
 
@@ -221,17 +262,18 @@ impl Layer for DepthwiseConvF32 {
 struct MaxPool(pool::Shape);
 
 impl MaxPool {
-    fn load(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
+    fn load(node: &Node<'static>, _: Keep) -> Result<Box<dyn Layer>, Error> {
         Ok(Box::new(Self(node.pool_shape()?)))
     }
 }
 
 impl Layer for MaxPool {
-    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error> {
+    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
         match input {
             Cells::F32(input) => self.0.max_f32(input, output.f32s()?),
             Cells::I8(input) => self.0.max_i8(input, output.i8s()?),
-        }
+        }?;
+        Ok(Flow::Continue)
     }
 }
 
@@ -239,21 +281,22 @@ impl Layer for MaxPool {
 struct AveragePool(pool::Shape);
 
 impl AveragePool {
-    fn load(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
+    fn load(node: &Node<'static>, _: Keep) -> Result<Box<dyn Layer>, Error> {
         Ok(Box::new(Self(node.pool_shape()?)))
     }
 }
 
 impl Layer for AveragePool {
-    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error> {
+    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
         match input {
             Cells::F32(input) => self.0.average_f32(input, output.f32s()?),
             Cells::I8(input) => self.0.average_i8(input, output.i8s()?),
-        }
+        }?;
+        Ok(Flow::Continue)
     }
 }
 
-fn load_add_i8(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
+fn load_add_i8(node: &Node<'static>, _: Keep) -> Result<Box<dyn Layer>, Error> {
     let &[a, a_exponent, b, b_exponent, sum, sum_exponent] = node.words()?;
     Ok(Box::new(AddI8 {
         zeros: [node.input()?.zero_point, node.second_input()?.zero_point],
@@ -264,8 +307,9 @@ fn load_add_i8(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
 }
 
 impl Layer for AddI8 {
-    fn forward(&self, [a, b]: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error> {
-        self.run(a.i8s()?, b.i8s()?, output.i8s()?)
+    fn forward(&self, [a, b]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
+        self.run(a.i8s()?, b.i8s()?, output.i8s()?)?;
+        Ok(Flow::Continue)
     }
 }
 
@@ -273,18 +317,19 @@ impl Layer for AddI8 {
 struct AddF32(Clamp);
 
 impl AddF32 {
-    fn load(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
+    fn load(node: &Node<'static>, _: Keep) -> Result<Box<dyn Layer>, Error> {
         Ok(Box::new(Self(Clamp::of(node.activation()))))
     }
 }
 
 impl Layer for AddF32 {
-    fn forward(&self, [a, b]: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error> {
-        add::run_f32(self.0, a.f32s()?, b.f32s()?, output.f32s()?)
+    fn forward(&self, [a, b]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
+        add::run_f32(self.0, a.f32s()?, b.f32s()?, output.f32s()?)?;
+        Ok(Flow::Continue)
     }
 }
 
-fn load_activation_i8(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
+fn load_activation_i8(node: &Node<'static>, _: Keep) -> Result<Box<dyn Layer>, Error> {
     let &[value, exponent] = node.words()?;
     Ok(Box::new(ActivationI8 {
         input_zero: node.input()?.zero_point,
@@ -294,8 +339,9 @@ fn load_activation_i8(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
 }
 
 impl Layer for ActivationI8 {
-    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error> {
-        self.run(input.i8s()?, output.i8s()?)
+    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
+        self.run(input.i8s()?, output.i8s()?)?;
+        Ok(Flow::Continue)
     }
 }
 
@@ -303,18 +349,19 @@ impl Layer for ActivationI8 {
 struct ActivationF32(Clamp);
 
 impl ActivationF32 {
-    fn load(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
+    fn load(node: &Node<'static>, _: Keep) -> Result<Box<dyn Layer>, Error> {
         Ok(Box::new(Self(Clamp::of(node.activation()))))
     }
 }
 
 impl Layer for ActivationF32 {
-    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error> {
-        activation::run_f32(self.0, input.f32s()?, output.f32s()?)
+    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
+        activation::run_f32(self.0, input.f32s()?, output.f32s()?)?;
+        Ok(Flow::Continue)
     }
 }
 
-fn load_softmax_i8(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
+fn load_softmax_i8(node: &Node<'static>, _: Keep) -> Result<Box<dyn Layer>, Error> {
     let &[value, exponent, smallest] = node.words()?;
     Ok(Box::new(SoftmaxI8 {
         factor: multiplier(value, exponent),
@@ -323,8 +370,9 @@ fn load_softmax_i8(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
 }
 
 impl Layer for SoftmaxI8 {
-    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error> {
-        self.run(input.i8s()?, output.i8s()?)
+    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
+        self.run(input.i8s()?, output.i8s()?)?;
+        Ok(Flow::Continue)
     }
 }
 
@@ -332,14 +380,15 @@ impl Layer for SoftmaxI8 {
 struct SoftmaxF32;
 
 impl SoftmaxF32 {
-    fn load(_: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
+    fn load(_: &Node<'static>, _: Keep) -> Result<Box<dyn Layer>, Error> {
         Ok(Box::new(Self))
     }
 }
 
 impl Layer for SoftmaxF32 {
-    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error> {
-        softmax::run_f32(input.f32s()?, output.f32s()?)
+    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
+        softmax::run_f32(input.f32s()?, output.f32s()?)?;
+        Ok(Flow::Continue)
     }
 }
 
@@ -347,7 +396,7 @@ impl Layer for SoftmaxF32 {
 struct Conversion(Grid);
 
 impl Conversion {
-    fn load(node: &Node<'_>) -> Result<Box<dyn Layer>, Error> {
+    fn load(node: &Node<'static>, _: Keep) -> Result<Box<dyn Layer>, Error> {
         let &[scale] = node.words()?;
         let quantized = match node.op() {
             op::QUANTIZE => node.output()?,
@@ -361,11 +410,12 @@ impl Conversion {
 }
 
 impl Layer for Conversion {
-    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<(), Error> {
+    fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
         match input {
             Cells::F32(input) => convert::quantize(self.0, input, output.i8s()?),
             Cells::I8(input) => convert::dequantize(self.0, input, output.f32s()?),
-        }
+        }?;
+        Ok(Flow::Continue)
     }
 }
 
@@ -376,8 +426,7 @@ mod tests {
     #[test]
     fn every_operator_of_the_engine_is_registered_once() {
         assert!(
-            KINDS
-                .iter()
+            ALL.iter()
                 .map(|k| k.op)
                 .eq(registry::ALL.iter().map(|k| k.op))
         );

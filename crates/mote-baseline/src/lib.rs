@@ -1,9 +1,10 @@
 //! The baseline: what a straight port of the Python program to a microcontroller gives.
 //!
-//! [`Network::new`] loads everything onto the heap: every layer becomes a boxed [`Layer`] that owns a copy of
-//! its weights, every tensor gets a buffer of its own, kept for the whole run, and the labels become strings.
-//! All operators are registered, used or not. [`Network::run`] calls the layers one after the other through
-//! their vtables, and allocates nothing.
+//! With [`Settings::BASELINE`], [`Network::new`] loads everything onto the heap: every layer becomes a boxed
+//! [`Layer`] that owns a copy of its weights, every tensor gets a buffer of its own, kept for the whole run, and
+//! the labels become strings. All operators are registered, used or not. [`Network::run`] calls the layers one
+//! after the other through their vtables, and allocates nothing. Other [`Settings`] take single properties away,
+//! to see what each is worth.
 //!
 //! Nothing else separates it from the other ways to run a network: it reads the same model format and calls the
 //! same kernels, so that its outputs are those of [`mote::Interpreter`], bit for bit.
@@ -13,10 +14,10 @@
 extern crate alloc;
 
 mod buffer;
-mod layers;
+pub mod layers;
 
 pub use buffer::{Buffer, Cells};
-pub use layers::Layer;
+pub use layers::{Keep, Kind, Layer};
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -25,24 +26,48 @@ use alloc::vec::Vec;
 use core::hint::black_box;
 use mote::format::FRONTEND_WORDS;
 use mote::kernels::frontend::Frontend;
-use mote::{Error, Model, Tensor};
+use mote::registry::Flow;
+use mote::{Error, Model, Node, Tensor};
+
+/// How a network is loaded: the properties that techniques change.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings<'s> {
+    /// The operators that are linked: [`layers::ALL`], or the ones in use.
+    pub kinds: &'static [Kind],
+    /// Where weights stay.
+    pub keep: Keep,
+    /// Whether a layer and its tensors are loaded when the run first reaches them, and not at start.
+    pub lazy: bool,
+    /// Names of the classes; may be empty.
+    pub labels: &'s [&'s str],
+}
+
+impl Settings<'_> {
+    /// The baseline: every operator, weights on the heap, all loaded at start, no labels.
+    pub const BASELINE: Self = Self {
+        kinds: layers::ALL,
+        keep: Keep::Copied,
+        lazy: false,
+        labels: &[],
+    };
+}
 
 /// A network, loaded.
 pub struct Network {
+    model: Model<'static>,
+    kinds: &'static [Kind],
+    keep: Keep,
     steps: Vec<Step>,
-    /// One per tensor of the model.
-    buffers: Vec<Buffer>,
-    input: usize,
-    output: usize,
+    /// One per tensor of the model, from when it is first needed.
+    buffers: Vec<Option<Buffer>>,
     sensor: Option<Sensor>,
     labels: Vec<String>,
 }
 
-/// A layer and the numbers of the tensors it works on.
+/// A step of the model and its layer, once it is loaded.
 struct Step {
-    layer: Box<dyn Layer>,
-    inputs: [usize; 2],
-    output: usize,
+    node: Node<'static>,
+    layer: Option<Box<dyn Layer>>,
 }
 
 /// The front end, with the window it converts.
@@ -54,58 +79,87 @@ struct Sensor {
 }
 
 impl Network {
-    /// Loads `model`, the words of a model in Mote's format, and the names of its classes; nothing of either is
-    /// referred to afterwards. The model's plan of the arena is not used.
+    /// Loads `model`, the words of a model in Mote's format, as `settings` say. The model's plan of the arena is
+    /// not used.
     ///
     /// Like the collections it is made of, it ends in the allocation error handler when the heap is full.
     ///
     /// # Errors
-    /// As [`Model::parse`] and [`mote::Interpreter::new`].
-    pub fn new(model: &[u32], labels: &[&str]) -> Result<Self, Error> {
+    /// As [`Model::parse`] and [`mote::Interpreter::new`]; those of a layer that is loaded later come from
+    /// [`Network::run`].
+    pub fn new(model: &'static [u32], settings: Settings<'_>) -> Result<Self, Error> {
         // As if it came from a file. A compiler that sees the words drops the operators they do not name, and
         // what that saves is a technique of its own.
         let model = Model::parse(black_box(model))?;
-        let tensors = model.tensors();
-        let mut buffers = Vec::with_capacity(tensors.len());
-        for tensor in tensors {
-            buffers.push(Buffer::new(&tensor?));
-        }
-        let mut steps = Vec::with_capacity(model.nodes().len());
+        let tensor = model.input()?;
+        let mut network = Self {
+            model,
+            kinds: settings.kinds,
+            keep: settings.keep,
+            steps: Vec::with_capacity(model.nodes().len()),
+            buffers: model.tensors().map(|_| None).collect(),
+            sensor: model.frontend().map(|words| Sensor::new(words, &tensor)),
+            labels: settings.labels.iter().map(|&label| label.into()).collect(),
+        };
         for node in model.nodes() {
-            let [first, second, output] = node.tensors().map(usize::from);
+            let [first, second, output] = node.tensors();
             if output == first || output == second {
                 return Err(Error::Corrupt);
             }
-            steps.push(Step {
-                layer: layers::load(&node)?,
-                inputs: [first, second],
-                output,
-            });
+            network.steps.push(Step { node, layer: None });
         }
-        let [input, output] = model.ports().map(usize::from);
-        let tensor = model.input()?;
-        Ok(Self {
-            steps,
-            buffers,
-            input,
-            output,
-            sensor: model.frontend().map(|words| Sensor::new(words, &tensor)),
-            labels: labels.iter().map(|&label| label.into()).collect(),
-        })
+        let [input, output] = model.ports();
+        network.allocate([input, output])?;
+        if !settings.lazy {
+            for index in 0..network.steps.len() {
+                network.load(index)?;
+            }
+        }
+        Ok(network)
     }
 
-    /// Runs the network on what is in its input.
+    /// Loads the layer of step `index` and makes its tensors, unless that is done.
+    fn load(&mut self, index: usize) -> Result<(), Error> {
+        let Some(step) = self.steps.get_mut(index).filter(|s| s.layer.is_none()) else {
+            return Ok(());
+        };
+        step.layer = Some(layers::load(&step.node, self.kinds, self.keep)?);
+        let tensors = step.node.tensors();
+        self.allocate(tensors)
+    }
+
+    /// Makes the buffers of `tensors` that are not there yet.
+    fn allocate<const N: usize>(&mut self, tensors: [u8; N]) -> Result<(), Error> {
+        for number in tensors {
+            if let Some(slot @ None) = self.buffers.get_mut(usize::from(number)) {
+                *slot = Some(Buffer::new(&self.model.tensor(number)?));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the network on what is in its input. Returns whether the output holds a new decision, as
+    /// [`mote::Interpreter::run`] does.
     ///
     /// # Errors
     /// [`Error::ElementType`] or [`Error::BufferLength`] for a model that contradicts itself.
-    pub fn run(&mut self) -> Result<(), Error> {
-        if let (Some(sensor), Some(input)) = (&self.sensor, self.buffers.get_mut(self.input)) {
+    pub fn run(&mut self) -> Result<bool, Error> {
+        let [input, _] = self.model.ports();
+        if let (Some(sensor), Some(Some(input))) =
+            (&self.sensor, self.buffers.get_mut(usize::from(input)))
+        {
             sensor.convert(input.cells())?;
         }
-        for step in &self.steps {
-            mote_step(step, &mut self.buffers)?;
+        for index in 0..self.steps.len() {
+            self.load(index)?;
+            let step = self.steps.get(index).ok_or(Error::Corrupt)?;
+            match mote_step(step, &mut self.buffers)? {
+                Flow::Continue => (),
+                Flow::Decided => return Ok(true),
+                Flow::Waiting => return Ok(false),
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The window of sensor counts, time-major, to be filled before a run.
@@ -122,8 +176,9 @@ impl Network {
     /// # Errors
     /// [`Error::ElementType`] when it is f32.
     pub fn input_i8(&mut self) -> Result<&mut [i8], Error> {
-        match self.buffers.get_mut(self.input) {
-            Some(Buffer::I8(values)) => Ok(values),
+        let [input, _] = self.model.ports();
+        match self.buffers.get_mut(usize::from(input)) {
+            Some(Some(Buffer::I8(values))) => Ok(values),
             _ => Err(Error::ElementType),
         }
     }
@@ -133,8 +188,9 @@ impl Network {
     /// # Errors
     /// [`Error::ElementType`] when it is int8.
     pub fn input_f32(&mut self) -> Result<&mut [f32], Error> {
-        match self.buffers.get_mut(self.input) {
-            Some(Buffer::F32(values)) => Ok(values),
+        let [input, _] = self.model.ports();
+        match self.buffers.get_mut(usize::from(input)) {
+            Some(Some(Buffer::F32(values))) => Ok(values),
             _ => Err(Error::ElementType),
         }
     }
@@ -144,7 +200,7 @@ impl Network {
     /// # Errors
     /// [`Error::ElementType`] when it is f32.
     pub fn output_i8(&self) -> Result<&[i8], Error> {
-        match self.buffers.get(self.output) {
+        match self.output() {
             Some(Buffer::I8(values)) => Ok(values),
             _ => Err(Error::ElementType),
         }
@@ -155,10 +211,15 @@ impl Network {
     /// # Errors
     /// [`Error::ElementType`] when it is int8.
     pub fn output_f32(&self) -> Result<&[f32], Error> {
-        match self.buffers.get(self.output) {
+        match self.output() {
             Some(Buffer::F32(values)) => Ok(values),
             _ => Err(Error::ElementType),
         }
+    }
+
+    fn output(&self) -> Option<&Buffer> {
+        let [_, output] = self.model.ports();
+        self.buffers.get(usize::from(output))?.as_ref()
     }
 
     /// Names of the classes, in the order of the output; empty when the network has none.
@@ -187,24 +248,30 @@ impl Sensor {
 
 /// Runs one layer. A function of its own, so that a profiler can watch its address and tell the layers apart.
 #[inline(never)]
-fn mote_step(step: &Step, buffers: &mut [Buffer]) -> Result<(), Error> {
-    let [first, second] = step.inputs;
+fn mote_step(step: &Step, buffers: &mut [Option<Buffer>]) -> Result<Flow, Error> {
+    let layer = step.layer.as_ref().ok_or(Error::Corrupt)?;
+    let [first, second, output] = step.node.tensors().map(usize::from);
     if first == second {
-        let [x, y] = disjoint(buffers, [first, step.output])?.map(Buffer::cells);
-        step.layer.forward([x, x], y)
+        let [x, y] = disjoint(buffers, [first, output])?;
+        layer.forward([x, x], y)
     } else {
-        let [a, b, y] = disjoint(buffers, [first, second, step.output])?.map(Buffer::cells);
-        step.layer.forward([a, b], y)
+        let [a, b, y] = disjoint(buffers, [first, second, output])?;
+        layer.forward([a, b], y)
     }
 }
 
 fn disjoint<const N: usize>(
-    buffers: &mut [Buffer],
+    buffers: &mut [Option<Buffer>],
     indices: [usize; N],
-) -> Result<[&mut Buffer; N], Error> {
-    buffers
+) -> Result<[Cells<'_>; N], Error> {
+    let mut cells = [Cells::I8(&[]); N];
+    let found = buffers
         .get_disjoint_mut(indices)
-        .map_err(|_| Error::Corrupt)
+        .map_err(|_| Error::Corrupt)?;
+    for (cells, buffer) in cells.iter_mut().zip(found) {
+        *cells = buffer.as_mut().ok_or(Error::Corrupt)?.cells();
+    }
+    Ok(cells)
 }
 
 #[cfg(test)]
@@ -253,11 +320,27 @@ mod tests {
     }
 
     /// Runs both on the same windows and compares their outputs bit for bit.
-    fn agrees_with_the_interpreter(words: &[u32]) {
+    fn agrees_with_the_interpreter(words: Vec<u32>) {
+        let words: &'static [u32] = words.leak();
+        for (kinds, keep, lazy) in [
+            (layers::ALL, Keep::Copied, false),
+            (layers::ALL, Keep::InPlace, true),
+        ] {
+            let settings = Settings {
+                kinds,
+                keep,
+                lazy,
+                labels: &[],
+            };
+            agrees(words, settings);
+        }
+    }
+
+    fn agrees(words: &'static [u32], settings: Settings<'_>) {
         let model = Model::parse(words).unwrap();
         let engine = Interpreter::new(model, registry::ALL).unwrap();
         let mut arena = vec![0; model.arena_words()];
-        let mut network = Network::new(words, &[]).unwrap();
+        let mut network = Network::new(words, settings).unwrap();
         let len = model.input().unwrap().len();
         let mut outputs = Vec::new();
         for n in 0..5 {
@@ -277,8 +360,7 @@ mod tests {
                     (*x, *y) = (f32::from(w) * 1e-3, f32::from(w) * 1e-3);
                 }
             }
-            engine.run(&mut arena).unwrap();
-            network.run().unwrap();
+            assert_eq!(engine.run(&mut arena), network.run());
             let output: Vec<u32> = match engine.output_i8(&arena) {
                 Ok(theirs) => {
                     assert_eq!(network.output_i8().unwrap(), theirs);
@@ -305,8 +387,8 @@ mod tests {
         let mut seen = Vec::new();
         for graph in &graphs {
             let words = words(graph);
-            agrees_with_the_interpreter(&words);
             seen.extend(Model::parse(&words).unwrap().nodes().map(|node| node.op()));
+            agrees_with_the_interpreter(words);
         }
         let unseen = registry::ALL
             .iter()
@@ -323,21 +405,25 @@ mod tests {
                 offset: vec![100, -4000, 0],
                 scale: vec![1e-3, 2e-3, 0.5e-3],
             });
-            agrees_with_the_interpreter(&words(&graph));
+            agrees_with_the_interpreter(words(&graph));
         }
     }
 
     #[test]
     fn labels_are_kept() {
         let words = words(&load("B_int8"));
-        let network = Network::new(&words, &["walking", "standing"]).unwrap();
+        let settings = Settings {
+            labels: &["walking", "standing"],
+            ..Settings::BASELINE
+        };
+        let network = Network::new(words.leak(), settings).unwrap();
         assert_eq!(network.labels(), ["walking", "standing"]);
     }
 
     #[test]
     fn what_the_interpreter_refuses_is_refused() {
         let mut words = words(&load("B_int8"));
-        let error = |words: &[u32]| Network::new(words, &[]).err();
+        let error = |words: &[u32]| Network::new(words.to_vec().leak(), Settings::BASELINE).err();
         assert_eq!(error(&words[..20]), Some(Error::Length));
         // The first node's operator, behind header and tensors.
         let tensors = Model::parse(&words).unwrap().tensors().count();
@@ -355,6 +441,7 @@ mod tests {
         words[8 + 2 * tensors] = u32::from_le_bytes([op, input, second, input]);
         let last = words.len() - 1;
         words[last] = mote::crc32(&words[..last]);
-        assert_eq!(Network::new(&words, &[]).err(), Some(Error::Corrupt));
+        let network = Network::new(words.leak(), Settings::BASELINE);
+        assert_eq!(network.err(), Some(Error::Corrupt));
     }
 }

@@ -12,23 +12,23 @@ use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
 use mote_device::measure::{Job, Measurement, measure};
-use mote_model::codegen::{Flavour, generate};
-use mote_model::{Strategy, import, plan};
+use mote_model::codegen::{Runtime, generate};
+use mote_model::import;
 use std::error::Error;
 use std::path::Path;
 use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (mut boards, mut levels, mut flavours, mut networks) = (vec![], vec![], vec![], vec![]);
+    let (mut boards, mut levels, mut runtimes, mut networks) = (vec![], vec![], vec![], vec![]);
     let mut verbose = false;
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--board" => boards.push(arguments.next().ok_or("--board needs a name")?),
             "--opt" => levels.push(arguments.next().ok_or("--opt needs a level")?.parse()?),
-            "--flat" => flavours.push(Flavour::Flat),
-            "--boxed" => flavours.push(Flavour::Boxed),
-            "--interpreter" => flavours.push(Flavour::Interpreter),
+            "--flat" => runtimes.push(Runtime::FLAT),
+            "--boxed" => runtimes.push(Runtime::BASELINE),
+            "--interpreter" => runtimes.push(Runtime::INTERPRETER),
             "-v" => verbose = true,
             _ => networks.push(argument),
         }
@@ -39,14 +39,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     if levels.is_empty() {
         levels = vec![Optimize::Size, Optimize::Speed];
     }
-    if flavours.is_empty() {
-        flavours = vec![Flavour::Interpreter, Flavour::Flat];
+    if runtimes.is_empty() {
+        runtimes = vec![Runtime::INTERPRETER, Runtime::FLAT];
     }
     let workshop = Workshop::locate()?;
     println!(
         "{:<16} {:<11} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>6} {:>9} {:>9} {:>6} {:>5}",
         "network",
-        "flavour",
+        "runtime",
         "board",
         "O",
         "code",
@@ -79,12 +79,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             bytes: &bytes,
             window: bytes.len() / inputs.len().max(1),
         };
-        for &flavour in &flavours {
-            let source = generate(&graph, &plan(&graph, Strategy::InPlace)?, flavour)?;
+        for &runtime in &runtimes {
+            let source = generate(&graph, runtime)?;
             let dir = workshop
                 .cache()
                 .join("figures")
-                .join(format!("{name}-{flavour:?}"));
+                .join(format!("{name}-{runtime:?}"));
             fs::create_dir_all(&dir)?;
             fs::write(dir.join("pipeline.rs"), source)?;
             for board in &boards {
@@ -99,7 +99,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                         stack_limit: None,
                     };
                     let m = measure(&workshop, &job)?;
-                    print_row(&name, flavour, &m, graph.macs());
+                    print_row(&name, runtime, &m, graph.macs());
                     if verbose {
                         print_details(&m);
                     }
@@ -110,14 +110,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn print_row(name: &str, flavour: Flavour, m: &Measurement, macs: usize) {
+fn print_row(name: &str, runtime: Runtime, m: &Measurement, macs: usize) {
     let cycles = m.cycles.map_or("-".to_owned(), |c| c.to_string());
     let per_mac = m
         .cycles
         .map_or("-".to_owned(), |c| format!("{:.2}", c as f64 / macs as f64));
     println!(
         "{name:<16} {:<11} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>6} {:>9} {cycles:>9} {per_mac:>6} {:>5}",
-        format!("{flavour:?}"),
+        format!("{runtime:?}"),
         m.board,
         m.optimize.to_string(),
         m.flash_code,

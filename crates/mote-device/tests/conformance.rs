@@ -9,7 +9,7 @@ use mote_device::conformance::{Expected, conformance};
 use mote_device::core::{Core, Optimize};
 use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
-use mote_model::codegen::{Flavour, generate};
+use mote_model::codegen::{Runtime, generate};
 use mote_model::{Graph, Strategy, blob, import, plan};
 use std::fs;
 use std::path::Path;
@@ -54,13 +54,13 @@ fn on_host<T: Copy>(
 fn check(
     workshop: &Workshop,
     network: &Network,
-    flavour: Flavour,
+    runtime: Runtime,
     core: Core,
     expected: Expected<'_>,
 ) {
     let dir = tempfile::tempdir().unwrap();
     let plan = plan(&network.graph, Strategy::InPlace).unwrap();
-    let source = generate(&network.graph, &plan, flavour).unwrap();
+    let source = generate(&network.graph, &plan, runtime).unwrap();
     fs::write(dir.path().join("pipeline.rs"), source).unwrap();
     let values = network.inputs.iter().flatten();
     let bytes: Vec<u8> = match expected {
@@ -80,18 +80,18 @@ fn check(
         windows,
         expected,
     );
-    assert_eq!(differences.unwrap(), [], "{name} {flavour:?} on {core}");
+    assert_eq!(differences.unwrap(), [], "{name} {runtime:?} on {core}");
 }
 
-/// Whether every network and flavour is to run on every core (`cargo xtask conformance`), or a small set.
+/// Whether every network and runtime is to run on every core (`cargo xtask conformance`), or a small set.
 fn full() -> bool {
     std::env::var_os("MOTE_CONFORMANCE").is_some_and(|v| v == "full")
 }
 
 /// What runs where: interpreted everywhere, flat code and boxed layers on an M4 and an M0.
-fn runs() -> Vec<(Flavour, Core)> {
-    let everywhere = CORES.map(|core| (Flavour::Interpreter, core));
-    let others = [Flavour::Flat, Flavour::Boxed].map(|f| CORES.map(|core| (f, core)));
+fn runs() -> Vec<(Runtime, Core)> {
+    let everywhere = CORES.map(|core| (Runtime::INTERPRETER, core));
+    let others = [Runtime::FLAT, Runtime::BASELINE].map(|f| CORES.map(|core| (f, core)));
     let others = others.into_iter().flatten();
     let chosen = others.filter(|(_, core)| full() || matches!(core, Core::M4 | Core::M0));
     everywhere.into_iter().chain(chosen).collect()
@@ -128,8 +128,8 @@ fn int8_is_the_same_bit_for_bit_on_every_core() {
             |engine, arena| engine.output_i8(arena).unwrap().to_vec(),
         );
         assert!(host.len() >= network.inputs.len());
-        for (flavour, core) in runs() {
-            check(&workshop, &network, flavour, core, Expected::I8(&host));
+        for (runtime, core) in runs() {
+            check(&workshop, &network, runtime, core, Expected::I8(&host));
         }
         eprintln!("{name}: {} runs identical to the host", runs().len());
     }
@@ -151,8 +151,8 @@ fn f32_is_the_same_within_tolerance() {
             |engine, arena| engine.output_f32(arena).unwrap().to_vec(),
         );
         assert!(host.len() >= network.inputs.len());
-        for (flavour, core) in runs() {
-            check(&workshop, &network, flavour, core, Expected::F32(&host));
+        for (runtime, core) in runs() {
+            check(&workshop, &network, runtime, core, Expected::F32(&host));
         }
         eprintln!("{name}: {} runs within tolerance of the host", runs().len());
     }

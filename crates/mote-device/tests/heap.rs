@@ -11,8 +11,8 @@ use mote_device::emulator::{Outcome, Run, Windows};
 use mote_device::footprint::Footprint;
 use mote_device::image::{Plan, Workshop};
 use mote_device::measure::{Job, Measurement, measure};
-use mote_model::codegen::{Flavour, generate};
-use mote_model::{Graph, Strategy, import, plan};
+use mote_model::codegen::{Runtime, generate};
+use mote_model::{Graph, import};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -22,9 +22,8 @@ fn baseline(name: &str) -> (Graph, TempDir) {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-model/tests/models");
     let tflite = fs::read(models.join(format!("{name}.tflite"))).unwrap();
     let graph = import::tflite::import(name, &tflite).unwrap();
-    let plan = plan(&graph, Strategy::InPlace).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let source = generate(&graph, &plan, Flavour::Boxed).unwrap();
+    let source = generate(&graph, Runtime::BASELINE).unwrap();
     fs::write(dir.path().join("pipeline.rs"), source).unwrap();
     (graph, dir)
 }

@@ -4,18 +4,18 @@
 //! cargo run -p mote-model --example pipeline -- MODEL.tflite [interpreter|flat|boxed] > pipeline.rs
 //! ```
 
-use mote_model::codegen::{Flavour, generate};
-use mote_model::{Strategy, import, plan};
+use mote_model::codegen::{Runtime, generate};
+use mote_model::import;
 use std::error::Error;
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let model = arguments.next().ok_or("give the path of a .tflite model")?;
-    let flavour = match arguments.next().as_deref() {
-        None | Some("interpreter") => Flavour::Interpreter,
-        Some("flat") => Flavour::Flat,
-        Some("boxed") => Flavour::Boxed,
+    let runtime = match arguments.next().as_deref() {
+        None | Some("interpreter") => Runtime::INTERPRETER,
+        Some("flat") => Runtime::FLAT,
+        Some("boxed") => Runtime::BASELINE,
         Some(other) => {
             return Err(format!("`{other}`: expected interpreter, flat or boxed").into());
         }
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let name = Path::new(&model).file_stem().unwrap_or_default();
     let bytes = std::fs::read(&model).map_err(|e| format!("{model}: {e}"))?;
     let graph = import::tflite::import(&name.to_string_lossy(), &bytes)?;
-    let plan = plan(&graph, Strategy::InPlace)?;
+    let plan = runtime.plan(&graph)?;
     eprintln!(
         "{} layers, {} parameters, {} MAC, arena {} bytes (optimal: {})",
         graph.nodes.len(),
@@ -32,6 +32,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         plan.arena,
         plan.optimal
     );
-    print!("{}", generate(&graph, &plan, flavour)?);
+    print!("{}", generate(&graph, runtime)?);
     Ok(())
 }

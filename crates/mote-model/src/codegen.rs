@@ -1,6 +1,6 @@
 //! Writes the Rust source of a pipeline, to be `include!`d by a firmware.
 //!
-//! Whatever the [`Flavour`], the source has the same face:
+//! Whatever the [`Runtime`], the source has the same face:
 //!
 //! ```text
 //! pub type Elem = i8 | i16 | f32;   // samples: i16 sensor counts when the network has a front end
@@ -12,63 +12,57 @@
 //!     pub const fn new() -> Self;
 //!     pub fn init(&mut self) -> Result<(), mote::Error>;
 //!     pub fn input(&mut self) -> &mut [Elem];   // INPUT_LEN samples, time-major
-//!     pub fn run(&mut self) -> Result<(), mote::Error>;
+//!     pub fn run(&mut self) -> Result<bool, mote::Error>; // whether there is a new decision
 //!     pub fn output(&self) -> &[Out];           // OUTPUT_LEN scores, after a run
 //! }
 //! mod model_data { /* statics: everything that is model and not code */ }
 //! ```
 //!
-//! It has no unsafe code, needs the engine only and does not allocate; but [`Flavour::Boxed`] needs
-//! `mote_baseline` and a global allocator. The model format is the common source: all flavours are written from
-//! its words, so that weights are laid out in one place.
+//! It has no unsafe code, needs the engine only and does not allocate; but one that is neither flat nor planned
+//! needs `mote_baseline` and a global allocator, which its second line, `// features: heap`, asks the firmware
+//! for. The model format is the common source: all are written from its words, so that weights are laid out in
+//! one place.
 
 mod boxed;
 mod flat;
 mod interpreter;
+mod runtime;
 
-use crate::{Error, Graph, Plan, blob};
+pub use runtime::Runtime;
+
+use crate::{Error, Graph, blob};
 use mote::format::op;
 use mote::{Elem, Model, Tensor};
 
-/// How the generated pipeline runs the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Flavour {
-    /// The model as one checked block of data, run by the engine's interpreter with the operators it uses.
-    #[default]
-    Interpreter,
-    /// One function per layer, called in turn, with every shape a constant.
-    Flat,
-    /// The baseline: everything loaded onto the heap at start, boxed layers, every operator registered, labels
-    /// included. The plan of the arena is not used. Its second line, `// features: heap`, asks the firmware for
-    /// an allocator.
-    Boxed,
-}
-
-/// The source of `pipeline.rs` for `graph`, with the arena laid out as `plan` says.
+/// The source of `pipeline.rs` for `graph`, held and run as `runtime` says.
 ///
 /// # Errors
-/// As [`blob::to_words`]; and for [`Flavour::Flat`] when the network mixes int8 and f32.
-pub fn generate(graph: &Graph, plan: &Plan, flavour: Flavour) -> Result<String, Error> {
-    let words = blob::to_words(graph, plan)?;
+/// As [`blob::to_words`]; and for flat code when the network mixes int8 and f32.
+pub fn generate(graph: &Graph, runtime: Runtime) -> Result<String, Error> {
+    let words = blob::to_words(graph, &runtime.plan(graph)?)?;
     let own = |_: mote::Error| Error::network("model", "the engine does not accept it");
     let model = Model::parse(&words).map_err(own)?;
     let pipeline = Pipeline {
         graph,
+        runtime,
         words: &words,
         model,
         input: model.input().map_err(own)?,
         output: model.output().map_err(own)?,
     };
-    match flavour {
-        Flavour::Interpreter => interpreter::write(&pipeline),
-        Flavour::Flat => flat::write(&pipeline),
-        Flavour::Boxed => Ok(boxed::write(&pipeline)),
+    if runtime.flat {
+        flat::write(&pipeline)
+    } else if runtime.planned {
+        interpreter::write(&pipeline)
+    } else {
+        boxed::write(&pipeline)
     }
 }
 
-/// What the flavours write from.
+/// What sources are written from.
 struct Pipeline<'a> {
     graph: &'a Graph,
+    runtime: Runtime,
     words: &'a [u32],
     model: Model<'a>,
     input: Tensor,
@@ -92,6 +86,37 @@ impl Pipeline<'_> {
             rust_type(self.output.elem),
             self.input.len(),
             self.output.len(),
+        )
+    }
+}
+
+impl Pipeline<'_> {
+    /// A list of the operators the pipeline registers, from the module `registry` and its constant `ALL`.
+    fn operators(&self, registry: &str) -> Result<String, Error> {
+        if !self.runtime.pruned {
+            return Ok(format!("{registry}::ALL"));
+        }
+        let mut names: Vec<&str> = Vec::new();
+        for node in self.model.nodes() {
+            let name = registry_name(node.op())?;
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let names: Vec<String> = names.iter().map(|n| format!("{registry}::{n}")).collect();
+        Ok(format!("&[{}]", names.join(", ")))
+    }
+
+    /// The class names, as an item of `mod model_data`; nothing when they are pruned. Nobody reads them in code
+    /// that has no place for them: there they are kept for the application.
+    fn labels(&self) -> String {
+        let labels = &self.graph.labels;
+        if self.runtime.pruned {
+            return String::new();
+        }
+        format!(
+            "    #[used]\n    pub static LABELS: [&str; {}] = {labels:?};\n",
+            labels.len()
         )
     }
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use mote::{Interpreter, Model, View, registry};
-use mote_model::codegen::{Flavour, generate};
+use mote_model::codegen::{Runtime, generate};
 use mote_model::import::tflite::import;
 use mote_model::{Frontend, Graph, Plan, Strategy, blob, plan};
 use std::fmt::Write as _;
@@ -107,7 +107,7 @@ fn write_crate(dir: &Path, pipelines: &[(String, String)]) {
         for (i, x) in p.input().iter_mut().enumerate() {{
             *x = sample(n, i, counts) as {name}::Elem;
         }}
-        p.run().unwrap();
+        assert!(p.run().unwrap());
         assert_eq!(p.output().len(), {name}::OUTPUT_LEN);
         println!(\"{{:?}}\", p.output());
     }}
@@ -120,23 +120,25 @@ fn write_crate(dir: &Path, pipelines: &[(String, String)]) {
 
 #[test]
 fn generated_pipelines_agree_with_the_interpreter() {
-    let all = [Flavour::Interpreter, Flavour::Boxed, Flavour::Flat];
+    let all: Vec<Runtime> = Runtime::all().collect();
+    let interpreted: Vec<Runtime> = Runtime::all().filter(|r| !r.flat).collect();
+    let three = [Runtime::BASELINE, Runtime::INTERPRETER, Runtime::FLAT];
     let mut pipelines = Vec::new();
     let mut wanted = String::new();
-    for (graph, flavours) in [
-        (load("A_int8"), &all[..]),
+    for (graph, runtimes) in [
+        (load("A_int8"), &three[..]),
         (load("B_f32"), &all[..]),
-        (load("C24_int8"), &all[..]),
-        (load("ops_f32"), &all[..]),
+        (load("C24_int8"), &three[..]),
+        (load("ops_f32"), &three[..]),
         // Converts inside, so that flat code is refused.
-        (load("ops_int8"), &all[..2]),
+        (load("ops_int8"), &interpreted[..]),
         (with_frontend("B_int8"), &all[..]),
-        (with_frontend("B_f32"), &all[..]),
+        (with_frontend("B_f32"), &three[..]),
     ] {
         let plan = plan(&graph, Strategy::InPlace).unwrap();
-        for &flavour in flavours {
-            let source = generate(&graph, &plan, flavour).unwrap();
-            let name = format!("{}_{}_{flavour:?}", graph.name, graph.frontend.is_some());
+        for &runtime in runtimes {
+            let source = generate(&graph, runtime).unwrap();
+            let name = format!("{}_{}", graph.name, pipelines.len());
             pipelines.push((name.to_lowercase(), source));
             wanted.push_str(&expected(&graph, &plan, WINDOWS));
         }
@@ -163,10 +165,7 @@ fn generated_pipelines_agree_with_the_interpreter() {
 #[test]
 fn flat_code_of_a_network_that_converts_is_refused_by_name() {
     let graph = load("ops_int8");
-    let plan = plan(&graph, Strategy::Lifetimes).unwrap();
-    let error = generate(&graph, &plan, Flavour::Flat)
-        .unwrap_err()
-        .to_string();
+    let error = generate(&graph, Runtime::FLAT).unwrap_err().to_string();
     assert!(
         error.contains("quantize_1") && error.contains("interpreter"),
         "{error}"
@@ -176,8 +175,7 @@ fn flat_code_of_a_network_that_converts_is_refused_by_name() {
 #[test]
 fn only_the_operators_in_use_are_registered() {
     let graph = load("A_int8");
-    let plan = plan(&graph, Strategy::Lifetimes).unwrap();
-    let source = generate(&graph, &plan, Flavour::Interpreter).unwrap();
+    let source = generate(&graph, Runtime::INTERPRETER).unwrap();
     let kernels = source
         .lines()
         .find(|l| l.starts_with("const KERNELS"))
@@ -194,14 +192,13 @@ fn the_baseline_asks_for_a_heap_and_has_the_labels() {
     graph.labels = ["walk", "jog", "\"sit\"", "stand", "up", "down"]
         .map(String::from)
         .to_vec();
-    let plan = plan(&graph, Strategy::Lifetimes).unwrap();
-    let source = generate(&graph, &plan, Flavour::Boxed).unwrap();
+    let source = generate(&graph, Runtime::BASELINE).unwrap();
     assert_eq!(source.lines().nth(1), Some("// features: heap"));
     let labels =
         r#"pub static LABELS: [&str; 6] = ["walk", "jog", "\"sit\"", "stand", "up", "down"];"#;
     assert!(source.contains(labels), "{source}");
-    for other in [Flavour::Interpreter, Flavour::Flat] {
-        let source = generate(&graph, &plan, other).unwrap();
-        assert!(!source.contains("// features:"));
+    for other in [Runtime::INTERPRETER, Runtime::FLAT] {
+        let source = generate(&graph, other).unwrap();
+        assert!(!source.contains("// features:") && !source.contains("LABELS"));
     }
 }

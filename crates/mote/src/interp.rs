@@ -3,7 +3,7 @@
 use crate::kernels::cells;
 use crate::kernels::frontend::Frontend;
 use crate::model::{Elem, Tensor};
-use crate::registry::Kernel;
+use crate::registry::{Flow, Kernel};
 use crate::{Error, Model, Node};
 
 /// Elements of a tensor.
@@ -38,24 +38,43 @@ impl<'m> Interpreter<'m> {
         Ok(Self { model, kernels })
     }
 
+    /// As [`Interpreter::new`], for words and `kernels` that it accepted before: repeats neither its checks nor the
+    /// checksum. What has been damaged since gives errors or wrong results, but no worse.
+    ///
+    /// # Errors
+    /// [`Error::Length`] when there is not even a header.
+    pub fn resume(words: &'m [u32], kernels: &'m [Kernel]) -> Result<Self, Error> {
+        Ok(Self {
+            model: Model::view(words)?,
+            kernels,
+        })
+    }
+
     /// The model.
     pub const fn model(&self) -> &Model<'m> {
         &self.model
     }
 
     /// Runs the network: reads the input tensor in `arena`, leaves the output tensor there. Everything else in
-    /// the arena may be overwritten, the input too.
+    /// the arena may be overwritten, the input too; but what a stream keeps from run to run lies in the arena as
+    /// well, and is all zero words before the first run.
+    ///
+    /// Returns whether the output holds a new decision: a stream has none until enough samples have come.
     ///
     /// # Errors
     /// [`Error::ArenaTooSmall`].
-    pub fn run(&self, arena: &mut [u32]) -> Result<(), Error> {
+    pub fn run(&self, arena: &mut [u32]) -> Result<bool, Error> {
         for node in self.model.nodes() {
-            mote_step(&node, self.kernels, arena)?;
+            match mote_step(&node, self.kernels, arena)? {
+                Flow::Continue => (),
+                Flow::Decided => return Ok(true),
+                Flow::Waiting => return Ok(false),
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// As [`Interpreter::run`], and shows every node's output to `observe`, with the node's index.
+    /// Runs every node, whether its output is needed or not, and shows that to `observe`, with the node's index.
     ///
     /// # Errors
     /// [`Error::ArenaTooSmall`].
@@ -130,7 +149,7 @@ impl<'m> Interpreter<'m> {
 
 /// Runs one node. A function of its own, so that a profiler can watch its address and tell the layers apart.
 #[inline(never)]
-pub fn mote_step(node: &Node<'_>, kernels: &[Kernel], arena: &mut [u32]) -> Result<(), Error> {
+pub fn mote_step(node: &Node<'_>, kernels: &[Kernel], arena: &mut [u32]) -> Result<Flow, Error> {
     (find(kernels, node)?.run)(node, arena)
 }
 

@@ -300,6 +300,13 @@ impl<'m> Model<'m> {
         Ok(model)
     }
 
+    /// Takes words that [`Model::parse`] accepted before, unchecked.
+    pub(crate) fn view(words: &'m [u32]) -> Result<Self, Error> {
+        let header = words.first_chunk::<HEADER_WORDS>().ok_or(Error::Length)?;
+        let (_crc, words) = words.split_last().ok_or(Error::Length)?;
+        Ok(Self { words, header })
+    }
+
     /// [`Model::parse`] of bytes, as read from a file.
     ///
     /// # Errors

@@ -24,7 +24,18 @@ pub struct Kernel {
     /// Refuses a node it could not run.
     pub check: fn(&Node<'_>) -> Result<(), Error>,
     /// Runs a node in an arena of [`Model::arena_words`](crate::Model::arena_words).
-    pub run: fn(&Node<'_>, &mut [u32]) -> Result<(), Error>,
+    pub run: fn(&Node<'_>, &mut [u32]) -> Result<Flow, Error>,
+}
+
+/// How a run goes on behind an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// With the next operator.
+    Continue,
+    /// The output is decided: the operators behind are not needed.
+    Decided,
+    /// Not at all: more samples are needed before there is an output.
+    Waiting,
 }
 
 /// Every operator.
@@ -78,7 +89,8 @@ pub const CONV_I8: Kernel = Kernel {
     },
     run: |node, arena| {
         let arena = i8s(arena);
-        borrowed(&conv_i8(node))?.run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)
+        borrowed(&conv_i8(node))?.run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -100,7 +112,8 @@ pub const CONV_F32: Kernel = Kernel {
             clamp: Clamp::of(node.activation()),
             parameters: node.parameters(),
         };
-        conv.run(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)
+        conv.run(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -113,7 +126,9 @@ pub const DEPTHWISE_I8: Kernel = Kernel {
     },
     run: |node, arena| {
         let arena = i8s(arena);
-        borrowed(&depthwise_i8(node))?.run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)
+        borrowed(&depthwise_i8(node))?
+            .run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -136,7 +151,8 @@ pub const DEPTHWISE_F32: Kernel = Kernel {
             clamp: Clamp::of(node.activation()),
             parameters: node.parameters(),
         };
-        conv.run(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)
+        conv.run(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -147,7 +163,8 @@ pub const MAX_POOL_I8: Kernel = Kernel {
     run: |node, arena| {
         let arena = i8s(arena);
         node.pool_shape()?
-            .max_i8(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)
+            .max_i8(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -158,7 +175,8 @@ pub const MAX_POOL_F32: Kernel = Kernel {
     run: |node, arena| {
         let arena = f32s(arena);
         node.pool_shape()?
-            .max_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)
+            .max_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -169,7 +187,8 @@ pub const AVERAGE_POOL_I8: Kernel = Kernel {
     run: |node, arena| {
         let arena = i8s(arena);
         node.pool_shape()?
-            .average_i8(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)
+            .average_i8(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -180,7 +199,8 @@ pub const AVERAGE_POOL_F32: Kernel = Kernel {
     run: |node, arena| {
         let arena = f32s(arena);
         node.pool_shape()?
-            .average_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)
+            .average_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -194,7 +214,8 @@ pub const ADD_I8: Kernel = Kernel {
     run: |node, arena| {
         let arena = i8s(arena);
         let (a, b) = (node.input()?.i8s(arena)?, node.second_input()?.i8s(arena)?);
-        add_i8(node)?.run(a, b, node.output()?.i8s(arena)?)
+        add_i8(node)?.run(a, b, node.output()?.i8s(arena)?)?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -213,7 +234,8 @@ pub const ADD_F32: Kernel = Kernel {
             a,
             b,
             node.output()?.f32s(arena)?,
-        )
+        )?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -233,7 +255,8 @@ pub const ACTIVATION_I8: Kernel = Kernel {
             factor: multiplier(value, exponent),
             output: node.grid(output.zero_point),
         };
-        layer.run(input.i8s(arena)?, output.i8s(arena)?)
+        layer.run(input.i8s(arena)?, output.i8s(arena)?)?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -248,7 +271,8 @@ pub const ACTIVATION_F32: Kernel = Kernel {
             clamp,
             node.input()?.f32s(arena)?,
             node.output()?.f32s(arena)?,
-        )
+        )?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -266,7 +290,8 @@ pub const SOFTMAX_I8: Kernel = Kernel {
             factor: multiplier(value, exponent),
             smallest: smallest as i32,
         };
-        layer.run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)
+        layer.run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -276,7 +301,8 @@ pub const SOFTMAX_F32: Kernel = Kernel {
     check: |node| same_shape(node, Elem::F32),
     run: |node, arena| {
         let arena = f32s(arena);
-        softmax::run_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)
+        softmax::run_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -289,7 +315,8 @@ pub const QUANTIZE: Kernel = Kernel {
         let (x, y) = disjoint(arena, &input, &output)?;
         let whole = Tensor { offset: 0, ..input };
         let y = i8s(y).get(..output.len()).ok_or(Error::ArenaTooSmall)?;
-        convert::quantize(grid(node, output.zero_point)?, whole.f32s(f32s(x))?, y)
+        convert::quantize(grid(node, output.zero_point)?, whole.f32s(f32s(x))?, y)?;
+        Ok(Flow::Continue)
     },
 };
 
@@ -305,7 +332,8 @@ pub const DEQUANTIZE: Kernel = Kernel {
             offset: 0,
             ..output
         };
-        convert::dequantize(grid(node, input.zero_point)?, x, whole.f32s(f32s(y))?)
+        convert::dequantize(grid(node, input.zero_point)?, x, whole.f32s(f32s(y))?)?;
+        Ok(Flow::Continue)
     },
 };
 

@@ -44,7 +44,7 @@ fn main() -> ! {
             for sample in PIPELINE.input() {
                 *sample = SENSOR.read();
             }
-            if mote_infer(PIPELINE).is_ok() {
+            if mote_infer(PIPELINE) == Ok(true) {
                 for &value in PIPELINE.output() {
                     RESULT.write(value);
                 }

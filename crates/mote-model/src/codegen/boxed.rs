@@ -1,11 +1,14 @@
-//! The model as one block of data, and the baseline that loads it onto the heap.
+//! The model as one block of data, loaded onto the heap.
 
 use super::{Pipeline, suffix, words_list};
+use crate::Error;
 
-pub(super) fn write(pipeline: &Pipeline) -> String {
-    let input = match pipeline.model.frontend() {
+pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
+    let runtime = pipeline.runtime;
+    let elem = suffix(pipeline.input.elem);
+    let port = match pipeline.model.frontend() {
         Some(_) => "counts".to_owned(),
-        None => format!("input_{}", suffix(pipeline.input.elem)),
+        None => format!("input_{elem}"),
     };
     let head = pipeline.head(
         "a model in Mote's format, loaded onto the heap as boxed layers.\n\
@@ -14,11 +17,33 @@ pub(super) fn write(pipeline: &Pipeline) -> String {
     let output = suffix(pipeline.output.elem);
     let words = pipeline.words.len();
     let model = words_list(pipeline.words);
-    let labels = &pipeline.graph.labels;
-    format!(
+    let kinds = pipeline.operators("layers")?;
+    let (keep, labels) = if runtime.pruned {
+        ("InPlace", "&[]")
+    } else {
+        ("Copied", "&model_data::LABELS")
+    };
+    let lazy = runtime.lazy;
+    let data = pipeline.labels();
+    let (init, ensure) = if lazy {
+        (
+            "        Ok(())\n",
+            "        if self.load().is_err() {\n            return &mut [];\n        }\n",
+        )
+    } else {
+        ("        self.load()\n", "")
+    };
+    Ok(format!(
         "{head}\
 use mote::Error;
-use mote_baseline::Network;
+use mote_baseline::{{Keep, Network, Settings, layers}};
+
+const SETTINGS: Settings<'static> = Settings {{
+    kinds: {kinds},
+    keep: Keep::{keep},
+    lazy: {lazy},
+    labels: {labels},
+}};
 
 pub struct Pipeline {{
     network: Option<Network>,
@@ -30,18 +55,23 @@ impl Pipeline {{
     }}
 
     pub fn init(&mut self) -> Result<(), Error> {{
-        self.network = Some(Network::new(&model_data::MODEL, &model_data::LABELS)?);
+{init}    }}
+
+    fn load(&mut self) -> Result<(), Error> {{
+        if self.network.is_none() {{
+            self.network = Some(Network::new(&model_data::MODEL, SETTINGS)?);
+        }}
         Ok(())
     }}
 
     pub fn input(&mut self) -> &mut [Elem] {{
-        match &mut self.network {{
-            Some(network) => network.{input}().unwrap_or_default(),
+{ensure}        match &mut self.network {{
+            Some(network) => network.{port}().unwrap_or_default(),
             None => &mut [],
         }}
     }}
 
-    pub fn run(&mut self) -> Result<(), Error> {{
+    pub fn run(&mut self) -> Result<bool, Error> {{
         self.network.as_mut().ok_or(Error::NotAModel)?.run()
     }}
 
@@ -55,9 +85,7 @@ impl Pipeline {{
 
 mod model_data {{
     pub static MODEL: [u32; {words}] = {model};
-    pub static LABELS: [&str; {}] = {labels:?};
-}}
-",
-        labels.len()
-    )
+{data}}}
+"
+    ))
 }

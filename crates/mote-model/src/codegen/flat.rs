@@ -5,26 +5,54 @@
 
 mod layer;
 
-use super::{Pipeline, rust_type};
+use super::{Pipeline, rust_type, words_list};
 use crate::Error;
 use layer::Layer;
 use mote::Elem;
 use mote::format::FRONTEND_WORDS;
 
 pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
+    let runtime = pipeline.runtime;
     let elem = pipeline.input.elem;
+    let mut weights = Weights {
+        copied: !runtime.pruned,
+        ..Weights::default()
+    };
     let mut layers = String::new();
     let mut calls = String::new();
     let mut data = String::new();
+    // Not pruned, layers read their weights from a copy in RAM.
+    let (extra, extra_type) = if runtime.pruned {
+        ("", "")
+    } else {
+        (", &self.weights", ", weights: &[u32; WEIGHTS_LEN]")
+    };
     let nodes: Vec<mote::Node> = pipeline.model.nodes().collect();
     for (index, (node, named)) in nodes.iter().zip(&pipeline.graph.nodes).enumerate() {
         let layer = Layer::new(node, named, elem)?;
         let function = format!("layer_{index:02}_{}", identifier(&named.name));
-        let code = layer.code(&function.to_uppercase())?;
-        calls.push_str(&format!("        {function}(arena)?;\n"));
+        let code = layer.code(&function.to_uppercase(), &mut weights)?;
+        let (extra, extra_type) = if code.reads_weights {
+            (extra, extra_type)
+        } else {
+            ("", "")
+        };
+        let result = if code.flows {
+            calls.push_str(&format!(
+                "        match {function}(arena{extra})? {{\n\
+                 \x20           Flow::Continue => (),\n\
+                 \x20           Flow::Decided => return Ok(true),\n\
+                 \x20           Flow::Waiting => return Ok(false),\n\
+                 \x20       }}\n"
+            ));
+            "Flow"
+        } else {
+            calls.push_str(&format!("        {function}(arena{extra})?;\n"));
+            "()"
+        };
         layers.push_str(&format!(
             "#[inline(never)]\n\
-             fn {function}(arena: &Arena) -> Result<(), Error> {{\n\
+             fn {function}(arena: &Arena{extra_type}) -> Result<{result}, Error> {{\n\
              {}    {}\n\
              }}\n\n",
             layer.bindings(),
@@ -35,51 +63,65 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     let scalar = rust_type(elem);
     let zero = if elem == Elem::F32 { "0.0" } else { "0" };
     let size = if elem == Elem::F32 { 1 } else { 4 };
-    let (counts_field, counts_new, input) = match pipeline.model.frontend() {
-        Some(words) => {
-            data.push_str(&frontend_static(words));
-            let load = match elem {
-                Elem::F32 => "run_f32(counts, input)".to_owned(),
-                Elem::I8 => format!("run_i8(counts, {}, input)", pipeline.input.zero_point),
-            };
-            calls.insert_str(0, "        front_end(&self.counts, arena)?;\n");
-            layers.insert_str(
-                0,
-                &format!(
-                    "#[inline(never)]\n\
-                     fn front_end(counts: &[Elem; INPUT_LEN], arena: &Arena) -> Result<(), Error> {{\n\
-                     \x20   let input = part(arena, {}, INPUT_LEN)?;\n\
-                     \x20   kernels::frontend::Frontend::new(&model_data::FRONT_END).{load}\n\
-                     }}\n\n",
-                    pipeline.input.offset * size
-                ),
-            );
-            (
-                "    counts: [Elem; INPUT_LEN],\n",
-                "            counts: [0; INPUT_LEN],\n",
-                "        &mut self.counts\n".to_owned(),
-            )
-        }
-        None => {
-            let first = pipeline.input.offset * size;
-            let input = format!(
-                "        self.arena.0.get_mut({first}..{first} + INPUT_LEN).unwrap_or_default()\n"
-            );
-            ("", "", input)
-        }
-    };
+    let mut fields = String::new();
+    let mut values = String::new();
+    let first = pipeline.input.offset * size;
+    let mut input =
+        format!("        self.arena.0.get_mut({first}..{first} + INPUT_LEN).unwrap_or_default()\n");
+    if let Some(words) = pipeline.model.frontend() {
+        data.push_str(&frontend_static(words));
+        let load = match elem {
+            Elem::F32 => "run_f32(counts, input)".to_owned(),
+            Elem::I8 => format!("run_i8(counts, {}, input)", pipeline.input.zero_point),
+        };
+        calls.insert_str(0, "        front_end(&self.counts, arena)?;\n");
+        layers.insert_str(
+            0,
+            &format!(
+                "#[inline(never)]\n\
+                 fn front_end(counts: &[Elem; INPUT_LEN], arena: &Arena) -> Result<(), Error> {{\n\
+                 \x20   let input = part(arena, {first}, INPUT_LEN)?;\n\
+                 \x20   kernels::frontend::Frontend::new(&model_data::FRONT_END).{load}\n\
+                 }}\n\n"
+            ),
+        );
+        fields.push_str("    counts: [Elem; INPUT_LEN],\n");
+        values.push_str("            counts: [0; INPUT_LEN],\n");
+        input = "        &mut self.counts\n".to_owned();
+    }
+    let (mut init, mut ensure, mut load) = ("        Ok(())\n", "", "");
+    let mut constants = String::new();
+    if !runtime.pruned {
+        let len = weights.words.len();
+        constants = format!("const WEIGHTS_LEN: usize = {len};\n");
+        fields.push_str("    loaded: bool,\n    weights: [u32; WEIGHTS_LEN],\n");
+        values.push_str("            loaded: false,\n            weights: [0; WEIGHTS_LEN],\n");
+        data.push_str(&format!(
+            "    pub static WEIGHTS: [u32; {len}] = {};\n",
+            words_list(&weights.words)
+        ));
+        load = LOAD;
+        (init, ensure) = if runtime.lazy {
+            (init, "        self.load();\n")
+        } else {
+            ("        self.load();\n        Ok(())\n", "")
+        };
+    }
     let head = pipeline.head("one function per layer.");
+    let labels = pipeline.labels();
     let arena = pipeline.model.arena_words() * size;
     let output = pipeline.output.offset * size;
     Ok(format!(
         "{head}\
 use core::cell::Cell;
+#[allow(unused_imports)]
+use mote::registry::Flow;
 use mote::{{Error, kernels}};
 #[allow(unused_imports)]
 use mote::quant::{{Multiplier, Output, Rounding}};
 
 const ARENA_LEN: usize = {arena};
-
+{constants}
 type Arena = [Cell<{scalar}>; ARENA_LEN];
 
 /// Kernels read int8 elements by the word.
@@ -87,26 +129,25 @@ type Arena = [Cell<{scalar}>; ARENA_LEN];
 struct Aligned([{scalar}; ARENA_LEN]);
 
 pub struct Pipeline {{
-{counts_field}    arena: Aligned,
+{fields}    arena: Aligned,
 }}
 
 impl Pipeline {{
     pub const fn new() -> Self {{
         Self {{
-{counts_new}            arena: Aligned([{zero}; ARENA_LEN]),
+{values}            arena: Aligned([{zero}; ARENA_LEN]),
         }}
     }}
 
     pub fn init(&mut self) -> Result<(), Error> {{
-        Ok(())
-    }}
+{init}    }}
 
-    pub fn input(&mut self) -> &mut [Elem] {{
+{load}    pub fn input(&mut self) -> &mut [Elem] {{
 {input}    }}
 
-    pub fn run(&mut self) -> Result<(), Error> {{
-        let arena = Cell::from_mut(&mut self.arena.0).as_array_of_cells();
-{calls}        Ok(())
+    pub fn run(&mut self) -> Result<bool, Error> {{
+{ensure}        let arena = Cell::from_mut(&mut self.arena.0).as_array_of_cells();
+{calls}        Ok(true)
     }}
 
     pub fn output(&self) -> &[Out] {{
@@ -116,7 +157,7 @@ impl Pipeline {{
 
 /// Elements `first..first + len` of the arena; the check is decided at compile time.
 #[inline(always)]
-fn part<T>(arena: &[Cell<T>], first: usize, len: usize) -> Result<&[Cell<T>], Error> {{
+fn part<T>(arena: &[T], first: usize, len: usize) -> Result<&[T], Error> {{
     arena.get(first..first + len).ok_or(Error::ArenaTooSmall)
 }}
 
@@ -124,9 +165,26 @@ fn part<T>(arena: &[Cell<T>], first: usize, len: usize) -> Result<&[Cell<T>], Er
     #[allow(unused_imports)]
     use super::{{Output, Rounding, kernels}};
 
-{data}}}
+{data}{labels}}}
 "
     ))
+}
+
+/// Copies the weights to RAM, once.
+const LOAD: &str = "    fn load(&mut self) {
+        if !self.loaded {
+            self.weights = *core::hint::black_box(&model_data::WEIGHTS);
+            self.loaded = true;
+        }
+    }
+
+";
+
+/// The weights of all layers, when they are to lie in RAM.
+#[derive(Default)]
+struct Weights {
+    copied: bool,
+    words: Vec<u32>,
 }
 
 /// A name of letters, digits and underscores.

@@ -1,7 +1,7 @@
 //! Windows in, outputs out, through three files in the emulator's directory:
 //!
 //! - `input.bin`: the number of windows and the bytes of one window (two little-endian `u32`), then the windows;
-//! - `output.bin`: the raw outputs of each window, one after the other;
+//! - `output.bin`: the raw outputs of each decision, one after the other;
 //! - `report.bin`: little-endian `u32`s: status, windows finished, bytes of one window as the pipeline wants
 //!   them, bytes of one output, two words that explain a failure (program counter and stack pointer of a fault,
 //!   the number of the engine's error, or the bytes asked of a full heap), and the bytes of heap used at most.
@@ -93,16 +93,16 @@ impl Harness {
         }
     }
 
-    /// Writes the outputs of the window read last.
+    /// Writes the outputs that the window read last has led to, if any.
     #[inline(never)]
-    pub fn finished_window(&mut self, result: Result<(), mote::Error>, pipeline: &Pipeline) {
-        if let Err(e) = result {
-            report(Status::Run, self.done, e as u32, 0);
-        }
-        match self.files {
-            Some((_, output)) if output.write(bytes(pipeline.output())) => self.done += 1,
+    pub fn finished_window(&mut self, result: Result<bool, mote::Error>, pipeline: &Pipeline) {
+        match (result, self.files) {
+            (Err(e), _) => report(Status::Run, self.done, e as u32, 0),
+            (Ok(false), _) => (),
+            (Ok(true), Some((_, output))) if output.write(bytes(pipeline.output())) => (),
             _ => exit(Status::Files, self.done),
         }
+        self.done += 1;
     }
 }
 

@@ -26,7 +26,7 @@ impl Pipeline {
         &mut self.input
     }
 
-    pub fn run(&mut self) -> Result<(), mote::Error> {
+    pub fn run(&mut self) -> Result<bool, mote::Error> {
         loop {
             // SAFETY: a register-less no-op, so that the loop is not optimised away.
             unsafe { core::arch::asm!("nop") }

@@ -26,9 +26,9 @@ impl Pipeline {
         &mut self.input
     }
 
-    pub fn run(&mut self) -> Result<(), mote::Error> {
+    pub fn run(&mut self) -> Result<bool, mote::Error> {
         self.output[0] = descend(i32::from(self.input[0]));
-        Ok(())
+        Ok(true)
     }
 
     pub fn output(&self) -> &[Out] {

@@ -26,8 +26,8 @@ impl Pipeline {
         &mut self.input
     }
 
-    pub fn run(&mut self) -> Result<(), mote::Error> {
-        Ok(())
+    pub fn run(&mut self) -> Result<bool, mote::Error> {
+        Ok(true)
     }
 
     pub fn output(&self) -> &[Out] {

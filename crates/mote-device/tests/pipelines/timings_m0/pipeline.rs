@@ -31,7 +31,7 @@ impl Pipeline {
         &mut self.input
     }
 
-    pub fn run(&mut self) -> Result<(), mote::Error> {
+    pub fn run(&mut self) -> Result<bool, mote::Error> {
         let data = self.scratch.as_mut_ptr();
         // SAFETY: they read and write the eight words of `data` only, and keep the calling convention.
         unsafe {
@@ -40,7 +40,7 @@ impl Pipeline {
             layer_02_branches();
             layer_03_calls();
         }
-        Ok(())
+        Ok(true)
     }
 
     pub fn output(&self) -> &[Out] {

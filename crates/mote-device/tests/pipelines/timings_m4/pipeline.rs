@@ -31,7 +31,7 @@ impl Pipeline {
         &mut self.input
     }
 
-    pub fn run(&mut self) -> Result<(), mote::Error> {
+    pub fn run(&mut self) -> Result<bool, mote::Error> {
         let data = self.scratch.as_mut_ptr();
         // SAFETY: they read and write the eight words of `data` only, and keep the calling convention.
         unsafe {
@@ -46,7 +46,7 @@ impl Pipeline {
             layer_08_float(data);
             layer_09_compare_and_branch();
         }
-        Ok(())
+        Ok(true)
     }
 
     pub fn output(&self) -> &[Out] {

@@ -1,5 +1,6 @@
 //! The code of one layer: its constants, and the call of its kernel.
 
+use super::Weights;
 use crate::codegen::words_list;
 use crate::{Error, Node as GraphNode};
 use mote::format::op;
@@ -27,6 +28,10 @@ pub(super) struct Code {
     pub data: String,
     /// An expression that runs the layer on `input`, `second` and `output`.
     pub call: String,
+    /// Whether the call says how the run goes on.
+    pub flows: bool,
+    /// Whether it reads `weights`, the copy in RAM.
+    pub reads_weights: bool,
 }
 
 impl<'a> Layer<'a> {
@@ -66,12 +71,12 @@ impl<'a> Layer<'a> {
         text + &bind("output", &self.output)
     }
 
-    /// The code; `constant` names what it puts into `model_data`.
-    pub fn code(&self, constant: &str) -> Result<Code, Error> {
+    /// The code; `constant` names what it puts into `model_data`, unless that goes to `weights`.
+    pub fn code(&self, constant: &str, weights: &mut Weights) -> Result<Code, Error> {
         let clamp = format!("kernels::Clamp::of({})", self.node.activation());
         let call = match self.node.op() {
             op::CONV_I8 | op::DEPTHWISE_I8 | op::CONV_F32 | op::DEPTHWISE_F32 => {
-                return self.convolution(constant, &clamp);
+                return self.convolution(constant, &clamp, weights);
             }
             op::MAX_POOL_I8 => self.pool("max_i8")?,
             op::MAX_POOL_F32 => self.pool("max_f32")?,
@@ -112,23 +117,32 @@ impl<'a> Layer<'a> {
                 return Err(Error::invalid(self.name, "operator", what));
             }
         };
-        let data = String::new();
-        Ok(Code { data, call })
+        Ok(Code {
+            data: String::new(),
+            call,
+            flows: false,
+            reads_weights: false,
+        })
     }
 
-    /// A convolution: its whole descriptor is a static, so that nothing is put together at run time. The arrays
-    /// are statics of their own, so that each has a symbol.
-    fn convolution(&self, constant: &str, clamp: &str) -> Result<Code, Error> {
+    /// A convolution. Its whole descriptor is a static, so that nothing is put together at run time, and the
+    /// arrays are statics of their own, so that each has a symbol; but weights in RAM are found at run time.
+    fn convolution(
+        &self,
+        constant: &str,
+        clamp: &str,
+        weights: &mut Weights,
+    ) -> Result<Code, Error> {
         let refused = |_| Error::invalid(self.name, "model", REFUSED);
         let node = self.node;
         let shape = node.conv_shape().map_err(refused)?;
         let zero = self.input.zero_point;
         let grid = node.grid(self.output.zero_point);
         let all = node.parameters();
-        let own = |len: usize| words_array(all.get(..len).unwrap_or(&[]));
-        let (kernel, values, arrays) = match node.op() {
+        let own = |len: usize| all.get(..len).unwrap_or(&[]);
+        let rounding = node.rounding();
+        let (kernel, values, arrays, words) = match node.op() {
             op::CONV_I8 => {
-                let rounding = node.rounding();
                 let conv = Conv1dI8::new(shape, zero, grid, rounding, all).map_err(refused)?;
                 (
                     "conv1d_i8::Conv1dI8",
@@ -139,6 +153,7 @@ impl<'a> Layer<'a> {
                         ("channels", pairs_array(conv.channels)),
                         ("weights", pairs_array(conv.weights)),
                     ],
+                    own(conv.channels.as_flattened().len() + conv.weights.as_flattened().len()),
                 )
             }
             op::DEPTHWISE_I8 => {
@@ -150,21 +165,49 @@ impl<'a> Layer<'a> {
                         ("channels", pairs_array(conv.channels)),
                         ("weights", words_array(conv.weights)),
                     ],
+                    own(conv.channels.as_flattened().len() + conv.weights.len()),
                 )
             }
-            op::CONV_F32 => (
-                "conv1d::Conv1d",
-                format!("clamp: {clamp}"),
-                vec![("parameters", own(Conv1d::parameter_words(&shape)))],
-            ),
-            _ => (
-                "depthwise::Depthwise",
-                format!("clamp: {clamp}"),
-                vec![("parameters", own(Depthwise::parameter_words(&shape)))],
-            ),
+            op::CONV_F32 => {
+                let words = own(Conv1d::parameter_words(&shape));
+                let arrays = vec![("parameters", words_array(words))];
+                ("conv1d::Conv1d", format!("clamp: {clamp}"), arrays, words)
+            }
+            _ => {
+                let words = own(Depthwise::parameter_words(&shape));
+                let arrays = vec![("parameters", words_array(words))];
+                (
+                    "depthwise::Depthwise",
+                    format!("clamp: {clamp}"),
+                    arrays,
+                    words,
+                )
+            }
         };
+        let shape = format!("kernels::conv1d::{shape:?}");
+        if weights.copied {
+            let first = weights.words.len();
+            weights.words.extend_from_slice(words);
+            let parameters = format!("part(weights, {first}, {})?", words.len());
+            let conv = match node.op() {
+                op::CONV_I8 => {
+                    format!("new({shape}, {zero}, {grid:?}, Rounding::{rounding:?}, {parameters})?")
+                }
+                op::DEPTHWISE_I8 => format!("new({shape}, {zero}, {grid:?}, {parameters})?"),
+                _ => format!("{{ shape: {shape}, {values}, parameters: {parameters} }}"),
+            };
+            let path = if conv.starts_with("new") { "::" } else { " " };
+            return Ok(Code {
+                data: String::new(),
+                call: format!(
+                    "let conv = kernels::{kernel}{path}{conv};\n    conv.run(input, output)"
+                ),
+                flows: false,
+                reads_weights: true,
+            });
+        }
         let mut data = String::new();
-        let mut fields = format!("shape: kernels::conv1d::{shape:?}, {values}");
+        let mut fields = format!("shape: {shape}, {values}");
         for (field, (element, len, list)) in arrays {
             let array = format!("{constant}_{}", field.to_uppercase());
             data.push_str(&format!(
@@ -178,6 +221,8 @@ impl<'a> Layer<'a> {
         Ok(Code {
             data,
             call: format!("model_data::{constant}.run(input, output)"),
+            flows: false,
+            reads_weights: false,
         })
     }
 
