@@ -100,6 +100,17 @@ fn check_plan(graph: &Graph, plan: &Plan) -> Result<(), Error> {
             ));
         }
     }
+    for id in graph.state() {
+        let others = (0..graph.tensors.len()).filter(|&other| other != id);
+        let state = range(id);
+        for other in others.map(range) {
+            if state.start < other.end && other.start < state.end {
+                return fail(format!(
+                    "tensor {id} at {state:?} is kept from run to run, and another lies over it at {other:?}"
+                ));
+            }
+        }
+    }
     for node in &graph.nodes {
         let output = range(node.output);
         let in_place = matches!(node.op, Op::Add(_) | Op::Activation(_) | Op::Softmax);
@@ -316,6 +327,27 @@ impl<'g> NodeWriter<'g> {
                     Activation::None,
                     parameters,
                 )
+            }
+            Op::History(_) => (
+                Record {
+                    op: pick(op::HISTORY_I8, op::HISTORY_F32),
+                    ..Record::default()
+                },
+                Activation::None,
+                Vec::new(),
+            ),
+            Op::WindowPool(p) => {
+                let error = |what| Error::invalid(&self.node.name, "geometry", what);
+                let steps = half("steps", p.steps, error)? | half("hop", p.hop, error)? << 16;
+                let record = Record {
+                    op: match p.kind {
+                        PoolKind::Max => pick(op::WINDOW_MAX_I8, op::WINDOW_MAX_F32),
+                        PoolKind::Average => pick(op::WINDOW_AVERAGE_I8, op::WINDOW_AVERAGE_F32),
+                    },
+                    ..Record::default()
+                };
+                let parameters = vec![steps, half("skip", p.skip, error)?];
+                (record, Activation::None, parameters)
             }
             Op::Quantize => (
                 Record {

@@ -157,6 +157,50 @@ pub struct Pool {
     pub padding: [usize; 2],
 }
 
+/// The last steps of a stream in front of the new ones: what a windowed operator needs to go on from run to run.
+/// The output is [state](Graph::state).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// Steps of earlier runs.
+    pub keep: usize,
+}
+
+/// A global pool of a stream: window `w` covers steps `skip + w * hop .. skip + w * hop + steps` of all that ever
+/// came. A run that completes no window ends here. The second input is [state](Graph::state).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowPool {
+    /// What is computed.
+    pub kind: PoolKind,
+    /// Steps of one window.
+    pub steps: usize,
+    /// Steps from the start of one window to the start of the next; a run brings no more.
+    pub hop: usize,
+    /// Steps at the beginning of the stream that belong to no window.
+    pub skip: usize,
+}
+
+impl WindowPool {
+    /// The state tensor of a pool over `input`: bytes when that is int8, else f32.
+    pub fn state(&self, input: &Tensor) -> Tensor {
+        let shape = mote::kernels::window_pool::Shape {
+            in_time: input.shape.time,
+            channels: input.shape.channels,
+            steps: self.steps,
+            hop: self.hop.max(1),
+            skip: self.skip,
+        };
+        let len = match (input.quant, self.kind) {
+            (None, _) => shape.state_f32(),
+            (Some(_), PoolKind::Max) => shape.state_max_i8(),
+            (Some(_), PoolKind::Average) => shape.state_average_i8(),
+        };
+        Tensor {
+            shape: Shape::new(1, len),
+            quant: input.quant,
+        }
+    }
+}
+
 /// An operator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Op {
@@ -176,6 +220,10 @@ pub enum Op {
     Quantize,
     /// int8 to f32.
     Dequantize,
+    /// Old steps in front of new ones.
+    History(History),
+    /// Global pooling of a stream.
+    WindowPool(WindowPool),
 }
 
 impl Op {
@@ -192,6 +240,9 @@ impl Op {
             Op::Softmax => "softmax",
             Op::Quantize => "quantize",
             Op::Dequantize => "dequantize",
+            Op::History(_) => "history",
+            Op::WindowPool(p) if p.kind == PoolKind::Max => "window_max_pool",
+            Op::WindowPool(_) => "window_average_pool",
         }
     }
 
@@ -293,6 +344,16 @@ impl Graph {
         self.tensors.get(id).ok_or(Error::NoTensor {
             id,
             count: self.tensors.len(),
+        })
+    }
+
+    /// Tensors that keep their content from run to run, all zeros before the first: what a stream remembers. Nothing
+    /// may share their memory.
+    pub fn state(&self) -> impl Iterator<Item = TensorId> + '_ {
+        self.nodes.iter().filter_map(|node| match node.op {
+            Op::History(_) => Some(node.output),
+            Op::WindowPool(_) => node.inputs.get(1).copied(),
+            _ => None,
         })
     }
 
@@ -406,5 +467,15 @@ pub fn output_shape(name: &str, op: &Op, input: Shape) -> Result<Shape, Error> {
             input.channels,
         ),
         Op::Add(_) | Op::Activation(_) | Op::Softmax | Op::Quantize | Op::Dequantize => input,
+        Op::History(h) => Shape::new(input.time.saturating_add(h.keep), input.channels),
+        Op::WindowPool(p) if p.steps == 0 || p.hop < input.time => {
+            let what = format!(
+                "{} steps at a time into windows of {} steps, {} apart: a window must have steps, and no more \
+                 than one may end in a run",
+                input.time, p.steps, p.hop
+            );
+            return Err(Error::shape(name, what));
+        }
+        Op::WindowPool(_) => Shape::new(1, input.channels),
     })
 }

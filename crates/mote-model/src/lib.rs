@@ -12,7 +12,7 @@ mod validate;
 pub use blob::to_blob;
 pub use error::Error;
 pub use graph::{
-    Activation, Conv1d, Dense, Frontend, Graph, Node, Op, Pool, PoolKind, Quant,
-    SENSOR_G_PER_COUNT, Shape, Tensor, TensorId, Weights,
+    Activation, Conv1d, Dense, Frontend, Graph, History, Node, Op, Pool, PoolKind, Quant,
+    SENSOR_G_PER_COUNT, Shape, Tensor, TensorId, Weights, WindowPool,
 };
 pub use plan::{Plan, Strategy, plan};

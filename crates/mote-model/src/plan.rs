@@ -148,6 +148,11 @@ fn lifetimes(graph: &Graph, options: Options) -> Vec<Buffer> {
     if let Some(b) = buffers.get_mut(graph.input).filter(|_| options.keep_input) {
         b.last = end;
     }
+    for id in graph.state() {
+        if let Some(b) = buffers.get_mut(id) {
+            (b.first, b.last) = (0, end);
+        }
+    }
     if options.strategy == Strategy::KeepAll {
         for b in &mut buffers {
             (b.first, b.last) = (0, end);
@@ -225,6 +230,7 @@ fn over_writable(
                 && bytes(i) == bytes(node.output)
                 && !(options.keep_input && i == graph.input)
                 && i != graph.output
+                && !graph.state().any(|s| s == i)
         })
         .collect();
     inputs.dedup();

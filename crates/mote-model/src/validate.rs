@@ -16,7 +16,7 @@ pub const MAX_ELEMENTS: usize = 1 << 28;
 
 impl Graph {
     /// Checks that the nodes can run one after the other: every tensor exists, is written exactly once
-    /// (the input: never), and is written before it is read.
+    /// (the input and the second input of [`Op::WindowPool`]: never), and is written before it is read.
     ///
     /// # Errors
     /// The first violation, with the node's name.
@@ -34,8 +34,16 @@ impl Graph {
             }
         }
         let mut written = vec![false; self.tensors.len()];
-        if let Some(w) = written.get_mut(self.input) {
-            *w = true;
+        // What a pool of a stream remembers is there from the beginning.
+        let pools = self
+            .nodes
+            .iter()
+            .filter(|n| matches!(n.op, Op::WindowPool(_)));
+        let remembered = pools.filter_map(|n| n.inputs.get(1));
+        for &id in remembered.chain([&self.input]) {
+            if let Some(w) = written.get_mut(id) {
+                *w = true;
+            }
         }
         for node in &self.nodes {
             for &input in &node.inputs {
@@ -95,7 +103,42 @@ impl Graph {
             }
             self.check_node(node)?;
         }
-        Ok(())
+        self.check_stream()
+    }
+
+    /// What is remembered from run to run: by whom, and that every run gets there.
+    fn check_stream(&self) -> Result<(), Error> {
+        let mut nodes = self.nodes.iter();
+        for node in nodes.by_ref() {
+            let Op::WindowPool(pool) = &node.op else {
+                continue;
+            };
+            let fail = |what: &str| Err(Error::invalid(&node.name, "state", what));
+            let &[x, state] = node.inputs.as_slice() else {
+                return fail("missing; the second input holds it");
+            };
+            let expected = pool.state(self.tensor(x)?);
+            if *self.tensor(state)? != expected {
+                return fail(&format!(
+                    "the second input is {:?}; expected {expected:?}",
+                    self.tensor(state)?
+                ));
+            }
+            let reads = self.nodes.iter().flat_map(|n| &n.inputs);
+            let readers = reads.filter(|&&i| i == state).count();
+            if readers != 1 || state == self.input || state == self.output {
+                return fail("the second input is used elsewhere too; give it a tensor of its own");
+            }
+            break;
+        }
+        match nodes.find(|n| matches!(n.op, Op::History(_) | Op::WindowPool(_))) {
+            Some(node) => Err(Error::invalid(
+                &node.name,
+                "order",
+                "it comes after the pool of the stream, where most runs end, and would miss steps; put it before",
+            )),
+            None => Ok(()),
+        }
     }
 
     fn check_frontend(&self) -> Result<(), Error> {
@@ -121,7 +164,10 @@ impl Graph {
     }
 
     fn check_node(&self, node: &Node) -> Result<(), Error> {
-        let arity = if matches!(node.op, Op::Add(_)) { 2 } else { 1 };
+        let arity = match node.op {
+            Op::Add(_) | Op::WindowPool(_) => 2,
+            _ => 1,
+        };
         let &[first, ..] = node.inputs.as_slice() else {
             return Err(Error::invalid(&node.name, "inputs", "none"));
         };
@@ -149,7 +195,8 @@ impl Graph {
             return Err(Error::invalid(&node.name, "padding", what));
         }
         for &other in node.inputs.iter().skip(1) {
-            if self.tensor(other)?.shape != input.shape {
+            let is_sum = matches!(node.op, Op::Add(_));
+            if is_sum && self.tensor(other)?.shape != input.shape {
                 return Err(Error::invalid(&node.name, "inputs", "shapes differ"));
             }
         }
@@ -212,9 +259,9 @@ impl Graph {
             Op::Softmax if output.is_some_and(|q| q != SOFTMAX_QUANT) => {
                 fail("the int8 softmax writes scale 1/256 and zero point -128")
             }
-            Op::Pool(_) if input != output => fail(
-                "pooling does not requantize: input and output must have one scale and zero point",
-            ),
+            Op::Pool(_) | Op::WindowPool(_) | Op::History(_) if input != output => {
+                fail("it does not requantize: input and output must have one scale and zero point")
+            }
             _ => Ok(()),
         }
     }

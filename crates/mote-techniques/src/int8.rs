@@ -209,6 +209,12 @@ fn quantize(graph: &Graph, ranges: &[(f32, f32)]) -> Result<Graph, Error> {
                 dense.weights = quantize_weights(&dense.weights, input_quant.scale)?
             }
             Op::Add(_) => {}
+            Op::History(_) | Op::WindowPool(_) => {
+                return Err(Error::Impossible {
+                    technique: Int8.name(),
+                    why: format!("layer `{}` is of a stream already; quantize before", node.name),
+                });
+            }
             Op::Quantize | Op::Dequantize => {
                 return Err(Error::Impossible {
                     technique: Int8.name(),

@@ -41,7 +41,8 @@
 //!
 //! **Add, int8.** Multiplier value and exponent of both inputs and the output. **Activation, int8.** Multiplier
 //! value and exponent. **Softmax, int8.** Multiplier value, exponent, smallest difference that counts.
-//! **Quantize, dequantize.** Scale. **Front end.** Per channel: offset, multiplier value, exponent (int8), or
+//! **Quantize, dequantize.** Scale. **Windows of a stream.** `steps | hop << 16`, steps to skip; the second input is
+//! the state. **Front end.** Per channel: offset, multiplier value, exponent (int8), or
 //! offset, scale, 0 (f32).
 
 /// First word: `MOTE`.
@@ -109,6 +110,18 @@ pub mod op {
     pub const QUANTIZE: u8 = 15;
     /// int8 to f32.
     pub const DEQUANTIZE: u8 = 16;
+    /// Old steps in front of new ones, int8.
+    pub const HISTORY_I8: u8 = 17;
+    /// Old steps in front of new ones, f32.
+    pub const HISTORY_F32: u8 = 18;
+    /// Largest elements of windows of a stream, int8.
+    pub const WINDOW_MAX_I8: u8 = 19;
+    /// Largest elements of windows of a stream, f32.
+    pub const WINDOW_MAX_F32: u8 = 20;
+    /// Means of windows of a stream, int8.
+    pub const WINDOW_AVERAGE_I8: u8 = 21;
+    /// Means of windows of a stream, f32.
+    pub const WINDOW_AVERAGE_F32: u8 = 22;
 }
 
 /// How the taps of one receptive field lie in the input: `count` runs of `len` consecutive elements, `step`

@@ -3,7 +3,7 @@
 use crate::format::{
     ELEM_F32, ELEM_I8, FRONTEND_WORDS, HEADER_WORDS, MAGIC, NODE_WORDS, TENSOR_WORDS, VERSION,
 };
-use crate::kernels::{conv1d, pool};
+use crate::kernels::{conv1d, pool, window_pool};
 use crate::quant::{Output, Rounding};
 use crate::{Error, crc32};
 use core::cell::Cell;
@@ -231,6 +231,27 @@ impl<'m> Node<'m> {
             kernel: self.kernel(),
             stride: self.stride(),
             padding: self.padding(),
+        })
+    }
+
+    /// Geometry of pooling over windows of a stream.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when a tensor or parameter is missing, a window has no steps, or more than one could end
+    /// in a run.
+    pub fn window_pool_shape(&self) -> Result<window_pool::Shape, Error> {
+        let &[windows, skip] = self.words()?;
+        let (steps, hop) = halves(windows);
+        let input = self.input()?;
+        if steps == 0 || hop < input.time || skip >> 16 != 0 {
+            return Err(Error::Corrupt);
+        }
+        Ok(window_pool::Shape {
+            in_time: input.time,
+            channels: input.channels,
+            steps,
+            hop,
+            skip: skip as usize,
         })
     }
 
