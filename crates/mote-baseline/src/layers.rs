@@ -1,5 +1,7 @@
 //! One boxed layer per operator, and the table of all of them.
 
+mod stream;
+
 use crate::Cells;
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -15,6 +17,7 @@ use mote::kernels::{Clamp, pool};
 use mote::quant::{Multiplier, Output, Rounding};
 use mote::registry::{self, Flow, Kernel};
 use mote::{Error, Node};
+use stream::{History, WindowAverage, WindowMax};
 
 /// One layer of a network, with all it needs but its tensors.
 pub trait Layer {
@@ -54,14 +57,14 @@ pub struct Kind {
     op: u8,
     /// Refuses a node that could not run.
     check: fn(&Node<'_>) -> Result<(), Error>,
-    load: fn(&Node<'static>, Keep) -> Result<Box<dyn Layer>, Error>,
+    load: Load,
 }
 
+/// Makes the layer of a node.
+type Load = fn(&Node<'static>, Keep) -> Result<Box<dyn Layer>, Error>;
+
 /// The operators the engine has, loaded as `load` says.
-const fn kind(
-    kernel: Kernel,
-    load: fn(&Node<'static>, Keep) -> Result<Box<dyn Layer>, Error>,
-) -> Kind {
+const fn kind(kernel: Kernel, load: Load) -> Kind {
     Kind {
         op: kernel.op,
         check: kernel.check,
@@ -99,6 +102,12 @@ kinds! {
     SOFTMAX_F32: SoftmaxF32::load,
     QUANTIZE: Conversion::load,
     DEQUANTIZE: Conversion::load,
+    HISTORY_I8: History::load,
+    HISTORY_F32: History::load,
+    WINDOW_MAX_I8: WindowMax::load,
+    WINDOW_MAX_F32: WindowMax::load,
+    WINDOW_AVERAGE_I8: WindowAverage::load,
+    WINDOW_AVERAGE_F32: WindowAverage::load,
 }
 
 /// The layer of `node`, made by one of `kinds`.

@@ -349,6 +349,15 @@ impl<'g> NodeWriter<'g> {
                 let parameters = vec![steps, half("skip", p.skip, error)?];
                 (record, Activation::None, parameters)
             }
+            Op::Exit(exit) => {
+                let steps = |q: Quant| (exit.margin / q.scale).round() as i32 as u32;
+                let record = Record {
+                    op: pick(op::EXIT_I8, op::EXIT_F32),
+                    ..Record::default()
+                };
+                let margin = self.input.quant.map_or(exit.margin.to_bits(), steps);
+                (record, Activation::None, vec![margin])
+            }
             Op::Quantize => (
                 Record {
                     op: op::QUANTIZE,

@@ -167,6 +167,12 @@ fn registry_name(code: u8) -> Result<&'static str, Error> {
         op::SOFTMAX_F32 => "SOFTMAX_F32",
         op::QUANTIZE => "QUANTIZE",
         op::DEQUANTIZE => "DEQUANTIZE",
+        op::HISTORY_I8 => "HISTORY_I8",
+        op::HISTORY_F32 => "HISTORY_F32",
+        op::WINDOW_MAX_I8 => "WINDOW_MAX_I8",
+        op::WINDOW_MAX_F32 => "WINDOW_MAX_F32",
+        op::WINDOW_AVERAGE_I8 => "WINDOW_AVERAGE_I8",
+        op::WINDOW_AVERAGE_F32 => "WINDOW_AVERAGE_F32",
         other => {
             let what = format!("operator code {other} is new to it");
             return Err(Error::network("code generation", what));

@@ -201,6 +201,14 @@ impl WindowPool {
     }
 }
 
+/// Where a run may end: when the largest score leads every other by `margin`, the scores become the network's
+/// output and nothing behind is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Exit {
+    /// In units of the scores; infinite never ends a run.
+    pub margin: f32,
+}
+
 /// An operator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Op {
@@ -224,6 +232,8 @@ pub enum Op {
     History(History),
     /// Global pooling of a stream.
     WindowPool(WindowPool),
+    /// Early exit; writes the network's output, as the last node does.
+    Exit(Exit),
 }
 
 impl Op {
@@ -243,6 +253,7 @@ impl Op {
             Op::History(_) => "history",
             Op::WindowPool(p) if p.kind == PoolKind::Max => "window_max_pool",
             Op::WindowPool(_) => "window_average_pool",
+            Op::Exit(_) => "exit",
         }
     }
 
@@ -265,7 +276,7 @@ pub struct Node {
     pub op: Op,
     /// Tensors read.
     pub inputs: Vec<TensorId>,
-    /// Tensor written; every tensor but the input is written by exactly one node.
+    /// Tensor written; every tensor but the input is written by exactly one node, early exits not counted.
     pub output: TensorId,
 }
 
@@ -355,6 +366,11 @@ impl Graph {
             Op::WindowPool(_) => node.inputs.get(1).copied(),
             _ => None,
         })
+    }
+
+    /// Whether some runs end early.
+    pub fn has_exits(&self) -> bool {
+        self.nodes.iter().any(|n| matches!(n.op, Op::Exit(_)))
     }
 
     /// Number of weights and biases.
@@ -466,7 +482,12 @@ pub fn output_shape(name: &str, op: &Op, input: Shape) -> Result<Shape, Error> {
             window_count(name, input.time, p.kernel, 1, p.stride, p.padding)?,
             input.channels,
         ),
-        Op::Add(_) | Op::Activation(_) | Op::Softmax | Op::Quantize | Op::Dequantize => input,
+        Op::Add(_)
+        | Op::Activation(_)
+        | Op::Softmax
+        | Op::Quantize
+        | Op::Dequantize
+        | Op::Exit(_) => input,
         Op::History(h) => Shape::new(input.time.saturating_add(h.keep), input.channels),
         Op::WindowPool(p) if p.steps == 0 || p.hop < input.time => {
             let what = format!(

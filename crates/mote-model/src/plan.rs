@@ -133,8 +133,11 @@ fn lifetimes(graph: &Graph, options: Options) -> Vec<Buffer> {
         })
         .collect();
     for (step, node) in graph.nodes.iter().enumerate() {
+        // An early exit writes the output too, long before the last layer does.
+        let exits = |n: &Node| matches!(n.op, Op::Exit(_)) && n.output == node.output;
+        let first = graph.nodes.iter().position(exits).unwrap_or(step);
         if let Some(b) = buffers.get_mut(node.output) {
-            (b.first, b.last) = (step, step);
+            (b.first, b.last) = (first.min(step), step);
         }
         for &input in &node.inputs {
             if let Some(b) = buffers.get_mut(input) {

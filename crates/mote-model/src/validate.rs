@@ -55,6 +55,13 @@ impl Graph {
                 }
             }
             self.tensor(node.output)?;
+            if matches!(node.op, Op::Exit(_)) {
+                if node.output != self.output || written.get(self.output) == Some(&true) {
+                    let what = "an early exit writes the network's output, before the last layer does";
+                    return Err(Error::invalid(&node.name, "output", what));
+                }
+                continue;
+            }
             match written.get_mut(node.output) {
                 Some(w) if !*w => *w = true,
                 _ => {
@@ -259,7 +266,7 @@ impl Graph {
             Op::Softmax if output.is_some_and(|q| q != SOFTMAX_QUANT) => {
                 fail("the int8 softmax writes scale 1/256 and zero point -128")
             }
-            Op::Pool(_) | Op::WindowPool(_) | Op::History(_) if input != output => {
+            Op::Pool(_) | Op::WindowPool(_) | Op::History(_) | Op::Exit(_) if input != output => {
                 fail("it does not requantize: input and output must have one scale and zero point")
             }
             _ => Ok(()),

@@ -1,9 +1,10 @@
 //! Generated pipelines, compiled and run as a firmware would (but on the host), give what the interpreter gives.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use mote::{Interpreter, Model, View, registry};
+use mote::{Interpreter, Model, registry};
 use mote_model::codegen::{Runtime, generate};
 use mote_model::import::tflite::import;
+use mote_model::stream::stream;
 use mote_model::{Frontend, Graph, Plan, Strategy, blob, plan};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -25,6 +26,11 @@ fn with_frontend(name: &str) -> Graph {
     graph
 }
 
+/// A stream of which every second run decides, from the sixth on.
+fn streamed(graph: Graph) -> Graph {
+    stream(&graph, 40, Some(20)).unwrap()
+}
+
 /// A sample for position `i` of window `n`, within int8 unless there are counts.
 fn sample(n: usize, i: usize, counts: bool) -> i16 {
     let x = (n * 7919 + i * 104_729) % 65_521;
@@ -32,7 +38,7 @@ fn sample(n: usize, i: usize, counts: bool) -> i16 {
     if counts { x as i16 } else { (x / 256) as i16 }
 }
 
-/// Scores of `windows` windows by the interpreter, one line each.
+/// Scores of `windows` windows, or runs of a stream, by the interpreter: one line per decision.
 fn expected(graph: &Graph, plan: &Plan, windows: usize) -> String {
     let words = blob::to_words(graph, plan).unwrap();
     let network = Interpreter::new(Model::parse(&words).unwrap(), registry::ALL).unwrap();
@@ -56,21 +62,17 @@ fn expected(graph: &Graph, plan: &Plan, windows: usize) -> String {
                 .zip(&window)
                 .for_each(|(x, &w)| *x = f32::from(w));
         }
-        let mut line = String::new();
-        network
-            .run_observed(&mut arena, |_, view| {
-                line = match view {
-                    View::I8(y) => format!("{y:?}"),
-                    View::F32(y) => format!("{y:?}"),
-                }
-            })
-            .unwrap();
-        writeln!(text, "{line}").unwrap();
+        if network.run(&mut arena).unwrap() {
+            match network.output_i8(&arena) {
+                Ok(y) => writeln!(text, "{y:?}").unwrap(),
+                Err(_) => writeln!(text, "{:?}", network.output_f32(&arena).unwrap()).unwrap(),
+            }
+        }
     }
     text
 }
 
-const WINDOWS: usize = 5;
+const WINDOWS: usize = 8;
 
 /// A crate with one module and one line of `main` per pipeline.
 fn write_crate(dir: &Path, pipelines: &[(String, String)]) {
@@ -107,9 +109,10 @@ fn write_crate(dir: &Path, pipelines: &[(String, String)]) {
         for (i, x) in p.input().iter_mut().enumerate() {{
             *x = sample(n, i, counts) as {name}::Elem;
         }}
-        assert!(p.run().unwrap());
-        assert_eq!(p.output().len(), {name}::OUTPUT_LEN);
-        println!(\"{{:?}}\", p.output());
+        if p.run().unwrap() {{
+            assert_eq!(p.output().len(), {name}::OUTPUT_LEN);
+            println!(\"{{:?}}\", p.output());
+        }}
     }}
 "
         )
@@ -134,6 +137,8 @@ fn generated_pipelines_agree_with_the_interpreter() {
         (load("ops_int8"), &interpreted[..]),
         (with_frontend("B_int8"), &all[..]),
         (with_frontend("B_f32"), &three[..]),
+        (streamed(with_frontend("B_int8")), &all[..]),
+        (streamed(load("B_f32")), &three[..]),
     ] {
         let plan = plan(&graph, Strategy::InPlace).unwrap();
         for &runtime in runtimes {

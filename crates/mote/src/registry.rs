@@ -2,6 +2,8 @@
 //!
 //! The linker keeps the operators of the slice given to the interpreter and drops the others.
 
+mod stream;
+
 use crate::format::op;
 use crate::kernels::activation::{self, ActivationI8};
 use crate::kernels::add::{self, AddI8};
@@ -15,6 +17,10 @@ use crate::model::{Elem, Tensor};
 use crate::quant::Multiplier;
 use crate::{Error, Node};
 use core::cell::Cell;
+
+pub use stream::{
+    HISTORY_F32, HISTORY_I8, WINDOW_AVERAGE_F32, WINDOW_AVERAGE_I8, WINDOW_MAX_F32, WINDOW_MAX_I8,
+};
 
 /// An operator of the interpreter.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +44,17 @@ pub enum Flow {
     Waiting,
 }
 
+impl Flow {
+    /// Behind a pool of windows: on when one is complete.
+    pub const fn on(complete: bool) -> Self {
+        if complete {
+            Self::Continue
+        } else {
+            Self::Waiting
+        }
+    }
+}
+
 /// Every operator.
 pub const ALL: &[Kernel] = &[
     CONV_I8,
@@ -56,6 +73,12 @@ pub const ALL: &[Kernel] = &[
     SOFTMAX_F32,
     QUANTIZE,
     DEQUANTIZE,
+    HISTORY_I8,
+    HISTORY_F32,
+    WINDOW_MAX_I8,
+    WINDOW_MAX_F32,
+    WINDOW_AVERAGE_I8,
+    WINDOW_AVERAGE_F32,
 ];
 
 /// The int8 operators.
@@ -67,6 +90,9 @@ pub const ALL_INT8: &[Kernel] = &[
     ADD_I8,
     ACTIVATION_I8,
     SOFTMAX_I8,
+    HISTORY_I8,
+    WINDOW_MAX_I8,
+    WINDOW_AVERAGE_I8,
 ];
 
 /// The f32 operators.
@@ -78,6 +104,9 @@ pub const ALL_F32: &[Kernel] = &[
     ADD_F32,
     ACTIVATION_F32,
     SOFTMAX_F32,
+    HISTORY_F32,
+    WINDOW_MAX_F32,
+    WINDOW_AVERAGE_F32,
 ];
 
 /// Convolution and dense layer, int8.

@@ -65,7 +65,8 @@ impl<'a> Layer<'a> {
             )
         };
         let mut text = bind("input", &self.input);
-        if matches!(self.node.op(), op::ADD_I8 | op::ADD_F32) {
+        let two = matches!(self.node.op(), op::ADD_I8 | op::ADD_F32);
+        if two || self.node.tensors()[0] != self.node.tensors()[1] {
             text.push_str(&bind("second", &self.second));
         }
         text + &bind("output", &self.output)
@@ -112,6 +113,11 @@ impl<'a> Layer<'a> {
                 format!("kernels::softmax::{layer:?}.run(input, output)")
             }
             op::SOFTMAX_F32 => "kernels::softmax::run_f32(input, output)".to_owned(),
+            op::HISTORY_I8 | op::HISTORY_F32 => "kernels::history::run(input, output)".to_owned(),
+            op::WINDOW_MAX_I8 => return self.windows("max_i8"),
+            op::WINDOW_MAX_F32 => return self.windows("max_f32"),
+            op::WINDOW_AVERAGE_I8 => return self.windows("average_i8"),
+            op::WINDOW_AVERAGE_F32 => return self.windows("average_f32"),
             other => {
                 let what = format!("there is no flat code for operator code {other}");
                 return Err(Error::invalid(self.name, "operator", what));
@@ -230,6 +236,21 @@ impl<'a> Layer<'a> {
         let refused = |_| Error::invalid(self.name, "model", REFUSED);
         let shape = self.node.pool_shape().map_err(refused)?;
         Ok(format!("kernels::pool::{shape:?}.{kernel}(input, output)"))
+    }
+
+    fn windows(&self, kernel: &str) -> Result<Code, Error> {
+        let refused = |_| Error::invalid(self.name, "model", REFUSED);
+        let shape = self.node.window_pool_shape().map_err(refused)?;
+        let call = format!(
+            "let complete = kernels::window_pool::{shape:?}.{kernel}(input, second, output)?;\n    \
+             Ok(Flow::on(complete))"
+        );
+        Ok(Code {
+            data: String::new(),
+            call,
+            flows: true,
+            reads_weights: false,
+        })
     }
 
     fn words<const N: usize>(&self) -> Result<&[u32; N], Error> {

@@ -1,0 +1,461 @@
+//! A stream decides what the windowed network decides, bit for bit, about every window of a recording.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+use mote::{Interpreter, Model, registry};
+use mote_model::import::tflite::import;
+use mote_model::stream::{Schedule, stream, total_stride};
+use mote_model::{
+    Activation, Conv1d, Dense, Error, Frontend, Graph, Op, Pool, PoolKind, Quant, Shape, Strategy,
+    Weights, blob, plan,
+};
+use proptest::prelude::*;
+
+fn read(file: &str) -> Vec<u8> {
+    std::fs::read(format!(
+        "{}/tests/models/{file}",
+        env!("CARGO_MANIFEST_DIR")
+    ))
+    .unwrap()
+}
+
+fn load(name: &str) -> Graph {
+    import(name, &read(&format!("{name}.tflite"))).unwrap()
+}
+
+/// A network loaded by the engine.
+struct Engine {
+    words: Vec<u32>,
+    arena: Vec<u32>,
+    counts: bool,
+}
+
+impl Engine {
+    fn new(graph: &Graph, strategy: Strategy) -> Self {
+        let plan = plan(graph, strategy).unwrap();
+        Self {
+            words: blob::to_words(graph, &plan).unwrap(),
+            arena: vec![0; plan.arena / 4],
+            counts: graph.frontend.is_some(),
+        }
+    }
+
+    /// The bits of the output, if the samples brought a decision.
+    fn run(&mut self, samples: &[i16]) -> Option<Vec<u32>> {
+        let model = Model::parse(&self.words).unwrap();
+        let network = Interpreter::new(model, registry::ALL).unwrap();
+        let arena = &mut self.arena;
+        if self.counts {
+            network.load_counts(samples, arena).unwrap();
+        } else if let Ok(input) = network.input_i8(arena) {
+            assert_eq!(input.len(), samples.len());
+            input
+                .iter_mut()
+                .zip(samples)
+                .for_each(|(x, &s)| *x = s as i8);
+        } else {
+            let input = network.input_f32(arena).unwrap();
+            assert_eq!(input.len(), samples.len());
+            input
+                .iter_mut()
+                .zip(samples)
+                .for_each(|(x, &s)| *x = f32::from(s) / 77.0);
+        }
+        network
+            .run(arena)
+            .unwrap()
+            .then(|| match network.output_i8(arena) {
+                Ok(y) => y.iter().map(|&y| y as u32).collect(),
+                Err(_) => network
+                    .output_f32(arena)
+                    .unwrap()
+                    .iter()
+                    .map(|y| y.to_bits())
+                    .collect(),
+            })
+    }
+}
+
+/// Streams `recording` and compares each decision with the windowed network's. Returns how many there were.
+fn check(graph: &Graph, hop: usize, tick: Option<usize>, recording: &[i16]) -> usize {
+    let streamed = stream(graph, hop, tick).unwrap();
+    let channels = graph.tensors[graph.input].shape.channels;
+    let window = graph.tensors[graph.input].shape.len();
+    let tick = streamed.tensors[streamed.input].shape.time;
+    let schedule = Schedule::of(&streamed).unwrap();
+    // No more than a stride and a tick after the window's last sample.
+    assert!(schedule.first * tick < window / channels + total_stride(graph) + tick);
+    assert_eq!(schedule.every * tick, hop);
+    let mut windowed = Engine::new(graph, Strategy::InPlace);
+    let mut decisions = Vec::new();
+    for strategy in [Strategy::KeepAll, Strategy::Lifetimes, Strategy::InPlace] {
+        let mut engine = Engine::new(&streamed, strategy);
+        let mut found = Vec::new();
+        for (run, samples) in recording.chunks_exact(tick * channels).enumerate() {
+            if let Some(output) = engine.run(samples) {
+                assert_eq!(run + 1, schedule.first + found.len() * schedule.every);
+                found.push(output);
+            }
+        }
+        decisions.push(found);
+    }
+    assert_eq!(decisions[0], decisions[1]);
+    assert_eq!(decisions[0], decisions[2]);
+    let ticks = recording.len() / (tick * channels);
+    let expected = (ticks + schedule.every).saturating_sub(schedule.first) / schedule.every;
+    assert_eq!(decisions[0].len(), expected);
+    let mut compared = 0;
+    for (w, decision) in decisions[0].iter().enumerate() {
+        let first = w * hop * channels;
+        // A decision may come before the window's last sample, when the network does not look at it.
+        if let Some(samples) = recording.get(first..first + window) {
+            assert_eq!(windowed.run(samples).as_ref(), Some(decision), "window {w}");
+            compared += 1;
+        }
+    }
+    compared
+}
+
+/// A small generator, so that one seed makes a whole network.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        self.0 >> 33
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        self.next() as usize % end
+    }
+
+    fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    fn real(&mut self) -> f32 {
+        (self.next() as f32 / (1u64 << 30) as f32) - 1.0
+    }
+
+    fn weights(&mut self, int8: bool, outputs: usize, per_output: usize) -> Weights {
+        let count = outputs * per_output;
+        if int8 {
+            Weights::I8 {
+                weights: (0..count).map(|_| (self.next() as i8).max(-127)).collect(),
+                scales: (0..outputs)
+                    .map(|_| 0.001 + 0.01 * self.real().abs())
+                    .collect(),
+                bias: (0..outputs).map(|_| (self.real() * 500.0) as i32).collect(),
+            }
+        } else {
+            Weights::F32 {
+                weights: (0..count).map(|_| self.real()).collect(),
+                bias: (0..outputs).map(|_| self.real()).collect(),
+            }
+        }
+    }
+
+    fn activation(&mut self) -> Activation {
+        [Activation::None, Activation::Relu, Activation::Relu6][self.below(3)]
+    }
+
+    fn kind(&mut self) -> PoolKind {
+        if self.one_in(2) {
+            PoolKind::Max
+        } else {
+            PoolKind::Average
+        }
+    }
+
+    fn quant(&mut self, int8: bool) -> Option<Quant> {
+        int8.then(|| Quant {
+            scale: 0.02 + 0.05 * self.real().abs(),
+            zero_point: self.next() as i8,
+        })
+    }
+
+    /// Appends `op` with a grid of its own, or that of its input.
+    fn push(&mut self, graph: &mut Graph, op: Op, int8: bool, same: bool) {
+        let input = graph.output;
+        let name = format!("layer_{}", graph.nodes.len());
+        let output = graph.push(name, op).unwrap();
+        graph.tensors[output].quant = if same {
+            graph.tensors[input].quant
+        } else {
+            self.quant(int8)
+        };
+    }
+
+    /// A network without padding, of convolutions, pools, dense layers per step, clamps and residual sums.
+    fn network(&mut self, int8: bool, layers: usize) -> Graph {
+        let shape = Shape::new(30 + self.below(40), 1 + self.below(3));
+        let mut graph = Graph::new("random", shape);
+        graph.tensors[0].quant = self.quant(int8);
+        for _ in 0..layers {
+            let Shape { time, channels } = graph.tensors[graph.output].shape;
+            match self.below(8) {
+                0 => {
+                    let kernel = 1 + self.below(4.min(time));
+                    let pool = Pool {
+                        kind: self.kind(),
+                        kernel,
+                        stride: 1 + self.below(kernel),
+                        padding: [0, 0],
+                    };
+                    self.push(&mut graph, Op::Pool(pool), int8, true);
+                }
+                1 if time > 1 => {
+                    let dense = Dense {
+                        out_features: 1 + self.below(6),
+                        activation: self.activation(),
+                        weights: Weights::F32 {
+                            weights: vec![],
+                            bias: vec![],
+                        },
+                    };
+                    let weights = self.weights(int8, dense.out_features, channels);
+                    self.push(
+                        &mut graph,
+                        Op::Dense(Dense { weights, ..dense }),
+                        int8,
+                        false,
+                    );
+                }
+                2 => {
+                    let op = Op::Activation(self.activation());
+                    self.push(&mut graph, op, int8, false);
+                }
+                3 => {
+                    // A point-wise convolution, added to its input.
+                    let from = graph.output;
+                    self.convolution(&mut graph, int8, [1, 1, 1], channels);
+                    let op = Op::Add(self.activation());
+                    self.push(&mut graph, op, int8, false);
+                    graph.nodes.last_mut().unwrap().inputs.push(from);
+                }
+                _ => {
+                    let dilation = if self.one_in(3) { 2 } else { 1 };
+                    let kernel = 1 + self.below(5.min((time - 1) / dilation + 1));
+                    let span = (kernel - 1) * dilation + 1;
+                    let stride = 1 + self.below(span.min(3));
+                    let outputs = if self.one_in(3) {
+                        channels
+                    } else {
+                        1 + self.below(6)
+                    };
+                    self.convolution(&mut graph, int8, [kernel, stride, dilation], outputs);
+                }
+            }
+        }
+        let time = graph.tensors[graph.output].shape.time;
+        let pool = Pool {
+            kind: self.kind(),
+            kernel: time,
+            stride: 1,
+            padding: [0, 0],
+        };
+        self.push(&mut graph, Op::Pool(pool), int8, true);
+        let channels = graph.tensors[graph.output].shape.channels;
+        let dense = Dense {
+            out_features: 3,
+            activation: Activation::None,
+            weights: self.weights(int8, 3, channels),
+        };
+        self.push(&mut graph, Op::Dense(dense), int8, false);
+        graph
+    }
+
+    fn convolution(
+        &mut self,
+        graph: &mut Graph,
+        int8: bool,
+        [kernel, stride, dilation]: [usize; 3],
+        outputs: usize,
+    ) {
+        let channels = graph.tensors[graph.output].shape.channels;
+        let groups = if outputs == channels && self.one_in(2) {
+            channels
+        } else {
+            1
+        };
+        let conv = Conv1d {
+            out_channels: outputs,
+            kernel,
+            stride,
+            dilation,
+            padding: [0, 0],
+            groups,
+            activation: self.activation(),
+            weights: self.weights(int8, outputs, kernel * channels / groups),
+        };
+        self.push(graph, Op::Conv1d(conv), int8, false);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #[test]
+    fn random_networks(
+        int8: bool, seed: u64, layers in 0usize..6, ticks in 1usize..4, per_hop in 1usize..5, sensor: bool,
+    ) {
+        let mut random = Random(seed);
+        let mut graph = random.network(int8, layers);
+        graph.validate().unwrap();
+        let Shape { time, channels } = graph.tensors[0].shape;
+        if sensor {
+            graph.frontend = Some(Frontend {
+                offset: (0..channels as i16).collect(),
+                scale: vec![0.03; channels],
+            });
+        }
+        let tick = ticks * total_stride(&graph);
+        let hop = per_hop * tick;
+        let samples = (time + 5 * hop + tick) * channels;
+        let recording: Vec<i16> = (0..samples).map(|_| i16::from(random.next() as i8)).collect();
+        prop_assert!(check(&graph, hop, Some(tick), &recording) >= 5);
+    }
+}
+
+/// A reference network over a recording made of its golden windows; where these were, the decisions are
+/// TensorFlow Lite's.
+#[test]
+fn network_a_over_a_recording() {
+    let graph = load("A_valid_int8_pt");
+    let golden: serde_json::Value =
+        serde_json::from_slice(&read("A_valid_int8_pt.golden.json")).unwrap();
+    let inputs: Vec<Vec<i16>> = serde_json::from_value(golden["inputs"].clone()).unwrap();
+    let outputs: Vec<Vec<i8>> = serde_json::from_value(golden["outputs"].clone()).unwrap();
+    let recording = inputs.concat();
+    assert_eq!(total_stride(&graph), 4);
+    for tick in [4, 20] {
+        assert_eq!(
+            check(&graph, 20, Some(tick), &recording),
+            (16 * 100 - 100) / 20 + 1
+        );
+    }
+    let mut engine = Engine::new(&stream(&graph, 100, None).unwrap(), Strategy::InPlace);
+    let found: Vec<Vec<u32>> = recording
+        .chunks(4 * 3)
+        .filter_map(|s| engine.run(s))
+        .collect();
+    let bits = |y: &Vec<i8>| y.iter().map(|&y| y as u32).collect::<Vec<u32>>();
+    assert_eq!(found, outputs.iter().map(bits).collect::<Vec<_>>());
+}
+
+/// Types may change on the way.
+#[test]
+fn conversions_are_carried_over() {
+    let mut graph = Graph::new("mixed", Shape::new(20, 2));
+    let mut random = Random(1);
+    random.convolution(&mut graph, false, [3, 1, 1], 4);
+    random.push(&mut graph, Op::Quantize, true, false);
+    let pool = Pool {
+        kind: PoolKind::Average,
+        kernel: 18,
+        stride: 1,
+        padding: [0, 0],
+    };
+    random.push(&mut graph, Op::Pool(pool), true, true);
+    graph.push("dequantize", Op::Dequantize).unwrap();
+    graph.validate().unwrap();
+    let recording: Vec<i16> = (0..160).map(|_| i16::from(random.next() as i8)).collect();
+    assert_eq!(check(&graph, 5, None, &recording), (80 - 20) / 5 + 1);
+}
+
+#[track_caller]
+fn says(result: Result<Graph, Error>, parts: &[&str]) {
+    let error = result.unwrap_err().to_string();
+    for part in parts {
+        assert!(error.contains(part), "`{part}` is not in: {error}");
+    }
+}
+
+#[test]
+fn what_cannot_run_as_a_stream_is_named() {
+    let graph = load("A_valid_int8_pt");
+    says(stream(&graph, 22, None), &["hop", "22", "multiple of 4"]);
+    says(stream(&graph, 0, None), &["hop"]);
+    says(
+        stream(&graph, 20, Some(8)),
+        &["tick", "8", "multiple of 4", "20"],
+    );
+    says(stream(&graph, 20, Some(0)), &["tick"]);
+    says(
+        stream(&load("A_int8"), 20, None),
+        &["conv1d", "padding", "valid"],
+    );
+    // Its columns are flattened.
+    says(stream(&load("C24_int8"), 24, None), &["global pool"]);
+
+    let streamed = stream(&graph, 20, None).unwrap();
+    says(stream(&streamed, 20, None), &["stream already"]);
+
+    let mut random = Random(2);
+    let mut headless = Graph::new("headless", Shape::new(20, 2));
+    random.convolution(&mut headless, false, [3, 1, 1], 4);
+    says(stream(&headless, 5, None), &["output", "global pool"]);
+    headless.push("softmax", Op::Softmax).unwrap();
+    says(
+        stream(&headless, 5, None),
+        &["softmax", "behind the global pool"],
+    );
+}
+
+/// One branch needs two steps more before it begins.
+#[test]
+fn branches_that_lag_are_named() {
+    let mut random = Random(3);
+    let mut graph = Graph::new("branches", Shape::new(9, 2));
+    let pool = |kernel, stride| {
+        Op::Pool(Pool {
+            kind: PoolKind::Max,
+            kernel,
+            stride,
+            padding: [0, 0],
+        })
+    };
+    graph.push("short", pool(2, 4)).unwrap();
+    let short = graph.output;
+    graph.output = graph.input;
+    graph.push("long", pool(5, 4)).unwrap();
+    graph.push("sum", Op::Add(Activation::None)).unwrap();
+    graph.nodes.last_mut().unwrap().inputs.push(short);
+    random.push(&mut graph, pool(2, 1), false, true);
+    says(stream(&graph, 4, None), &["sum", "lags"]);
+}
+
+#[test]
+fn a_kernel_shorter_than_its_stride_cannot_follow_every_delay() {
+    let mut random = Random(4);
+    let mut graph = Graph::new("gaps", Shape::new(20, 2));
+    random.convolution(&mut graph, false, [5, 1, 1], 4);
+    random.convolution(&mut graph, false, [1, 3, 1], 4);
+    let time = graph.tensors[graph.output].shape.time;
+    let pool = Pool {
+        kind: PoolKind::Max,
+        kernel: time,
+        stride: 1,
+        padding: [0, 0],
+    };
+    random.push(&mut graph, Op::Pool(pool), false, true);
+    says(
+        stream(&graph, 3, None),
+        &["layer_1", "stride", "delay of 4"],
+    );
+}
+
+#[test]
+fn nothing_may_lie_over_what_is_kept() {
+    let graph = stream(&load("A_valid_int8_pt"), 20, None).unwrap();
+    let good = plan(&graph, Strategy::InPlace).unwrap();
+    for id in graph.state() {
+        let mut bad = good.clone();
+        // The input and what is kept are never live together but in a stream.
+        bad.offsets[graph.input] = bad.offsets[id];
+        let error = blob::to_words(&graph, &bad).unwrap_err().to_string();
+        assert!(error.contains("kept from run to run"), "{error}");
+    }
+    assert_eq!(graph.state().count(), 4);
+}

@@ -1,0 +1,120 @@
+//! Operators that keep something from run to run.
+
+use super::{Flow, Kernel, check_pool, f32s, i8s};
+use crate::format::op;
+use crate::kernels::history;
+use crate::kernels::window_pool::Shape;
+use crate::model::Elem;
+use crate::{Error, Node};
+
+/// Old steps in front of new ones, int8.
+pub const HISTORY_I8: Kernel = Kernel {
+    op: op::HISTORY_I8,
+    check: |node| check_history(node, Elem::I8),
+    run: |node, arena| {
+        let arena = i8s(arena);
+        history::run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)?;
+        Ok(Flow::Continue)
+    },
+};
+
+/// Old steps in front of new ones, f32.
+pub const HISTORY_F32: Kernel = Kernel {
+    op: op::HISTORY_F32,
+    check: |node| check_history(node, Elem::F32),
+    run: |node, arena| {
+        let arena = f32s(arena);
+        history::run(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)?;
+        Ok(Flow::Continue)
+    },
+};
+
+/// Largest elements of windows of a stream, int8.
+pub const WINDOW_MAX_I8: Kernel = Kernel {
+    op: op::WINDOW_MAX_I8,
+    check: |node| check_windows(node, Elem::I8, Shape::state_max_i8),
+    run: |node, arena| {
+        let arena = i8s(arena);
+        let (input, state) = (node.input()?.i8s(arena)?, node.second_input()?.i8s(arena)?);
+        let shape = node.window_pool_shape()?;
+        Ok(Flow::on(shape.max_i8(
+            input,
+            state,
+            node.output()?.i8s(arena)?,
+        )?))
+    },
+};
+
+/// Largest elements of windows of a stream, f32.
+pub const WINDOW_MAX_F32: Kernel = Kernel {
+    op: op::WINDOW_MAX_F32,
+    check: |node| check_windows(node, Elem::F32, Shape::state_f32),
+    run: |node, arena| {
+        let arena = f32s(arena);
+        let (input, state) = (
+            node.input()?.f32s(arena)?,
+            node.second_input()?.f32s(arena)?,
+        );
+        let shape = node.window_pool_shape()?;
+        Ok(Flow::on(shape.max_f32(
+            input,
+            state,
+            node.output()?.f32s(arena)?,
+        )?))
+    },
+};
+
+/// Means of windows of a stream, int8.
+pub const WINDOW_AVERAGE_I8: Kernel = Kernel {
+    op: op::WINDOW_AVERAGE_I8,
+    check: |node| check_windows(node, Elem::I8, Shape::state_average_i8),
+    run: |node, arena| {
+        let arena = i8s(arena);
+        let (input, state) = (node.input()?.i8s(arena)?, node.second_input()?.i8s(arena)?);
+        let shape = node.window_pool_shape()?;
+        Ok(Flow::on(shape.average_i8(
+            input,
+            state,
+            node.output()?.i8s(arena)?,
+        )?))
+    },
+};
+
+/// Means of windows of a stream, f32.
+pub const WINDOW_AVERAGE_F32: Kernel = Kernel {
+    op: op::WINDOW_AVERAGE_F32,
+    check: |node| check_windows(node, Elem::F32, Shape::state_f32),
+    run: |node, arena| {
+        let arena = f32s(arena);
+        let (input, state) = (
+            node.input()?.f32s(arena)?,
+            node.second_input()?.f32s(arena)?,
+        );
+        let shape = node.window_pool_shape()?;
+        Ok(Flow::on(shape.average_f32(
+            input,
+            state,
+            node.output()?.f32s(arena)?,
+        )?))
+    },
+};
+
+fn check_history(node: &Node<'_>, elem: Elem) -> Result<(), Error> {
+    check_pool(node, elem)?;
+    if node.input()?.time <= node.output()?.time {
+        Ok(())
+    } else {
+        Err(Error::Corrupt)
+    }
+}
+
+fn check_windows(node: &Node<'_>, elem: Elem, state_len: fn(&Shape) -> usize) -> Result<(), Error> {
+    check_pool(node, elem)?;
+    let (state, output) = (node.second_input()?, node.output()?);
+    let len = state_len(&node.window_pool_shape()?);
+    if state.elem == elem && state.len() == len && output.time == 1 {
+        Ok(())
+    } else {
+        Err(Error::Corrupt)
+    }
+}
