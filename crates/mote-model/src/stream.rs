@@ -163,7 +163,7 @@ impl<'g> Writer<'g> {
     }
 
     fn rewrite(&mut self, node: &Node) -> Result<(), Error> {
-        let fail = |field, what| Err(Error::invalid(&node.name, field, what));
+        let fail = |field, what: &str| Err(Error::invalid(&node.name, field, what));
         let first = node.inputs.first().copied().unwrap_or(self.graph.input);
         let (input, flow) = self.place(first)?;
         let mut inputs = vec![input];
@@ -171,15 +171,20 @@ impl<'g> Writer<'g> {
             let (other, other_flow) = self.place(other)?;
             if other_flow != flow {
                 let what = "one branch lags behind the other in a stream; give both the same kernels and strides";
-                return fail("inputs", what.to_owned());
+                return fail("inputs", what);
             }
             inputs.push(other);
         }
-        let Flow::Steps { rate, delay } = flow else {
-            return self.push(node, node.op.clone(), inputs, flow);
-        };
-        match &node.op {
-            Op::Pool(p) if is_global(self.graph, node, p) => {
+        match (&node.op, flow) {
+            (Op::Exit(_), _) => fail(
+                "operator",
+                "there is nothing to skip in a stream, where every layer moves on with every sample; remove it",
+            ),
+            (Op::History(_) | Op::WindowPool(_), _) => {
+                fail("operator", "the network is a stream already")
+            }
+            (op, Flow::Whole) => self.push(node, op.clone(), inputs, flow),
+            (Op::Pool(p), Flow::Steps { rate, delay }) if is_global(self.graph, node, p) => {
                 let pool = WindowPool {
                     kind: p.kind,
                     steps: p.kernel,
@@ -190,26 +195,22 @@ impl<'g> Writer<'g> {
                 inputs.push(self.add(state));
                 self.push(node, Op::WindowPool(pool), inputs, Flow::Whole)
             }
-            Op::Conv1d(c) => {
+            (Op::Conv1d(c), Flow::Steps { rate, delay }) => {
                 let span = (c.kernel - 1).saturating_mul(c.dilation).saturating_add(1);
                 self.windowed(node, [span, c.stride], c.padding, input, [rate, delay])
             }
-            Op::Pool(p) => {
+            (Op::Pool(p), Flow::Steps { rate, delay }) => {
                 self.windowed(node, [p.kernel, p.stride], p.padding, input, [rate, delay])
             }
-            Op::Dense(d) if !d.is_per_step(self.graph.tensor(first)?.shape) => fail(
+            (Op::Dense(d), _) if !d.is_per_step(self.graph.tensor(first)?.shape) => fail(
                 "inputs",
-                "it takes all steps of the window at once; put a global pool before it".to_owned(),
+                "it takes all steps of the window at once; put a global pool before it",
             ),
-            Op::Softmax => fail(
+            (Op::Softmax, _) => fail(
                 "inputs",
-                "it takes all steps of the window at once; put it behind the global pool"
-                    .to_owned(),
+                "it takes all steps of the window at once; put it behind the global pool",
             ),
-            Op::History(_) | Op::WindowPool(_) => {
-                fail("operator", "the network is a stream already".to_owned())
-            }
-            Op::Dense(_) | Op::Add(_) | Op::Activation(_) | Op::Quantize | Op::Dequantize => {
+            (Op::Dense(_) | Op::Add(_) | Op::Activation(_) | Op::Quantize | Op::Dequantize, _) => {
                 self.push(node, node.op.clone(), inputs, flow)
             }
         }
