@@ -30,8 +30,9 @@ pub use error::{Error, Result};
 pub use html::render_html;
 pub use metrics::{FoldPredictions, evaluate};
 pub use schema::{
-    ClassScores, Confusion, Data, Device, Epoch, Estimate, FoldResult, Host, Layer, Method,
-    Metrics, ModelSize, Quantiles, Results, Run, SCHEMA, Scores, Status, UserQuantiles, UserScores,
+    ClassScores, Confusion, Data, Device, EarlyExit, Epoch, Estimate, FoldResult, Host, Layer,
+    Method, Metrics, ModelSize, Quantiles, Results, Run, SCHEMA, Scores, Status, UserQuantiles,
+    UserScores,
 };
 pub use store::{Paths, read, write_report};
 pub use table::{TableOptions, render_table};

@@ -99,9 +99,12 @@ pub struct Data {
 pub struct Run {
     /// Name of the pipeline, such as `cnn-int8`.
     pub pipeline: String,
-    /// Its techniques, in order; empty for a baseline.
+    /// Its techniques, in order, each `name` or `name:option=value,...`; empty for a baseline.
     #[serde(default)]
     pub techniques: Vec<String>,
+    /// The pipeline of the same file, task and split that this one's changes are shown against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
     /// Task, as in [`Results::task`].
     pub task: String,
     /// Split, such as `group:10`.
@@ -122,6 +125,9 @@ pub struct Run {
     /// Figures of the host engine.
     #[serde(default)]
     pub host: Host,
+    /// What its early exit saves and costs; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early: Option<EarlyExit>,
     /// One entry per board and optimisation level; empty when no device was asked for.
     #[serde(default)]
     pub device: Vec<Device>,
@@ -147,6 +153,7 @@ impl Run {
         Self {
             pipeline: pipeline.into(),
             techniques: Vec::new(),
+            baseline: None,
             task: task.into(),
             split: split.into(),
             leaks: false,
@@ -155,6 +162,7 @@ impl Run {
             fold_results: Vec::new(),
             model: ModelSize::default(),
             host: Host::default(),
+            early: None,
             device: Vec::new(),
             train_seconds: None,
             warnings: Vec::new(),
@@ -332,6 +340,15 @@ pub struct Host {
     pub latency_us: Option<f64>,
 }
 
+/// Decisions that stop before the network's end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct EarlyExit {
+    /// Share of the test decisions that stopped early, in `0..=1`.
+    pub share: f64,
+    /// Accuracy of the full network minus accuracy with the exit, on the test users; negative when the exit helps.
+    pub loss: f64,
+}
+
 /// One pipeline on one board. A figure that could not be had is `null`, and [`Device::why`] says why.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Device {
@@ -367,18 +384,27 @@ pub struct Device {
     /// RAM the board has, in bytes.
     #[serde(default)]
     pub ram_limit: Option<u64>,
-    /// Instructions per inference.
+    /// Instructions per inference; like cycles, latency and energy the mean where decisions differ.
     #[serde(default)]
     pub instructions: Option<u64>,
     /// Core cycles per inference.
     #[serde(default)]
     pub cycles: Option<u64>,
+    /// Core cycles of the longest decision; absent where all decisions cost the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles_worst: Option<u64>,
     /// Time per inference at the board's clock, in milliseconds.
     #[serde(default)]
     pub latency_ms: Option<f64>,
+    /// Time of the longest decision, in milliseconds; absent where all decisions cost the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_worst_ms: Option<f64>,
     /// Energy per inference, in microjoules.
     #[serde(default)]
     pub energy_uj: Option<f64>,
+    /// Energy of the longest decision, in microjoules; absent where all decisions cost the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_worst_uj: Option<f64>,
     /// Average power when deciding once per hop, sleep included, in microwatts.
     #[serde(default)]
     pub average_power_uw: Option<f64>,

@@ -284,7 +284,7 @@ fn device(board: &Board, m: &Measurement, hop_seconds: Option<f64>) -> Device {
         .collect(),
         layers: m.layers.iter().map(layer).collect(),
         status: Measured::Measured,
-        why: None,
+        ..Device::default()
     }
 }
 
