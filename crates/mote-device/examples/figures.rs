@@ -1,11 +1,12 @@
 //! Device figures of TensorFlow Lite networks, and where the time goes.
 //!
 //! ```text
-//! cargo run -p mote-device --example figures -- [--board B]... [--opt s|3|z]... [--flat|--interpreter|--boxed] [-v] NETWORK.tflite...
+//! cargo run -p mote-device --example figures -- [--board B]... [--opt s|3|z]... [--flat|--interpreter|--boxed] [--hop SAMPLES [--tick SAMPLES]] [-v] NETWORK.tflite...
 //! ```
 //!
 //! Without options: the M4 of an STM32L4R5 and the M0 of a micro:bit, at `s` and `3`, interpreter and flat. The
-//! windows are those of `NETWORK.golden.json` beside it. `-v` adds layers, functions and symbols.
+//! windows are those of `NETWORK.golden.json` beside it. With `--hop` the networks are streams over a recording made of
+//! these windows; figures are per decision. `-v` adds layers, functions and symbols.
 
 use mote_device::board::Board;
 use mote_device::core::Optimize;
@@ -14,13 +15,14 @@ use mote_device::image::Workshop;
 use mote_device::measure::{Job, Measurement, measure};
 use mote_model::codegen::{Runtime, generate};
 use mote_model::import;
+use mote_model::stream::{Schedule, stream};
 use std::error::Error;
 use std::path::Path;
 use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (mut boards, mut levels, mut runtimes, mut networks) = (vec![], vec![], vec![], vec![]);
-    let mut verbose = false;
+    let (mut verbose, mut hop, mut tick) = (false, None, None);
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -29,6 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--flat" => runtimes.push(Runtime::FLAT),
             "--boxed" => runtimes.push(Runtime::BASELINE),
             "--interpreter" => runtimes.push(Runtime::INTERPRETER),
+            "--hop" => hop = Some(arguments.next().ok_or("--hop needs samples")?.parse()?),
+            "--tick" => tick = Some(arguments.next().ok_or("--tick needs samples")?.parse()?),
             "-v" => verbose = true,
             _ => networks.push(argument),
         }
@@ -62,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for network in &networks {
         let network = Path::new(network);
         let name = network.file_stem().unwrap_or_default().to_string_lossy();
-        let graph = import::tflite::import(&name, &fs::read(network)?)?;
+        let mut graph = import::tflite::import(&name, &fs::read(network)?)?;
         let int8 = graph.tensor(graph.input)?.quant.is_some();
         let golden = fs::read(network.with_extension("golden.json"))?;
         let golden: serde_json::Value = serde_json::from_slice(&golden)?;
@@ -75,10 +79,17 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .flat_map(|x| x.to_le_bytes())
                 .collect(),
         };
-        let windows = Windows {
-            bytes: &bytes,
-            window: bytes.len() / inputs.len().max(1),
-        };
+        let mut windows = Windows::new(&bytes, bytes.len() / inputs.len().max(1));
+        let macs = graph.macs();
+        if let Some(hop) = hop {
+            graph = stream(&graph, hop, tick)?;
+            let schedule = Schedule::of(&graph).ok_or("a stream has a schedule")?;
+            windows.window = graph.tensor(graph.input)?.bytes();
+            windows.warm_up = schedule.first;
+            windows.per_decision = schedule.every;
+            let whole = (windows.count() - schedule.first) / schedule.every * schedule.every;
+            windows.bytes = &bytes[..(schedule.first + whole) * windows.window];
+        }
         for &runtime in &runtimes {
             let source = generate(&graph, runtime)?;
             let dir = workshop
@@ -99,7 +110,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                         stack_limit: None,
                     };
                     let m = measure(&workshop, &job)?;
-                    print_row(&name, runtime, &m, graph.macs());
+                    print_row(&name, runtime, &m, macs);
                     if verbose {
                         print_details(&m);
                     }

@@ -9,7 +9,7 @@ use crate::profile::Profile;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
-/// Instructions, and cycles where the core's timing is known. Per inference, averaged over the windows run.
+/// Instructions, and cycles where the core's timing is known. Per decision, averaged over all that were counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Work {
     /// Instructions executed.
@@ -94,8 +94,9 @@ impl Sum {
         self.cycles += other.cycles;
     }
 
-    fn per(self, calls: u64, timed: bool) -> Work {
-        let mean = |sum: u64| (sum + calls / 2).checked_div(calls).unwrap_or(0);
+    /// The share of `runs` of all `calls`.
+    fn per(self, runs: u64, calls: u64, timed: bool) -> Work {
+        let mean = |sum: u64| (sum * runs + calls / 2).checked_div(calls).unwrap_or(0);
         Work {
             instructions: mean(self.instructions),
             cycles: timed.then(|| mean(self.cycles)),
@@ -103,13 +104,14 @@ impl Sum {
     }
 }
 
-/// What the function entered at `root` did, per call.
+/// What the function entered at `root` did in `runs` calls, on average.
 ///
 /// # Errors
 /// [`Error::UnknownInstruction`] when the core's timing is asked for and does not know an instruction.
 pub fn analyse(
     profile: &Profile,
     root: u32,
+    runs: u64,
     footprint: &Footprint,
     code: &Code,
     timing: Option<Timing>,
@@ -178,7 +180,7 @@ pub fn analyse(
     let timed = timing.is_some();
     let part = |name: &str, sum: Sum| Part {
         name: name.to_owned(),
-        work: sum.per(calls.calls, timed),
+        work: sum.per(runs, calls.calls, timed),
     };
     let mut parts: Vec<_> = layers.values().map(|(n, s)| part(n, *s)).collect();
     parts.push(part("(outside layers)", outside));
@@ -186,11 +188,11 @@ pub fn analyse(
     ranked.sort_by_key(|p| std::cmp::Reverse((p.work.cycles, p.work.instructions)));
     let folded = stacks
         .iter()
-        .map(|(stack, sum)| (stack, sum.per(calls.calls, timed)))
+        .map(|(stack, sum)| (stack, sum.per(runs, calls.calls, timed)))
         .map(|(stack, w)| format!("{stack} {}\n", w.cycles.unwrap_or(w.instructions)))
         .collect();
     Ok(Analysis {
-        total: total.per(calls.calls, timed),
+        total: total.per(runs, calls.calls, timed),
         longest: calls.longest,
         layers: parts,
         functions: ranked,
@@ -241,8 +243,9 @@ mod tests {
             instructions: 5,
             cycles: 7,
         };
-        assert_eq!(sum.per(2, true).instructions, 3);
-        assert_eq!(sum.per(3, true).cycles, Some(2));
-        assert_eq!(sum.per(3, false).cycles, None);
+        assert_eq!(sum.per(1, 2, true).instructions, 3);
+        assert_eq!(sum.per(1, 3, true).cycles, Some(2));
+        assert_eq!(sum.per(1, 3, false).cycles, None);
+        assert_eq!(sum.per(5, 10, true).cycles, Some(4));
     }
 }

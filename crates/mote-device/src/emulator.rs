@@ -13,16 +13,31 @@ use std::process::{Command, ExitStatus};
 /// Exit code of the plugin at the instruction limit.
 const LIMIT_EXIT_CODE: i32 = 124;
 
-/// Test windows as bytes, in the element type of the pipeline's input, little-endian.
+/// What the pipeline gets, one run after the other: test windows, or the ticks of a stream. Bytes, in the element
+/// type of the pipeline's input, little-endian.
 #[derive(Debug, Clone, Copy)]
 pub struct Windows<'a> {
     /// All windows, one after the other.
     pub bytes: &'a [u8],
     /// Bytes of one window.
     pub window: usize,
+    /// Runs at the beginning whose work is not counted: up to a stream's first decision.
+    pub warm_up: usize,
+    /// Runs per decision: counted work is that of so many.
+    pub per_decision: usize,
 }
 
-impl Windows<'_> {
+impl<'a> Windows<'a> {
+    /// Windows of `window` bytes, each of which leads to a decision.
+    pub const fn new(bytes: &'a [u8], window: usize) -> Self {
+        Self {
+            bytes,
+            window,
+            warm_up: 0,
+            per_decision: 1,
+        }
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.bytes.len().checked_div(self.window).unwrap_or(0)
@@ -51,8 +66,8 @@ pub struct Run<'a> {
 pub struct Counting {
     /// The plugin.
     pub plugin: PathBuf,
-    /// Entries of the functions to profile.
-    pub roots: Vec<u32>,
+    /// Entries of the functions to profile, and how many of their first calls do not count (but for the stack).
+    pub roots: Vec<(u32, usize)>,
     /// Entries of functions that are layers.
     pub watched: Vec<u32>,
     /// Instructions after which it is stopped.
@@ -132,8 +147,8 @@ impl Run<'_> {
             low + self.stack,
             counting.limit
         );
-        for root in &counting.roots {
-            argument.push_str(&format!(",root={root:x}"));
+        for (root, skip) in &counting.roots {
+            argument.push_str(&format!(",root={root:x}+{skip}"));
         }
         for watched in &counting.watched {
             argument.push_str(&format!(",watch={watched:x}"));

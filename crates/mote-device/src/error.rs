@@ -112,6 +112,16 @@ pub enum Error {
         /// Bytes per window the device wants.
         wanted: usize,
     },
+    /// The runs do not get to a decision whose work could be counted.
+    #[error(
+        "{given} windows are too few to measure: give at least {wanted}, enough to warm up and decide once"
+    )]
+    TooFewWindows {
+        /// Windows given.
+        given: usize,
+        /// Windows needed.
+        wanted: usize,
+    },
     /// The device refused the model.
     #[error("the device cannot start the pipeline: {why}")]
     Model {

@@ -32,7 +32,7 @@ pub struct Job<'a> {
     pub board: &'a Board,
     /// The optimisation.
     pub optimize: Optimize,
-    /// Windows to run; their counts are averaged.
+    /// Windows to run, or ticks of a stream; the counts of what comes after the warm-up are averaged per decision.
     pub windows: Windows<'a>,
     /// Seconds between two decisions, for average power.
     pub hop_seconds: Option<f64>,
@@ -79,13 +79,13 @@ pub struct Measurement {
     /// Peak of the heap, from its start to behind the highest byte ever handed out: the allocator's rounding and
     /// holes are in it, its own variables are statics. 0 for an image without one.
     pub ram_heap: u64,
-    /// Instructions, averaged over the windows.
+    /// Instructions, averaged over the decisions.
     pub instructions: u64,
-    /// Instructions of the longest decision.
+    /// Instructions of the longest run: a whole decision, or a tick of a stream.
     pub instructions_max: u64,
     /// Instructions of preparing the pipeline, once.
     pub instructions_init: u64,
-    /// Cycles, averaged over the windows; `None` where no timing of the core is published.
+    /// Cycles, averaged over the decisions; `None` where no timing of the core is published.
     pub cycles: Option<u64>,
     /// Time, energy, battery life.
     #[serde(flatten)]
@@ -138,6 +138,11 @@ fn is_too_small(error: &Error) -> bool {
 
 fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Measurement, Error> {
     let emulator = crate::emulator::version()?;
+    let wanted = job.windows.warm_up + job.windows.per_decision;
+    if job.windows.count() < wanted {
+        let given = job.windows.count();
+        return Err(Error::TooFewWindows { given, wanted });
+    }
     let mut plan = Plan::on(machine, job.board.core, job.optimize);
     plan.stack = job.stack_limit.unwrap_or(plan.stack);
     let images = workshop.build(job.pipeline, &plan)?;
@@ -163,7 +168,11 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
         windows: job.windows,
         counting: Some(Counting {
             plugin: workshop.plugin()?,
-            roots: init.into_iter().chain([infer]).collect(),
+            roots: init
+                .map(|init| (init, 0))
+                .into_iter()
+                .chain([(infer, job.windows.warm_up)])
+                .collect(),
             watched: layers.map(|s| s.address as u32).collect(),
             limit: RUN_INSTRUCTIONS,
         }),
@@ -172,9 +181,10 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
     .start()?;
     let profile = outcome.profile.unwrap_or_default();
     let timing = timing(job.board.core);
-    let decision = analyse(&profile, infer, &measured, &code, timing)?;
+    let runs = job.windows.per_decision as u64;
+    let decision = analyse(&profile, infer, runs, &measured, &code, timing)?;
     let preparation = match init {
-        Some(init) => analyse(&profile, init, &measured, &code, None)?,
+        Some(init) => analyse(&profile, init, 1, &measured, &code, None)?,
         None => Analysis::default(),
     };
 
@@ -218,7 +228,16 @@ fn method(
     heap: bool,
 ) -> Method {
     let core = job.board.core;
-    let windows = job.windows.count();
+    let windows = job.windows;
+    let counted = windows.count() - windows.warm_up;
+    let runs = match windows.per_decision {
+        1 => format!("{counted} windows"),
+        per => format!(
+            "{} decisions of {per} runs, after {} runs to warm up",
+            counted / per.max(1),
+            windows.warm_up
+        ),
+    };
     Method {
         footprint: "elf".to_owned(),
         stack: match heap {
@@ -226,7 +245,7 @@ fn method(
             false => "emulated: lowest stack address touched in all windows",
         }
         .to_owned(),
-        instructions: format!("emulated: exact, mean of {windows} windows"),
+        instructions: format!("emulated: exact, mean of {runs}"),
         cycles: match timing(core) {
             Some(_) => format!("modelled: {core} instruction timings, no flash wait states"),
             None => format!("unknown: no instruction timings are published for {core}"),

@@ -31,7 +31,7 @@ pub struct Context {
 pub struct Root {
     /// Its entry.
     pub entry: u32,
-    /// How often it was called.
+    /// How often it was called, calls that do not count left out, as everywhere in the profile but in its stack.
     pub calls: u64,
     /// Instructions of its longest call.
     pub longest: u64,

@@ -10,6 +10,7 @@ use mote_device::core::{Core, Optimize};
 use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
 use mote_model::codegen::{Runtime, generate};
+use mote_model::stream::{Schedule, stream};
 use mote_model::{Graph, Strategy, blob, import, plan};
 use std::fs;
 use std::path::Path;
@@ -32,6 +33,17 @@ fn network(name: &str) -> Network {
     }
 }
 
+/// The network as a stream, over a recording made of its windows.
+fn streamed(network: Network) -> Network {
+    let graph = stream(&network.graph, 20, None).unwrap();
+    let tick = graph.tensor(graph.input).unwrap().shape.len();
+    let recording = network.inputs.concat();
+    Network {
+        graph,
+        inputs: recording.chunks_exact(tick).map(<[f32]>::to_vec).collect(),
+    }
+}
+
 /// Outputs of the engine on the host.
 fn on_host<T: Copy>(
     network: &Network,
@@ -45,8 +57,9 @@ fn on_host<T: Copy>(
     let mut outputs = Vec::new();
     for input in &network.inputs {
         fill(&engine, &mut arena, input);
-        engine.run(&mut arena).unwrap();
-        outputs.extend(read(&engine, &mut arena));
+        if engine.run(&mut arena).unwrap() {
+            outputs.extend(read(&engine, &mut arena));
+        }
     }
     outputs
 }
@@ -59,18 +72,14 @@ fn check(
     expected: Expected<'_>,
 ) {
     let dir = tempfile::tempdir().unwrap();
-    let plan = plan(&network.graph, Strategy::InPlace).unwrap();
-    let source = generate(&network.graph, &plan, runtime).unwrap();
+    let source = generate(&network.graph, runtime).unwrap();
     fs::write(dir.path().join("pipeline.rs"), source).unwrap();
     let values = network.inputs.iter().flatten();
     let bytes: Vec<u8> = match expected {
         Expected::I8(_) => values.map(|&x| x as i8 as u8).collect(),
         Expected::F32(_) => values.flat_map(|x| x.to_le_bytes()).collect(),
     };
-    let windows = Windows {
-        bytes: &bytes,
-        window: bytes.len() / network.inputs.len(),
-    };
+    let windows = Windows::new(&bytes, bytes.len() / network.inputs.len());
     let name = &network.graph.name;
     let differences = conformance(
         workshop,
@@ -88,19 +97,25 @@ fn full() -> bool {
     std::env::var_os("MOTE_CONFORMANCE").is_some_and(|v| v == "full")
 }
 
-/// What runs where: interpreted everywhere, flat code and boxed layers on an M4 and an M0.
-fn runs() -> Vec<(Runtime, Core)> {
-    let everywhere = CORES.map(|core| (Runtime::INTERPRETER, core));
-    let others = [Runtime::FLAT, Runtime::BASELINE].map(|f| CORES.map(|core| (f, core)));
-    let others = others.into_iter().flatten();
-    let chosen = others.filter(|(_, core)| full() || matches!(core, Core::M4 | Core::M0));
-    everywhere.into_iter().chain(chosen).collect()
+/// What runs where: interpreted everywhere (streams on an M4 and an M0), flat code and boxed layers on these two.
+fn runs(is_stream: bool) -> Vec<(Runtime, Core)> {
+    [Runtime::INTERPRETER, Runtime::FLAT, Runtime::BASELINE]
+        .iter()
+        .flat_map(|&runtime| CORES.map(|core| (runtime, core)))
+        .filter(|&(runtime, core)| {
+            let everywhere = runtime == Runtime::INTERPRETER && !is_stream;
+            full() || everywhere || matches!(core, Core::M4 | Core::M0)
+        })
+        .collect()
 }
 
-/// Names of the networks, the small set first.
-fn networks(small: &'static str, rest: &'static [&'static str]) -> Vec<&'static str> {
+/// The networks, the small set first: one over windows and as a stream.
+fn networks(small: &str, rest: &[&str]) -> Vec<Network> {
     let rest = rest.iter().copied().filter(|_| full());
-    std::iter::once(small).chain(rest).collect()
+    [network(small), streamed(network(small))]
+        .into_iter()
+        .chain(rest.map(network))
+        .collect()
 }
 
 #[test]
@@ -108,7 +123,7 @@ fn int8_is_the_same_bit_for_bit_on_every_core() {
     let Some(workshop) = workshop(&CORES) else {
         return;
     };
-    for name in networks(
+    for network in networks(
         "B_int8",
         &[
             "A_int8",
@@ -118,7 +133,6 @@ fn int8_is_the_same_bit_for_bit_on_every_core() {
             "head_int8",
         ],
     ) {
-        let network = network(name);
         let host = on_host(
             &network,
             |engine, arena, input| {
@@ -127,11 +141,13 @@ fn int8_is_the_same_bit_for_bit_on_every_core() {
             },
             |engine, arena| engine.output_i8(arena).unwrap().to_vec(),
         );
-        assert!(host.len() >= network.inputs.len());
-        for (runtime, core) in runs() {
+        let is_stream = Schedule::of(&network.graph).is_some();
+        assert!(!host.is_empty());
+        for (runtime, core) in runs(is_stream) {
             check(&workshop, &network, runtime, core, Expected::I8(&host));
         }
-        eprintln!("{name}: {} runs identical to the host", runs().len());
+        let (name, runs) = (&network.graph.name, runs(is_stream).len());
+        eprintln!("{name}, stream: {is_stream}: {runs} runs identical to the host");
     }
 }
 
@@ -140,8 +156,7 @@ fn f32_is_the_same_within_tolerance() {
     let Some(workshop) = workshop(&CORES) else {
         return;
     };
-    for name in networks("B_f32", &["A_f32", "C24_f32", "ops_f32", "head_f32"]) {
-        let network = network(name);
+    for network in networks("B_f32", &["A_f32", "C24_f32", "ops_f32", "head_f32"]) {
         let host = on_host(
             &network,
             |engine, arena, input| {
@@ -150,10 +165,12 @@ fn f32_is_the_same_within_tolerance() {
             },
             |engine, arena| engine.output_f32(arena).unwrap().to_vec(),
         );
-        assert!(host.len() >= network.inputs.len());
-        for (runtime, core) in runs() {
+        let is_stream = Schedule::of(&network.graph).is_some();
+        assert!(!host.is_empty());
+        for (runtime, core) in runs(is_stream) {
             check(&workshop, &network, runtime, core, Expected::F32(&host));
         }
-        eprintln!("{name}: {} runs within tolerance of the host", runs().len());
+        let (name, runs) = (&network.graph.name, runs(is_stream).len());
+        eprintln!("{name}, stream: {is_stream}: {runs} runs within tolerance of the host");
     }
 }

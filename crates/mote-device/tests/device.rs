@@ -36,10 +36,7 @@ fn run(workshop: &Workshop, name: &str, window: &[u8], stack: u32) -> Result<Out
         image: &images.measure,
         machine: plan.machine,
         stack,
-        windows: Windows {
-            bytes: window,
-            window: window.len(),
-        },
+        windows: Windows::new(window, window.len()),
         counting: Some(Counting {
             plugin: workshop.plugin()?,
             roots: vec![],
@@ -57,10 +54,7 @@ fn a_pipeline_is_measured_and_twice_the_same() {
         return;
     };
     let (dir, board) = (example(), Board::load("nrf52840").unwrap());
-    let windows = Windows {
-        bytes: &INPUT,
-        window: 4,
-    };
+    let windows = Windows::new(&INPUT, 4);
     let first = measure(&workshop, &job(&dir, &board, windows)).unwrap();
     let outputs: Vec<i8> = first.outputs.iter().map(|&b| b as i8).collect();
     assert_eq!(outputs, OUTPUT);
@@ -131,10 +125,7 @@ fn windows_of_a_wrong_length_are_refused() {
         return;
     };
     let (dir, board) = (example(), Board::load("nrf52840").unwrap());
-    let windows = Windows {
-        bytes: &INPUT[..6],
-        window: 3,
-    };
+    let windows = Windows::new(&INPUT[..6], 3);
     let error = measure(&workshop, &job(&dir, &board, windows)).unwrap_err();
     assert!(
         matches!(
@@ -172,10 +163,7 @@ fn the_stack_grows_with_what_the_pipeline_uses() {
     let (dir, board) = (pipeline("recursion"), Board::load("nrf52840").unwrap());
     let stack = |depth: u8| {
         let bytes = [depth];
-        let windows = Windows {
-            bytes: &bytes,
-            window: 1,
-        };
+        let windows = Windows::new(&bytes, 1);
         measure(&workshop, &job(&dir, &board, windows))
             .unwrap()
             .ram_stack
@@ -214,10 +202,7 @@ fn a_pipeline_that_never_ends_is_stopped() {
         image: &images.measure,
         machine: plan.machine,
         stack: plan.stack,
-        windows: Windows {
-            bytes: &[0],
-            window: 1,
-        },
+        windows: Windows::new(&[0], 1),
         counting: None,
         seconds: 1,
     };

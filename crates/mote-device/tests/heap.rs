@@ -35,10 +35,7 @@ fn measured(workshop: &Workshop, name: &str, board: &str) -> (Graph, Measurement
         pipeline: dir.path(),
         board: &Board::load(board).unwrap(),
         optimize: Optimize::Size,
-        windows: Windows {
-            bytes: &bytes,
-            window: bytes.len(),
-        },
+        windows: Windows::new(&bytes, bytes.len()),
         hop_seconds: Some(1.0),
         stack_limit: None,
     };
@@ -71,10 +68,7 @@ fn run_with(workshop: &Workshop, dir: &Path, input: usize, heap: u32) -> Result<
         image: &workshop.build(dir, &plan)?.measure,
         machine: plan.machine,
         stack: plan.stack,
-        windows: Windows {
-            bytes: &vec![0; input],
-            window: input,
-        },
+        windows: Windows::new(&vec![0; input], input),
         counting: None,
         seconds: 60,
     }

@@ -15,10 +15,7 @@ fn cycles_by_layer(workshop: &Workshop, name: &str, board: &str) -> Vec<(String,
         pipeline: &pipeline(name),
         board: &Board::load(board).unwrap(),
         optimize: Optimize::Size,
-        windows: Windows {
-            bytes: &[0, 0, 0],
-            window: 1,
-        },
+        windows: Windows::new(&[0, 0, 0], 1),
         hop_seconds: None,
         stack_limit: None,
     };

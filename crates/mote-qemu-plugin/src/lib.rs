@@ -9,7 +9,7 @@
 //! | argument | meaning |
 //! |---|---|
 //! | `out` | file written when the emulator ends |
-//! | `root` | entry of a function whose calls are profiled; may be repeated |
+//! | `root` | entry of a function whose calls are profiled; `ADDR+N` forgets what its first N calls did, but for the stack; may be repeated |
 //! | `watch` | entry of a function each of whose calls gets a context of its own, numbered within the root call (a layer); may be repeated |
 //! | `stack` | address range of the stack, for the lowest address touched |
 //! | `limit` | instructions after which the emulator is stopped with exit code 124 |

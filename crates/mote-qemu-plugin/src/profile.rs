@@ -10,8 +10,8 @@ use std::path::PathBuf;
 pub struct Settings {
     /// File to write.
     pub out: PathBuf,
-    /// Entries of the profiled functions.
-    pub roots: Vec<u32>,
+    /// Entries of the profiled functions, and how many of their first calls are forgotten.
+    pub roots: Vec<(u32, u64)>,
     /// Entries of functions whose calls are numbered.
     pub watched: Vec<u32>,
     /// Lowest stack address and the address above the highest.
@@ -35,7 +35,11 @@ impl Settings {
             };
             match key {
                 "out" => settings.out = PathBuf::from(value),
-                "root" => settings.roots.push(address(value)?),
+                "root" => {
+                    let (entry, skip) = value.split_once('+').unwrap_or((value, "0"));
+                    let skip = skip.parse().map_err(|_| wrong())?;
+                    settings.roots.push((address(entry)?, skip));
+                }
                 "watch" => settings.watched.push(address(value)?),
                 "stack" => {
                     let (low, high) = value.split_once('-').ok_or_else(wrong)?;
@@ -94,6 +98,8 @@ pub struct Profiler {
     ordinal: u32,
     /// Calls of each root and the instructions of the longest.
     calls: HashMap<u32, (u64, u64)>,
+    /// Calls of each root that are still to be forgotten.
+    skip: HashMap<u32, u64>,
     in_call: u64,
     executed: u64,
     lowest: u32,
@@ -106,6 +112,7 @@ impl Profiler {
     pub fn new(settings: Settings) -> Self {
         Self {
             lowest: settings.stack.1,
+            skip: settings.roots.iter().copied().collect(),
             settings,
             instructions: Vec::new(),
             by_address: HashMap::new(),
@@ -131,7 +138,7 @@ impl Profiler {
                 address,
                 next: address.wrapping_add(size),
                 is_call,
-                is_root: self.settings.roots.contains(&address),
+                is_root: self.settings.roots.iter().any(|r| r.0 == address),
                 is_watched: self.settings.watched.contains(&address),
             });
         }
@@ -215,17 +222,34 @@ impl Profiler {
 
     /// The root call that ended in context `last` returned.
     fn leave_root(&mut self, last: usize) {
-        let mut root = last;
-        while let Some(context) = self.contexts.get(root)
-            && context.parent != root
+        let root = self.root_of(last);
+        let Some(entry) = self.contexts.get(root).map(|c| c.entry) else {
+            return;
+        };
+        if let Some(skip) = self.skip.get_mut(&entry).filter(|skip| **skip > 0) {
+            *skip -= 1;
+            for context in 0..self.contexts.len() {
+                if self.root_of(context) == root
+                    && let Some(context) = self.contexts.get_mut(context)
+                {
+                    context.counts.clear();
+                }
+            }
+            return;
+        }
+        let (calls, longest) = self.calls.entry(entry).or_default();
+        *calls += 1;
+        *longest = (*longest).max(self.in_call);
+    }
+
+    /// The context of the root call that `context` is in.
+    fn root_of(&self, mut context: usize) -> usize {
+        while let Some(c) = self.contexts.get(context)
+            && c.parent != context
         {
-            root = context.parent;
+            context = c.parent;
         }
-        if let Some(context) = self.contexts.get(root) {
-            let (calls, longest) = self.calls.entry(context.entry).or_default();
-            *calls += 1;
-            *longest = (*longest).max(self.in_call);
-        }
+        context
     }
 
     /// Notes a load or store while a root is running.
@@ -326,6 +350,30 @@ mod tests {
     }
 
     #[test]
+    fn first_calls_are_forgotten_but_for_the_stack() {
+        let arguments = ["out=x", "root=100+1", "stack=1000-2000"];
+        let settings = Settings::parse(arguments.into_iter().map(str::to_owned)).unwrap();
+        let mut p = Profiler::new(settings);
+        let call = p.instruction(0, true, 4);
+        let again = p.instruction(4, true, 4);
+        let after = p.instruction(8, false, 2);
+        let body = p.instruction(0x100, false, 2);
+        let ret = p.instruction(0x102, false, 2);
+        for i in [call, body, body, body] {
+            assert!(p.execute(i));
+        }
+        p.touch(0x1500);
+        for i in [ret, again, body, ret, after] {
+            assert!(p.execute(i));
+        }
+        let mut text = Vec::new();
+        p.write(&mut text).unwrap();
+        let expected = "mote-profile 1\nexecuted 9\nstack 1500\nroot 100 1 2\n\
+            context 0 0 100 0\n100 1 0\n102 1 1\n";
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+
+    #[test]
     fn the_limit_stops() {
         let settings = Settings {
             limit: 2,
@@ -339,7 +387,14 @@ mod tests {
 
     #[test]
     fn arguments_that_make_no_sense_are_named() {
-        for text in ["out", "root=xyz", "stack=10", "limit=a", "unknown=1"] {
+        for text in [
+            "out",
+            "root=xyz",
+            "root=10+x",
+            "stack=10",
+            "limit=a",
+            "unknown=1",
+        ] {
             let error = Settings::parse(std::iter::once(text.to_owned())).unwrap_err();
             assert!(
                 error.contains(text) || error.contains("out=FILE"),

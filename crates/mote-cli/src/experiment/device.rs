@@ -163,10 +163,7 @@ impl Prepared {
             pipeline: &self.folder,
             board,
             optimize: optimize.into(),
-            windows: Windows {
-                bytes: &self.input,
-                window: self.window,
-            },
+            windows: Windows::new(&self.input, self.window),
             hop_seconds: self.hop_seconds,
             stack_limit: None,
         };
