@@ -50,7 +50,7 @@ fn on_host<T: Copy>(
     fill: impl Fn(&Interpreter<'_>, &mut [u32], &[f32]),
     read: impl Fn(&Interpreter<'_>, &mut [u32]) -> Vec<T>,
 ) -> Vec<T> {
-    let plan = plan(&network.graph, Strategy::InPlace).unwrap();
+    let plan = plan(&network.graph, Strategy::Overlap).unwrap();
     let words = blob::to_words(&network.graph, &plan).unwrap();
     let engine = Interpreter::new(Model::parse(&words).unwrap(), registry::ALL).unwrap();
     let mut arena = vec![0; plan.arena.div_ceil(4)];

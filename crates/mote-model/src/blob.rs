@@ -5,6 +5,7 @@
 
 mod weights;
 
+use crate::plan::is_depthwise;
 use crate::{Activation, Error, Graph, Node, Op, Plan, PoolKind, Quant, Shape, Tensor};
 use mote::format::{self, op};
 use mote::kernels::add::HEADROOM;
@@ -27,7 +28,7 @@ pub fn to_blob(graph: &Graph, plan: &Plan) -> Result<Vec<u8>, Error> {
 /// message names layer and field.
 pub fn to_words(graph: &Graph, plan: &Plan) -> Result<Vec<u32>, Error> {
     graph.validate()?;
-    check_plan(graph, plan)?;
+    plan.check(graph)?;
     let network = |field, value: usize| byte(field, value, |what| Error::network(field, what));
     let mut words = vec![
         format::MAGIC,
@@ -76,54 +77,6 @@ pub fn to_words(graph: &Graph, plan: &Plan) -> Result<Vec<u32>, Error> {
     }
     words.push(mote::crc32(&words));
     Ok(words)
-}
-
-fn check_plan(graph: &Graph, plan: &Plan) -> Result<(), Error> {
-    let fail = |what: String| Err(Error::network("plan", what));
-    if plan.offsets.len() != graph.tensors.len() || !plan.arena.is_multiple_of(4) {
-        return fail(format!(
-            "{} offsets for {} tensors in {} bytes: this plan is of another network",
-            plan.offsets.len(),
-            graph.tensors.len(),
-            plan.arena
-        ));
-    }
-    let range = |id: usize| {
-        let offset = plan.offsets.get(id).copied().unwrap_or(0);
-        offset..offset + graph.tensors.get(id).map_or(0, Tensor::bytes)
-    };
-    for id in 0..graph.tensors.len() {
-        if range(id).end > plan.arena || !range(id).start.is_multiple_of(4) {
-            return fail(format!(
-                "tensor {id} at {:?} does not fit the arena",
-                range(id)
-            ));
-        }
-    }
-    for id in graph.state() {
-        let others = (0..graph.tensors.len()).filter(|&other| other != id);
-        let state = range(id);
-        for other in others.map(range) {
-            if state.start < other.end && other.start < state.end {
-                return fail(format!(
-                    "tensor {id} at {state:?} is kept from run to run, and another lies over it at {other:?}"
-                ));
-            }
-        }
-    }
-    for node in &graph.nodes {
-        let output = range(node.output);
-        let in_place = matches!(node.op, Op::Add(_) | Op::Activation(_) | Op::Softmax);
-        for &input in &node.inputs {
-            let input = range(input);
-            let overlap = input.start < output.end && output.start < input.end;
-            if overlap && !(in_place && input == output) {
-                let what = format!("writes {output:?} over its input {input:?}");
-                return Err(Error::invalid(&node.name, "plan", what));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// `value` as a byte, or the error `error` makes of the reason.
@@ -231,8 +184,7 @@ impl<'g> NodeWriter<'g> {
         let (record, activation, parameters) = match &self.node.op {
             Op::Conv1d(c) => {
                 let (input, output) = (self.input.shape, self.output.shape);
-                let depthwise =
-                    c.groups > 1 && c.groups == input.channels && c.groups == output.channels;
+                let depthwise = is_depthwise(c, input);
                 let record = Record {
                     op: if depthwise {
                         pick(op::DEPTHWISE_I8, op::DEPTHWISE_F32)

@@ -4,17 +4,19 @@
 //! same step must not overlap, all others may. Finding the smallest arena is dynamic storage allocation
 //! (NP-hard in general), but networks for motion are small: chains are solved at once, and a bounded search
 //! proves most others optimal. [`Plan::optimal`] says whether it did.
+//!
+//! A kernel may write over input that it has done with. How far its output may reach into its input is the
+//! [lead](overlap) of the output; planner and [check](Plan::check) go by the same leads.
 
+mod overlap;
 mod pack;
 
-use crate::{Error, Graph, Node, Op, TensorId};
-use pack::{Buffer, Packing};
+use crate::{Error, Graph, Op, TensorId};
+pub(crate) use overlap::is_depthwise;
+use pack::{Buffer, Problem};
 
 /// Every tensor starts at a multiple of this many bytes.
 pub const ALIGNMENT: usize = 4;
-
-/// Most combinations of in-place choices that are searched.
-const MAX_CHOICES: usize = 64;
 
 /// How tensors share the arena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,9 @@ pub enum Strategy {
     /// As [`Strategy::Lifetimes`]; besides, an element-wise operator (activation, add, softmax) may write over an
     /// input that nothing reads later.
     InPlace,
+    /// As [`Strategy::InPlace`]; besides, convolutions and pooling may write over those parts of such an input that
+    /// they have done with ([`mote::kernels::overlap`]). The smallest arena.
+    Overlap,
 }
 
 /// What [`plan_with`] is to do.
@@ -44,7 +49,8 @@ pub struct Plan {
     pub arena: usize,
     /// First byte of each tensor, indexed as [`Graph::tensors`], multiples of [`ALIGNMENT`].
     pub offsets: Vec<usize>,
-    /// No plan under this strategy needs fewer bytes: the largest sum of live tensors at any one step.
+    /// No plan under this strategy needs fewer bytes: what the tensors that are live at the worst step take, of
+    /// that step's output only what may not lie over its inputs.
     pub peak_lower_bound: usize,
     /// Whether `arena` is proven to be the smallest possible under this strategy.
     pub optimal: bool,
@@ -71,6 +77,51 @@ impl Plan {
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
+
+    /// Whether every tensor of `graph` keeps its bytes as long as it is needed.
+    ///
+    /// # Errors
+    /// When the plan is not one of `graph`, or two tensors get into each other's way; the message names them.
+    pub fn check(&self, graph: &Graph) -> Result<(), Error> {
+        graph.check_order()?;
+        let fail = |what: String| Err(Error::network("plan", what));
+        if self.offsets.len() != graph.tensors.len() || !self.arena.is_multiple_of(ALIGNMENT) {
+            return fail(format!(
+                "{} offsets for {} tensors in {} bytes: this plan is of another network",
+                self.offsets.len(),
+                graph.tensors.len(),
+                self.arena
+            ));
+        }
+        let options = Options {
+            strategy: Strategy::Overlap,
+            keep_input: false,
+        };
+        let problem = problem(graph, options);
+        let tensors = graph.tensors.iter().zip(&self.offsets).enumerate();
+        for (id, (tensor, &offset)) in tensors.clone() {
+            let fits = offset
+                .checked_add(tensor.bytes())
+                .is_some_and(|end| end <= self.arena);
+            if !fits || !offset.is_multiple_of(ALIGNMENT) {
+                let len = tensor.bytes();
+                return fail(format!(
+                    "tensor {id}, {len} bytes at byte {offset}, does not fit the arena of {} bytes",
+                    self.arena
+                ));
+            }
+        }
+        for (a, (_, &at)) in tensors.clone() {
+            for (b, (_, &other)) in tensors.clone().skip(a + 1) {
+                if !problem.apart(a, at, b, other) {
+                    return fail(format!(
+                        "tensor {a} at byte {at} and tensor {b} at byte {other} get into each other's way"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Plans the arena of `graph`. The input may be overwritten by the run; see [`plan_with`].
@@ -93,12 +144,10 @@ pub fn plan(graph: &Graph, strategy: Strategy) -> Result<Plan, Error> {
 /// When the nodes of `graph` are not in executable order ([`Graph::check_order`]).
 pub fn plan_with(graph: &Graph, options: Options) -> Result<Plan, Error> {
     graph.check_order()?;
-    let tensors = lifetimes(graph, options);
-    let packing = match options.strategy {
-        Strategy::KeepAll | Strategy::Lifetimes => pack::pack(&tensors),
-        Strategy::InPlace => pack_in_place(graph, &tensors, options),
-    };
-    let rows = tensors
+    let problem = problem(graph, options);
+    let packing = pack::pack(&problem);
+    let rows = problem
+        .buffers
         .iter()
         .zip(&packing.offsets)
         .zip(&graph.tensors)
@@ -118,6 +167,13 @@ pub fn plan_with(graph: &Graph, options: Options) -> Result<Plan, Error> {
         optimal: packing.optimal,
         rows,
     })
+}
+
+/// Lifetimes of all tensors, and how far outputs may reach into inputs.
+fn problem(graph: &Graph, options: Options) -> Problem {
+    let buffers = lifetimes(graph, options);
+    let leads = overlap::leads(graph, &buffers, options);
+    Problem::new(buffers, leads)
 }
 
 /// Aligned length and live steps of every tensor.
@@ -162,132 +218,4 @@ fn lifetimes(graph: &Graph, options: Options) -> Vec<Buffer> {
         }
     }
     buffers
-}
-
-/// Tries every combination of "which input does this node write over, if any" (up to a limit) and keeps the
-/// best packing.
-fn pack_in_place(graph: &Graph, tensors: &[Buffer], options: Options) -> Packing {
-    let choices: Vec<(TensorId, Vec<TensorId>)> = graph
-        .nodes
-        .iter()
-        .enumerate()
-        .map(|(step, node)| {
-            (
-                node.output,
-                over_writable(graph, tensors, step, node, options),
-            )
-        })
-        .filter(|(_, inputs)| !inputs.is_empty())
-        .collect();
-    // Digit 0 of each choice is its first input, the last digit is "not in place".
-    let combinations = choices
-        .iter()
-        .try_fold(1usize, |n, (_, inputs)| n.checked_mul(inputs.len() + 1))
-        .unwrap_or(usize::MAX);
-    let bound = in_place_bound(graph, tensors, &choices);
-    let mut best: Option<Packing> = None;
-    let mut all_proven = combinations <= MAX_CHOICES;
-    for combination in 0..combinations.min(MAX_CHOICES) {
-        let mut rest = combination;
-        let mut owner: Vec<TensorId> = (0..tensors.len()).collect();
-        for (output, inputs) in &choices {
-            let digit = rest % (inputs.len() + 1);
-            rest /= inputs.len() + 1;
-            if let (Some(&input), Some(slot)) = (inputs.get(digit), owner.get_mut(*output)) {
-                *slot = input;
-            }
-        }
-        let packing = pack_merged(tensors, &owner);
-        all_proven &= packing.optimal;
-        if best.as_ref().is_none_or(|b| packing.len < b.len) {
-            best = Some(packing);
-        }
-        if best.as_ref().is_some_and(|b| b.len == bound) {
-            break;
-        }
-    }
-    let mut best = best.unwrap_or_else(|| pack::pack(tensors));
-    best.optimal = all_proven || best.len == bound;
-    best.lower_bound = bound;
-    best
-}
-
-/// The inputs that `node` at `step` may write over: element-wise, same length, not needed afterwards.
-fn over_writable(
-    graph: &Graph,
-    tensors: &[Buffer],
-    step: usize,
-    node: &Node,
-    options: Options,
-) -> Vec<TensorId> {
-    if !matches!(node.op, Op::Activation(_) | Op::Add(_) | Op::Softmax) {
-        return Vec::new();
-    }
-    let bytes = |id: TensorId| graph.tensors.get(id).map(crate::Tensor::bytes);
-    let mut inputs: Vec<TensorId> = node
-        .inputs
-        .iter()
-        .copied()
-        .filter(|&i| {
-            tensors.get(i).is_some_and(|b| b.last == step)
-                && bytes(i) == bytes(node.output)
-                && !(options.keep_input && i == graph.input)
-                && i != graph.output
-                && !graph.state().any(|s| s == i)
-        })
-        .collect();
-    inputs.dedup();
-    inputs
-}
-
-/// Sum of live tensors at the worst step, an in-place output counted once with its input.
-fn in_place_bound(
-    graph: &Graph,
-    tensors: &[Buffer],
-    choices: &[(TensorId, Vec<TensorId>)],
-) -> usize {
-    let mut live = pack::live_bytes(tensors);
-    for (step, node) in graph.nodes.iter().enumerate() {
-        let in_place = choices.iter().any(|(output, _)| *output == node.output);
-        if let (true, Some(bytes), Some(b)) =
-            (in_place, live.get_mut(step), tensors.get(node.output))
-        {
-            *bytes -= b.len;
-        }
-    }
-    live.into_iter().max().unwrap_or(0)
-}
-
-/// Packs tensors of which `owner[t]` names the tensor whose bytes `t` takes over (itself when none).
-fn pack_merged(tensors: &[Buffer], owner: &[TensorId]) -> Packing {
-    let root = |mut t: TensorId| {
-        while let Some(&o) = owner.get(t).filter(|&&o| o != t) {
-            t = o;
-        }
-        t
-    };
-    let mut index = vec![None; tensors.len()];
-    let mut merged: Vec<Buffer> = Vec::new();
-    // Roots first: a tensor's owner may come later in the tensor list.
-    for (t, &b) in tensors.iter().enumerate() {
-        if root(t) == t {
-            if let Some(slot) = index.get_mut(t) {
-                *slot = Some(merged.len());
-            }
-            merged.push(b);
-        }
-    }
-    let group = |t: TensorId| index.get(root(t)).copied().flatten();
-    for (t, b) in tensors.iter().enumerate() {
-        if let Some(m) = group(t).and_then(|g| merged.get_mut(g)) {
-            m.first = m.first.min(b.first);
-            m.last = m.last.max(b.last);
-        }
-    }
-    let packing = pack::pack(&merged);
-    let offset = |t| group(t).and_then(|g| packing.offsets.get(g)).copied();
-    Packing {
-        offsets: (0..tensors.len()).map(|t| offset(t).unwrap_or(0)).collect(),
-        ..packing
-    }
 }

@@ -54,7 +54,12 @@ fn check(name: &str, exact: bool) {
     let graph = import(name, &read(format!("{name}.tflite"))).unwrap();
     let golden: Golden = serde_json::from_slice(&read(format!("{name}.golden.json"))).unwrap();
     assert!(golden.inputs.len() >= 8 && golden.inputs.len() == golden.outputs.len());
-    for strategy in [Strategy::KeepAll, Strategy::Lifetimes, Strategy::InPlace] {
+    for strategy in [
+        Strategy::KeepAll,
+        Strategy::Lifetimes,
+        Strategy::InPlace,
+        Strategy::Overlap,
+    ] {
         let plan = plan_with(
             &graph,
             Options {

@@ -19,7 +19,7 @@ fn networks(c: &mut Criterion) {
             env!("CARGO_MANIFEST_DIR")
         );
         let graph = import(name, &std::fs::read(path).unwrap()).unwrap();
-        let words = blob::to_words(&graph, &plan(&graph, Strategy::InPlace).unwrap()).unwrap();
+        let words = blob::to_words(&graph, &plan(&graph, Strategy::Overlap).unwrap()).unwrap();
         let network = Interpreter::new(Model::parse(&words).unwrap(), registry::ALL).unwrap();
         let mut arena = vec![0; network.model().arena_words()];
         group.throughput(Throughput::Elements(graph.macs() as u64));

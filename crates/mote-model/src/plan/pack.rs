@@ -1,4 +1,4 @@
-//! Packs rectangles (bytes x steps) into the smallest arena.
+//! Packs rectangles (bytes x steps) into the smallest arena, some of them partly over others.
 
 /// Placements tried before the search gives up its proof.
 const BUDGET: usize = 50_000;
@@ -20,6 +20,14 @@ impl Buffer {
     }
 }
 
+/// Buffer `below` may reach into buffer `above` if it begins at least `bytes` before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lead {
+    pub below: usize,
+    pub above: usize,
+    pub bytes: usize,
+}
+
 /// Offsets of all buffers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Packing {
@@ -29,46 +37,149 @@ pub(super) struct Packing {
     pub optimal: bool,
 }
 
-/// Bytes live at every step.
-pub(super) fn live_bytes(buffers: &[Buffer]) -> Vec<usize> {
-    let steps = buffers.iter().map(|b| b.last + 1).max().unwrap_or(0);
-    let mut live = vec![0; steps];
-    for b in buffers {
-        for bytes in live.iter_mut().take(b.last + 1).skip(b.first) {
-            *bytes += b.len;
-        }
-    }
-    live
+/// What is to be packed.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    pub buffers: Vec<Buffer>,
+    /// Leads over others, of each buffer.
+    leads: Vec<Vec<Lead>>,
 }
 
-/// Packs `buffers`: greedy in several orders, then, unless one of them meets the lower bound, branch and
-/// bound within a budget.
-pub(super) fn pack(buffers: &[Buffer]) -> Packing {
-    let lower_bound = live_bytes(buffers).into_iter().max().unwrap_or(0);
-    let mut best = greedy(buffers, |b| (b.len, 0));
-    for offsets in [
-        greedy(buffers, |b| (b.len * (b.last - b.first + 1), 0)),
-        greedy(buffers, |b| (b.last - b.first, b.len)),
-        greedy(buffers, |b| (usize::MAX - b.first, b.len)),
-    ] {
-        if extent(buffers, &offsets) < extent(buffers, &best) {
-            best = offsets;
-        }
+impl Problem {
+    /// `buffers`, of which each has leads only over buffers whose last step is its first one.
+    pub fn new(buffers: Vec<Buffer>, leads: Vec<Lead>) -> Self {
+        let own = |index: usize| leads.iter().copied().filter(move |l| l.below == index);
+        let leads = (0..buffers.len()).map(|i| own(i).collect()).collect();
+        Self { buffers, leads }
     }
+
+    fn buffer(&self, index: usize) -> Buffer {
+        const NONE: Buffer = Buffer {
+            len: 0,
+            first: 0,
+            last: 0,
+        };
+        self.buffers.get(index).copied().unwrap_or(NONE)
+    }
+
+    /// The leads of buffer `index`.
+    fn leads(&self, index: usize) -> &[Lead] {
+        self.leads.get(index).map_or(&[], Vec::as_slice)
+    }
+
+    /// Bytes from the start of `below` to the start of `above`, at least, when they are live together in this order.
+    fn distance(&self, below: usize, above: usize) -> usize {
+        let lead = self.leads(below).iter().find(|l| l.above == above);
+        let len = self.buffer(below).len;
+        lead.map_or(len, |l| l.bytes.min(len))
+    }
+
+    /// Bytes from the start of `index` to the start of whatever lies above it at `step`, at least.
+    fn weight(&self, index: usize, step: usize) -> usize {
+        let Buffer { len, first, .. } = self.buffer(index);
+        let leads = self.leads(index).iter().filter(|_| step == first);
+        leads.map(|l| l.bytes).fold(len, usize::min)
+    }
+
+    /// The weights of `index` at its steps.
+    fn weights(&self, index: usize) -> impl Iterator<Item = (usize, usize)> {
+        let Buffer { first, last, .. } = self.buffer(index);
+        (first..=last).map(move |step| (step, self.weight(index, step)))
+    }
+
+    /// Weights of all buffers at every step. Whatever the order in which the buffers of a step lie, the top of the
+    /// last one is no lower: an output that reaches into its inputs counts with its lead.
+    fn live_bytes(&self) -> Vec<usize> {
+        let steps = self.buffers.iter().map(|b| b.last + 1).max().unwrap_or(0);
+        let mut live = vec![0; steps];
+        for index in 0..self.buffers.len() {
+            for (step, weight) in self.weights(index) {
+                if let Some(bytes) = live.get_mut(step) {
+                    *bytes += weight;
+                }
+            }
+        }
+        live
+    }
+
+    /// Whether `a` at byte `at` and `b` at byte `other` leave each other alone.
+    pub fn apart(&self, a: usize, at: usize, b: usize, other: usize) -> bool {
+        !self.buffer(a).meets(&self.buffer(b))
+            || at + self.distance(a, b) <= other
+            || other + self.distance(b, a) <= at
+    }
+
+    fn extent(&self, offsets: &[usize]) -> usize {
+        let ends = self.buffers.iter().zip(offsets).map(|(b, o)| o + b.len);
+        ends.max().unwrap_or(0)
+    }
+
+    /// Places buffers in order of descending `key`, each as low as it fits.
+    fn greedy<K: Ord>(&self, key: impl Fn(&Buffer) -> K) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.buffers.len()).collect();
+        order.sort_by_key(|&i| std::cmp::Reverse(key(&self.buffer(i))));
+        let mut placed: Vec<(usize, usize)> = Vec::new();
+        let mut offsets = vec![0; self.buffers.len()];
+        for index in order {
+            let buffer = self.buffer(index);
+            let near: Vec<(usize, usize)> = placed
+                .iter()
+                .copied()
+                .filter(|&(other, _)| self.buffer(other).meets(&buffer))
+                .collect();
+            let on = near.iter().map(|&(b, at)| at + self.distance(b, index));
+            let offset = on
+                .chain([0])
+                .filter(|&at| {
+                    near.iter()
+                        .all(|&(b, other)| self.apart(index, at, b, other))
+                })
+                .min()
+                .unwrap_or(0);
+            if let Some(slot) = offsets.get_mut(index) {
+                *slot = offset;
+            }
+            placed.push((index, offset));
+        }
+        offsets
+    }
+}
+
+/// Packs `problem`: greedy in several orders, then, unless one of them meets the lower bound, branch and
+/// bound within a budget.
+pub(super) fn pack(problem: &Problem) -> Packing {
+    let live = problem.live_bytes();
+    let lower_bound = live.iter().copied().max().unwrap_or(0);
+    let candidates = [
+        problem.greedy(|b| (b.len, 0)),
+        problem.greedy(|b| (b.len * (b.last - b.first + 1), 0)),
+        problem.greedy(|b| (b.last - b.first, b.len)),
+        problem.greedy(|b| (usize::MAX - b.first, b.len)),
+        problem.greedy(|b| (b.first, b.len)),
+    ];
+    let best = candidates
+        .into_iter()
+        .min_by_key(|offsets| problem.extent(offsets))
+        .unwrap_or_default();
+    let count = problem.buffers.len();
+    let near = |index: usize| {
+        let others = (0..count).filter(move |&b| b != index);
+        others
+            .filter(|&b| problem.buffer(b).meets(&problem.buffer(index)))
+            .map(|b| (b, problem.distance(b, index)))
+            .collect()
+    };
     let mut search = Search {
-        buffers,
-        order: (0..buffers.len()).collect(),
-        heights: vec![0; live_bytes(buffers).len()],
-        remaining: live_bytes(buffers),
-        offsets: vec![0; buffers.len()],
-        best_len: extent(buffers, &best),
+        problem,
+        near: (0..count).map(near).collect(),
+        order: (0..count).collect(),
+        placed: vec![None; count],
+        heights: vec![0; live.len()],
+        remaining: live,
+        best_len: problem.extent(&best),
         best,
         lower_bound,
-        budget: if buffers.len() <= MAX_SEARCHED {
-            BUDGET
-        } else {
-            0
-        },
+        budget: if count <= MAX_SEARCHED { BUDGET } else { 0 },
     };
     if search.best_len > lower_bound {
         search.place(0, 0, 0);
@@ -81,48 +192,22 @@ pub(super) fn pack(buffers: &[Buffer]) -> Packing {
     }
 }
 
-fn extent(buffers: &[Buffer], offsets: &[usize]) -> usize {
-    let ends = buffers.iter().zip(offsets).map(|(b, o)| o + b.len);
-    ends.max().unwrap_or(0)
-}
-
-/// Places buffers in order of descending `key`, each in the lowest gap it fits.
-fn greedy<K: Ord>(buffers: &[Buffer], key: impl Fn(&Buffer) -> K) -> Vec<usize> {
-    let mut order: Vec<(usize, &Buffer)> = buffers.iter().enumerate().collect();
-    order.sort_by_key(|(_, b)| std::cmp::Reverse(key(b)));
-    let mut placed: Vec<(usize, &Buffer)> = Vec::new();
-    let mut offsets = vec![0; buffers.len()];
-    for (index, buffer) in order {
-        let mut offset = 0;
-        for &(other_offset, other) in placed.iter().filter(|(_, o)| o.meets(buffer)) {
-            if offset + buffer.len <= other_offset {
-                break;
-            }
-            offset = offset.max(other_offset + other.len);
-        }
-        if let Some(slot) = offsets.get_mut(index) {
-            *slot = offset;
-        }
-        let at = placed.partition_point(|(o, _)| *o <= offset);
-        placed.insert(at, (offset, buffer));
-    }
-    offsets
-}
-
 /// Depth-first search over the orders in which buffers are stacked.
 ///
-/// Some smallest packing has every buffer either at 0 or on top of one it meets; listed by ascending offset
-/// (then index), each buffer of it lies exactly on the skyline of those before. So it is enough to try
-/// orders, put each buffer on the skyline, and cut whenever (offset, index) would descend.
+/// Some smallest packing has every buffer either at 0 or as close on top of another as the two may be; listed by
+/// ascending offset (and by index, where the order of two does not matter), each buffer of it lies as low as those
+/// before allow. So it is enough to try orders, put each buffer there, and cut whenever the list would descend.
 struct Search<'a> {
-    buffers: &'a [Buffer],
+    problem: &'a Problem,
+    /// Per buffer, those it meets, and how far above their starts it has to begin.
+    near: Vec<Vec<(usize, usize)>>,
     /// Unplaced buffers are `order[depth..]`.
     order: Vec<usize>,
-    /// Skyline per step.
+    placed: Vec<Option<usize>>,
+    /// Skyline of the placed buffers per step, by their weights.
     heights: Vec<usize>,
-    /// Bytes of unplaced buffers per step.
+    /// Weights of unplaced buffers per step.
     remaining: Vec<usize>,
-    offsets: Vec<usize>,
     best: Vec<usize>,
     best_len: usize,
     lower_bound: usize,
@@ -130,12 +215,14 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn place(&mut self, depth: usize, floor: usize, floor_index: usize) {
+    /// Places the buffers from `depth` on, of which none may lie below `floor`, where `last` lies.
+    fn place(&mut self, depth: usize, floor: usize, last: usize) {
         if depth == self.order.len() {
-            let len = extent(self.buffers, &self.offsets);
+            let offsets: Vec<usize> = self.placed.iter().map(|o| o.unwrap_or(0)).collect();
+            let len = self.problem.extent(&offsets);
             if len < self.best_len {
                 self.best_len = len;
-                self.best.clone_from(&self.offsets);
+                self.best = offsets;
             }
             return;
         }
@@ -146,61 +233,59 @@ impl Search<'_> {
             let Some(&index) = self.order.get(next) else {
                 return;
             };
-            let Some(&buffer) = self.buffers.get(index) else {
-                return;
-            };
-            let steps = buffer.first..=buffer.last;
-            let under: Vec<usize> = self
-                .heights
-                .get(steps.clone())
-                .map(<[usize]>::to_vec)
-                .unwrap_or_default();
-            let offset = under.iter().copied().max().unwrap_or(0);
-            if (offset, index) < (floor, floor_index) || offset + buffer.len >= self.best_len {
+            let buffer = self.problem.buffer(index);
+            let offset = self.lowest(index);
+            let swapped =
+                offset == floor && index < last && !self.problem.buffer(last).meets(&buffer);
+            if offset < floor || swapped || offset + buffer.len >= self.best_len {
                 continue;
             }
             self.budget -= 1;
+            let steps = buffer.first..=buffer.last;
+            let under = self.heights.get(steps.clone()).map(<[usize]>::to_vec);
             self.order.swap(depth, next);
-            self.set(index, offset, &steps, |height, _| {
-                *height = offset + buffer.len
-            });
-            self.lift(&steps, |remaining| *remaining -= buffer.len);
+            self.put(index, offset);
             self.place(depth + 1, offset, index);
-            self.lift(&steps, |remaining| *remaining += buffer.len);
-            self.set(index, 0, &steps, |height, i| {
-                *height = under.get(i).copied().unwrap_or(0)
-            });
+            self.take(index);
             self.order.swap(depth, next);
+            if let (Some(heights), Some(under)) = (self.heights.get_mut(steps), under) {
+                heights.copy_from_slice(&under);
+            }
         }
     }
 
-    fn set(
-        &mut self,
-        index: usize,
-        offset: usize,
-        steps: &std::ops::RangeInclusive<usize>,
-        height: impl Fn(&mut usize, usize),
-    ) {
-        if let Some(slot) = self.offsets.get_mut(index) {
-            *slot = offset;
+    fn put(&mut self, index: usize, offset: usize) {
+        if let Some(slot) = self.placed.get_mut(index) {
+            *slot = Some(offset);
         }
-        for (i, h) in self
-            .heights
-            .get_mut(steps.clone())
-            .into_iter()
-            .flatten()
-            .enumerate()
-        {
-            height(h, i);
+        for (step, weight) in self.problem.weights(index) {
+            if let (Some(height), Some(remaining)) =
+                (self.heights.get_mut(step), self.remaining.get_mut(step))
+            {
+                *height = (*height).max(offset + weight);
+                *remaining -= weight;
+            }
         }
     }
 
-    fn lift(&mut self, steps: &std::ops::RangeInclusive<usize>, change: impl Fn(&mut usize)) {
-        self.remaining
-            .get_mut(steps.clone())
-            .into_iter()
-            .flatten()
-            .for_each(change);
+    /// Undoes [`Search::put`], but for the heights.
+    fn take(&mut self, index: usize) {
+        if let Some(slot) = self.placed.get_mut(index) {
+            *slot = None;
+        }
+        for (step, weight) in self.problem.weights(index) {
+            if let Some(remaining) = self.remaining.get_mut(step) {
+                *remaining += weight;
+            }
+        }
+    }
+
+    /// Where `index` lies on top of those placed.
+    fn lowest(&self, index: usize) -> usize {
+        let near = self.near.get(index).into_iter().flatten();
+        near.filter_map(|&(b, distance)| Some(self.placed.get(b).copied()?? + distance))
+            .max()
+            .unwrap_or(0)
     }
 
     /// Whether some step's unplaced bytes, stacked on its skyline, already reach the best length known.
@@ -224,33 +309,35 @@ mod tests {
     }
 
     /// Smallest extent by trying every offset of every buffer.
-    fn brute_force(buffers: &[Buffer]) -> usize {
-        fn fits(rest: &[Buffer], placed: &mut Vec<(usize, Buffer)>, extent: usize) -> bool {
-            let Some((b, rest)) = rest.split_first() else {
+    fn brute_force(problem: &Problem) -> usize {
+        fn fits(problem: &Problem, placed: &mut Vec<usize>, extent: usize) -> bool {
+            let index = placed.len();
+            let Some(b) = problem.buffers.get(index) else {
                 return true;
             };
             (0..=extent)
                 .take_while(|o| o + b.len <= extent)
                 .any(|offset| {
-                    let free = placed
-                        .iter()
-                        .all(|(o, p)| !p.meets(b) || offset + b.len <= *o || o + p.len <= offset);
+                    let others = placed.iter().enumerate();
+                    let free = others
+                        .clone()
+                        .all(|(other, &at)| problem.apart(index, offset, other, at));
                     free && {
-                        placed.push((offset, *b));
-                        let found = fits(rest, placed, extent);
+                        placed.push(offset);
+                        let found = fits(problem, placed, extent);
                         placed.pop();
                         found
                     }
                 })
         }
-        (0..).find(|&e| fits(buffers, &mut Vec::new(), e)).unwrap()
+        (0..).find(|&e| fits(problem, &mut Vec::new(), e)).unwrap()
     }
 
-    fn assert_disjoint(buffers: &[Buffer], packing: &Packing) {
-        for (i, (a, x)) in buffers.iter().zip(&packing.offsets).enumerate() {
-            assert!(x + a.len <= packing.len);
-            for (b, y) in buffers.iter().zip(&packing.offsets).skip(i + 1) {
-                assert!(!a.meets(b) || x + a.len <= *y || y + b.len <= *x);
+    fn assert_apart(problem: &Problem, packing: &Packing) {
+        assert!(packing.len >= problem.extent(&packing.offsets));
+        for (i, &x) in packing.offsets.iter().enumerate() {
+            for (j, &y) in packing.offsets.iter().enumerate().skip(i + 1) {
+                assert!(problem.apart(i, x, j, y), "{i} at {x}, {j} at {y}");
             }
         }
     }
@@ -268,11 +355,37 @@ mod tests {
             (2, 1, 3),
             (2, 1, 4),
         ]);
-        let packing = pack(&buffers);
-        assert_disjoint(&buffers, &packing);
+        let problem = Problem::new(buffers, Vec::new());
+        let packing = pack(&problem);
+        assert_apart(&problem, &packing);
         assert_eq!((packing.lower_bound, packing.len), (7, 8));
         assert!(packing.optimal);
-        assert_eq!(brute_force(&buffers), 8);
+        assert_eq!(brute_force(&problem), 8);
+    }
+
+    /// A buffer written at each step, over the buffers that end there: the shape of a network.
+    fn network(list: &[(usize, usize, usize)]) -> Problem {
+        let count = list.len();
+        let mut all: Vec<Buffer> = Vec::new();
+        for (step, &(len, uses, _)) in list.iter().enumerate() {
+            let last = (step + uses).min(count);
+            all.push(Buffer {
+                len,
+                first: step,
+                last,
+            });
+        }
+        let mut leads = Vec::new();
+        for (above, a) in all.iter().enumerate() {
+            if let Some(&(_, _, bytes)) = list.get(a.last).filter(|_| a.last > above) {
+                leads.push(Lead {
+                    below: a.last,
+                    above,
+                    bytes,
+                });
+            }
+        }
+        Problem::new(all, leads)
     }
 
     proptest! {
@@ -282,11 +395,23 @@ mod tests {
             list in prop::collection::vec((1usize..5, 0usize..6, 0usize..4), 1..8)
         ) {
             let list: Vec<_> = list.into_iter().map(|(len, a, n)| (len, a, a + n)).collect();
-            let buffers = buffers(&list);
-            let packing = pack(&buffers);
-            assert_disjoint(&buffers, &packing);
+            let problem = Problem::new(buffers(&list), Vec::new());
+            let packing = pack(&problem);
+            assert_apart(&problem, &packing);
             prop_assert!(packing.optimal);
-            prop_assert_eq!(packing.len, brute_force(&buffers));
+            prop_assert_eq!(packing.len, brute_force(&problem));
+        }
+
+        #[test]
+        fn overlapping_sets_are_packed_optimally(
+            list in prop::collection::vec((1usize..6, 0usize..4, 0usize..4), 1..8)
+        ) {
+            let problem = network(&list);
+            let packing = pack(&problem);
+            assert_apart(&problem, &packing);
+            prop_assert!(packing.optimal);
+            prop_assert!(packing.len >= packing.lower_bound);
+            prop_assert_eq!(packing.len, brute_force(&problem));
         }
 
         #[test]
@@ -294,9 +419,9 @@ mod tests {
             list in prop::collection::vec((1usize..500, 0usize..30, 0usize..10), 1..60)
         ) {
             let list: Vec<_> = list.into_iter().map(|(len, a, n)| (len, a, a + n)).collect();
-            let buffers = buffers(&list);
-            let packing = pack(&buffers);
-            assert_disjoint(&buffers, &packing);
+            let problem = Problem::new(buffers(&list), Vec::new());
+            let packing = pack(&problem);
+            assert_apart(&problem, &packing);
             prop_assert!(packing.len >= packing.lower_bound);
         }
     }

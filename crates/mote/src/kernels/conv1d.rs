@@ -1,5 +1,6 @@
 //! 1-D convolution over time: geometry, and the f32 kernel. The int8 kernel is in [`conv1d_i8`](super::conv1d_i8).
 
+use super::overlap::{TOGETHER, Walk};
 use super::{Clamp, expect_len, part};
 use crate::Error;
 use crate::format::Rows;
@@ -45,6 +46,19 @@ impl Shape {
             group_inputs: inputs,
             group_outputs: outputs,
         }
+    }
+
+    /// How a convolution goes through input and output; `None` when it has several groups, whose input and output
+    /// may not overlap. Depthwise convolutions are channel-wise, whatever their groups.
+    pub fn walk(&self, depthwise: bool) -> Option<Walk> {
+        (depthwise || self.group_inputs == self.in_channels).then_some(Walk {
+            in_row: self.in_channels,
+            out_row: self.out_channels,
+            out_time: self.out_time,
+            stride: self.stride,
+            padding: self.padding,
+            ahead: if depthwise { 0 } else { TOGETHER },
+        })
     }
 
     /// How one receptive field lies in the input.
@@ -119,37 +133,30 @@ impl Conv1d<'_> {
         shape.check(input, output)?;
         let rows = shape.rows();
         let blocks = shape.group_outputs.div_ceil(BLOCK);
-        let block_taps = rows.count * rows.len;
-        let groups = shape.groups();
         let parameters = part(self.parameters, 0, Self::parameter_words(shape))?;
-        let (biases, weights) = parameters
+        let (mut biases, mut weights) = parameters
             .as_chunks::<BLOCK>()
             .0
-            .split_at_checked(groups * blocks)
+            .split_at_checked(shape.groups() * blocks)
             .ok_or(Error::Corrupt)?;
-        let (mut biases, mut weights) = (biases, weights);
-        for group in 0..groups {
-            let first_output = group * shape.group_outputs;
-            for block in 0..blocks {
-                let (bias, more) = biases.split_first().ok_or(Error::Corrupt)?;
-                biases = more;
-                let (taps, more) = weights.split_at_checked(block_taps).ok_or(Error::Corrupt)?;
-                weights = more;
-                let channels = (shape.group_outputs - block * BLOCK).min(BLOCK);
-                Block {
-                    conv: self,
-                    rows,
-                    bias: bias.map(f32::from_bits),
-                    weights: taps,
-                    channels,
-                }
-                .run(
-                    input,
-                    group * shape.group_inputs,
-                    output,
-                    first_output + block * BLOCK,
-                );
+        for group in 0..shape.groups() {
+            let (bias, more) = biases.split_at_checked(blocks).ok_or(Error::Corrupt)?;
+            biases = more;
+            let own = blocks * rows.count * rows.len;
+            let (taps, more) = weights.split_at_checked(own).ok_or(Error::Corrupt)?;
+            weights = more;
+            Group {
+                conv: self,
+                rows,
+                biases: bias,
+                weights: taps,
             }
+            .run(
+                input,
+                group * shape.group_inputs,
+                output,
+                group * shape.group_outputs,
+            );
         }
         Ok(())
     }
@@ -162,16 +169,17 @@ fn add([a, b, c, d]: Acc, weights: &[u32; BLOCK], x: f32) -> Acc {
     [a + p * x, b + q * x, c + r * x, d + s * x]
 }
 
-/// Up to four output channels of a convolution.
-struct Block<'a> {
+/// One group of a convolution.
+struct Group<'a> {
     conv: &'a Conv1d<'a>,
     rows: Rows,
-    bias: Acc,
+    biases: &'a [[u32; BLOCK]],
     weights: &'a [[u32; BLOCK]],
-    channels: usize,
 }
 
-impl Block<'_> {
+impl Group<'_> {
+    /// Step by step, and all channels of a step, so that the output may follow the input: see
+    /// [`overlap`](super::overlap).
     fn run(
         &self,
         input: &[Cell<f32>],
@@ -180,33 +188,65 @@ impl Block<'_> {
         first_output: usize,
     ) {
         let shape = &self.conv.shape;
-        let step = shape.stride * shape.in_channels;
+        let step = (shape.stride * shape.in_channels) as isize;
         let span = self.rows.step * (self.rows.count - 1) + self.rows.len;
         let inside = |start: isize| usize::try_from(start).is_ok_and(|s| s + span <= input.len());
         let mut start = first_input as isize - (shape.padding * shape.in_channels) as isize;
         let mut t = 0;
         while t < shape.out_time {
-            let next = start + step as isize;
+            let next = start + step;
+            let two = t + TOGETHER <= shape.out_time && inside(start) && inside(next);
             let y = output
                 .get(t * shape.out_channels + first_output..)
                 .unwrap_or(&[]);
-            if t + 1 < shape.out_time && inside(start) && inside(next) {
-                let [a, b] = self.two(input, start as usize, next as usize);
-                self.store(a, y);
-                self.store(b, y.get(shape.out_channels..).unwrap_or(&[]));
-                t += 2;
-                start = next + step as isize;
-            } else {
-                self.store(self.one(input, start), y);
-                t += 1;
-                start = next;
+            let mut left = shape.group_outputs;
+            let (mut y0, mut y1) = (y, y.get(shape.out_channels..).unwrap_or(&[]));
+            for block in self.blocks() {
+                let channels = left.min(BLOCK);
+                if two {
+                    let [a, b] = block.two(input, start as usize, next as usize);
+                    block.store(a, y0, channels);
+                    block.store(b, y1, channels);
+                    y1 = y1.get(channels..).unwrap_or(&[]);
+                } else {
+                    block.store(block.one(input, start), y0, channels);
+                }
+                y0 = y0.get(channels..).unwrap_or(&[]);
+                left -= channels;
             }
+            t += if two { TOGETHER } else { 1 };
+            start = if two { next + step } else { next };
         }
     }
 
-    fn store(&self, acc: Acc, y: &[Cell<f32>]) {
-        for (y, acc) in y.iter().zip(acc).take(self.channels) {
-            y.set(self.conv.clamp.apply(acc));
+    /// Its blocks of output channels.
+    #[inline(always)]
+    fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
+        let taps = self.rows.count * self.rows.len;
+        self.biases
+            .iter()
+            .zip(self.weights.chunks(taps.max(1)))
+            .map(|(bias, weights)| Block {
+                clamp: self.conv.clamp,
+                rows: self.rows,
+                bias: bias.map(f32::from_bits),
+                weights,
+            })
+    }
+}
+
+/// Up to four output channels of a convolution.
+struct Block<'a> {
+    clamp: Clamp,
+    rows: Rows,
+    bias: Acc,
+    weights: &'a [[u32; BLOCK]],
+}
+
+impl Block<'_> {
+    fn store(&self, acc: Acc, y: &[Cell<f32>], channels: usize) {
+        for (y, acc) in y.iter().zip(acc).take(channels) {
+            y.set(self.clamp.apply(acc));
         }
     }
 

@@ -13,6 +13,7 @@ pub mod convert;
 pub mod depthwise;
 pub mod frontend;
 pub mod history;
+pub mod overlap;
 pub mod pool;
 pub mod softmax;
 pub mod window_pool;

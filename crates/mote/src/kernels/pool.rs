@@ -1,6 +1,7 @@
 //! Max and average pooling over time, per channel.
 
 use super::expect_len;
+use super::overlap::Walk;
 use crate::Error;
 use core::cell::Cell;
 
@@ -22,6 +23,18 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// How the kernels of this module go through input and output.
+    pub const fn walk(&self) -> Walk {
+        Walk {
+            in_row: self.channels,
+            out_row: self.channels,
+            out_time: self.out_time,
+            stride: self.stride,
+            padding: self.padding,
+            ahead: 0,
+        }
+    }
+
     /// Calls `reduce` with the elements of every window (one channel, oldest first) and their number, and
     /// writes its result.
     fn run<T: Copy>(
