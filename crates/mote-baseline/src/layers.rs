@@ -1,10 +1,12 @@
 //! One boxed layer per operator, and the table of all of them.
 
+mod exit;
 mod stream;
 
 use crate::Cells;
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use exit::Exit;
 use mote::format::op;
 use mote::kernels::activation::{self, ActivationI8};
 use mote::kernels::add::{self, AddI8};
@@ -108,6 +110,8 @@ kinds! {
     WINDOW_MAX_F32: WindowMax::load,
     WINDOW_AVERAGE_I8: WindowAverage::load,
     WINDOW_AVERAGE_F32: WindowAverage::load,
+    EXIT_I8: Exit::load,
+    EXIT_F32: Exit::load,
 }
 
 /// The layer of `node`, made by one of `kinds`.

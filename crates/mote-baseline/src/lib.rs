@@ -281,7 +281,7 @@ mod tests {
     use super::*;
     use mote::{Interpreter, registry};
     use mote_model::stream::stream;
-    use mote_model::{Activation, Conv1d, Graph, Op, PoolKind, Shape, Strategy, Weights};
+    use mote_model::{Activation, Conv1d, Graph, Op, PoolKind, Quant, Shape, Strategy, Weights};
     use mote_model::{blob, import, plan};
 
     fn load(name: &str) -> Graph {
@@ -394,6 +394,67 @@ mod tests {
         assert!(outputs.len() > 1, "windows must not all look the same");
     }
 
+    /// Means over time, which are the output when one leads clearly; otherwise they are clamped first.
+    fn exiting(quant: Option<Quant>) -> Graph {
+        let mut graph = Graph::new("exit", Shape::new(2, 3));
+        let pool = mote_model::Pool {
+            kind: PoolKind::Average,
+            kernel: 2,
+            stride: 1,
+            padding: [0, 0],
+        };
+        let scores = graph.push("means", Op::Pool(pool)).unwrap();
+        graph
+            .push("clamp", Op::Activation(Activation::Relu))
+            .unwrap();
+        let exit = mote_model::Node {
+            name: "exit".into(),
+            op: Op::Exit(mote_model::Exit { margin: 20.0 }),
+            inputs: vec![scores],
+            output: graph.output,
+        };
+        graph.nodes.insert(1, exit);
+        for tensor in &mut graph.tensors {
+            tensor.quant = quant;
+        }
+        graph
+    }
+
+    #[test]
+    fn an_early_exit_leaves_its_scores_unclamped() {
+        let words = words(&exiting(None)).leak();
+        let mut network = Network::new(words, Settings::BASELINE).unwrap();
+        let mut outputs = |x: f32| {
+            let window = [-1.0, 0.0, x, -1.0, 0.0, x];
+            network.input_f32().unwrap().copy_from_slice(&window);
+            assert_eq!(network.run(), Ok(true));
+            network.output_f32().unwrap().to_vec()
+        };
+        assert_eq!(outputs(30.0), [-1.0, 0.0, 30.0]);
+        assert_eq!(outputs(10.0), [0.0, 0.0, 10.0]);
+    }
+
+    #[test]
+    fn a_lazy_network_loads_what_a_run_reaches() {
+        let words = words(&exiting(None)).leak();
+        let settings = Settings {
+            lazy: true,
+            ..Settings::BASELINE
+        };
+        let mut network = Network::new(words, settings).unwrap();
+        let loaded = |n: &Network| n.steps.iter().filter(|s| s.layer.is_some()).count();
+        assert_eq!(loaded(&network), 0);
+        network.input_f32().unwrap().fill(0.0);
+        if let Some(x) = network.input_f32().unwrap().last_mut() {
+            *x = 100.0;
+        }
+        network.run().unwrap();
+        assert_eq!(loaded(&network), 2);
+        network.input_f32().unwrap().fill(0.0);
+        network.run().unwrap();
+        assert_eq!(loaded(&network), 3);
+    }
+
     #[test]
     fn outputs_are_the_interpreters() {
         let names = ["A_int8", "A_f32", "B_int8", "B_f32", "ops_int8", "ops_f32"];
@@ -402,6 +463,13 @@ mod tests {
         for kind in [PoolKind::Max, PoolKind::Average] {
             graphs.extend(["B_int8", "B_f32"].map(|name| streamed(load(name), kind)));
         }
+        graphs.extend([
+            exiting(None),
+            exiting(Some(Quant {
+                scale: 0.5,
+                zero_point: 3,
+            })),
+        ]);
         let mut seen = Vec::new();
         for graph in &graphs {
             let words = words(graph);

@@ -173,6 +173,8 @@ fn registry_name(code: u8) -> Result<&'static str, Error> {
         op::WINDOW_MAX_F32 => "WINDOW_MAX_F32",
         op::WINDOW_AVERAGE_I8 => "WINDOW_AVERAGE_I8",
         op::WINDOW_AVERAGE_F32 => "WINDOW_AVERAGE_F32",
+        op::EXIT_I8 => "EXIT_I8",
+        op::EXIT_F32 => "EXIT_F32",
         other => {
             let what = format!("operator code {other} is new to it");
             return Err(Error::network("code generation", what));

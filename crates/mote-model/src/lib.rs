@@ -13,7 +13,7 @@ mod validate;
 pub use blob::to_blob;
 pub use error::Error;
 pub use graph::{
-    Activation, Conv1d, Dense, Frontend, Graph, History, Node, Op, Pool, PoolKind, Quant,
+    Activation, Conv1d, Dense, Exit, Frontend, Graph, History, Node, Op, Pool, PoolKind, Quant,
     SENSOR_G_PER_COUNT, Shape, Tensor, TensorId, Weights, WindowPool,
 };
 pub use plan::{Plan, Strategy, plan};

@@ -57,7 +57,8 @@ impl Graph {
             self.tensor(node.output)?;
             if matches!(node.op, Op::Exit(_)) {
                 if node.output != self.output || written.get(self.output) == Some(&true) {
-                    let what = "an early exit writes the network's output, before the last layer does";
+                    let what =
+                        "an early exit writes the network's output, before the last layer does";
                     return Err(Error::invalid(&node.name, "output", what));
                 }
                 continue;

@@ -1,14 +1,12 @@
 //! Lifetime-planned memory: one static arena instead of a heap.
 //!
-//! The baseline boxes every layer on a heap, copies the model's constants to RAM and keeps one buffer per
-//! tensor for the whole run. With this technique the engine's interpreter reads the constants in flash, and
-//! tensors live only from their producer to their last consumer, overlaid in one arena whose size is a constant
-//! of the image. The planner says whether the arena is provably the smallest (`mote_model::plan`). After
-//! Katsaragakis et al. (ISCAS 2020), who move Python objects between static and dynamic memory.
+//! The baseline keeps one buffer per tensor for the whole run, on a heap. With this technique tensors live only
+//! from their producer to their last consumer, overlaid in one static arena whose size is a constant of the
+//! image. The planner says whether the arena is provably the smallest (`mote_model::plan`). After Katsaragakis et
+//! al. (ISCAS 2020), who move Python objects between static and dynamic memory.
 
 use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
-use mote_model::codegen::Flavour;
-use mote_model::{Strategy, plan};
+use mote_model::{Plan, Strategy, plan};
 
 /// See the [module's description](self).
 pub struct Arena;
@@ -23,32 +21,54 @@ impl Technique for Arena {
     }
 
     fn summary(&self) -> &'static str {
-        "one static arena planned by lifetimes instead of boxed layers and a buffer per tensor on a heap"
+        "one static arena planned by lifetimes instead of a buffer per tensor for the whole run"
     }
 
     fn apply(&self, artifact: &mut Artifact, _: &Options, _: &Context) -> Result<Change, Error> {
-        if artifact.flavour != Flavour::Boxed {
-            return Err(Error::Impossible {
-                technique: self.name(),
-                why: "the pipeline has no heap any more; name it once, before `flatten`".into(),
-            });
-        }
-        artifact.flavour = Flavour::Interpreter;
-        let every = plan(&artifact.graph, Strategy::KeepAll)?;
-        let overlaid = plan(&artifact.graph, Strategy::InPlace)?;
+        self.once(artifact.runtime.planned)?;
+        artifact.runtime.planned = true;
+        let graph = artifact.network()?;
+        let every = plan(&graph, Strategy::KeepAll)?;
+        let overlaid = artifact.runtime.plan(&graph)?;
         let proof = if overlaid.optimal {
             "provably the least"
         } else {
             "not proven the least"
         };
+        let mut lines = vec![format!(
+            "tensors take {} bytes instead of {}, {proof}; at least {} are live at once",
+            overlaid.arena, every.arena, overlaid.peak_lower_bound
+        )];
+        lines.extend(picture(&graph, &overlaid));
         Ok(Change {
             technique: self.name().to_owned(),
-            lines: vec![format!(
-                "tensors take {} bytes instead of {}, {proof}; at least {} are live at once",
-                overlaid.arena, every.arena, overlaid.peak_lower_bound
-            )],
+            lines,
         })
     }
+}
+
+/// The plan as text, one line per tensor: where it lies and from which to which layer it lives.
+fn picture(graph: &mote_model::Graph, plan: &Plan) -> Vec<String> {
+    const WIDTH: usize = 32;
+    let column = |byte: usize| (byte * WIDTH).div_ceil(plan.arena.max(1)).min(WIDTH);
+    let name = |node: usize| graph.nodes.get(node).map_or("", |n| n.name.as_str());
+    plan.rows()
+        .iter()
+        .map(|row| {
+            let first = (row.offset * WIDTH / plan.arena.max(1)).min(WIDTH - 1);
+            let end = column(row.offset + row.len).max(first + 1);
+            format!(
+                "[{}{}{}] bytes {} to {}, from `{}` to `{}`",
+                " ".repeat(first),
+                "#".repeat(end - first),
+                " ".repeat(WIDTH - end),
+                row.offset,
+                row.offset + row.len,
+                name(row.first),
+                name(row.last)
+            )
+        })
+        .collect()
 }
 
 #[cfg(test)]

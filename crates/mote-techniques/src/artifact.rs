@@ -1,25 +1,51 @@
 //! What flows through a pipeline, and what a technique may look at.
 
+use crate::Error;
 use mote_data::Windows;
-use mote_model::{Graph, codegen::Flavour};
+use mote_model::codegen::Runtime;
+use mote_model::{Graph, stream};
+use std::borrow::Cow;
 
 /// A network and how it runs.
 #[derive(Debug, Clone)]
 pub struct Artifact {
-    /// The network.
+    /// The network, over whole windows.
     pub graph: Graph,
-    /// How its layers are called on the device.
-    pub flavour: Flavour,
+    /// How the device holds and runs it.
+    pub runtime: Runtime,
+    /// When samples are consumed as they arrive.
+    pub stream: Option<Stream>,
+}
+
+/// How samples are consumed that arrive one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    /// Samples between two decisions.
+    pub hop: usize,
+    /// Samples consumed at a time; the network's own choice when `None`.
+    pub tick: Option<usize>,
 }
 
 impl Artifact {
     /// The network as it was trained, run as a straight port of a Python program would: layers boxed on a heap, a
-    /// buffer per tensor, constants copied to RAM.
+    /// buffer per tensor, constants copied to RAM, whole windows.
     pub fn baseline(graph: Graph) -> Self {
         Self {
             graph,
-            flavour: Flavour::Boxed,
+            runtime: Runtime::BASELINE,
+            stream: None,
         }
+    }
+
+    /// The network the device runs: [`Artifact::graph`], or what consumes one tick of it.
+    ///
+    /// # Errors
+    /// When the network cannot be streamed as [`Artifact::stream`] says.
+    pub fn network(&self) -> Result<Cow<'_, Graph>, Error> {
+        Ok(match self.stream {
+            None => Cow::Borrowed(&self.graph),
+            Some(Stream { hop, tick }) => Cow::Owned(stream::stream(&self.graph, hop, tick)?),
+        })
     }
 }
 

@@ -1,12 +1,12 @@
 //! Code-hierarchy flattening.
 //!
 //! The layer interpreter, which looks up an operator per layer and reads its shape from the model, becomes
-//! generated straight-line Rust: one function per layer, every shape a constant, so that the compiler
-//! specialises the kernels. Outputs stay bit for bit the same. The idea is Katsaragakis et al.'s code hierarchy
-//! reduction (ISCAS 2020), taken from Python modules to machine code.
+//! generated straight-line Rust: one function per layer, called in turn, every shape a constant, so that the
+//! compiler specialises the kernels; convolution, bias, requantization and activation are one pass. Outputs stay
+//! bit for bit the same. The idea is Katsaragakis et al.'s code hierarchy reduction (ISCAS 2020), taken from
+//! Python modules to machine code.
 
 use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
-use mote_model::codegen::Flavour;
 
 /// See the [module's description](self).
 pub struct Flatten;
@@ -25,20 +25,22 @@ impl Technique for Flatten {
     }
 
     fn apply(&self, artifact: &mut Artifact, _: &Options, _: &Context) -> Result<Change, Error> {
-        if artifact.flavour != Flavour::Interpreter {
+        self.once(artifact.runtime.flat)?;
+        let mut tensors = artifact.graph.tensors.iter().map(|t| t.quant.is_some());
+        let first = tensors.next();
+        if tensors.any(|int8| Some(int8) != first) {
             return Err(Error::Impossible {
                 technique: self.name(),
-                why:
-                    "it flattens the interpreter over a planned arena: name it once, behind `arena`"
-                        .into(),
+                why: "the network converts between f32 and int8, and flat code is all of one type"
+                    .into(),
             });
         }
-        artifact.flavour = Flavour::Flat;
+        artifact.runtime.flat = true;
         Ok(Change {
             technique: self.name().to_owned(),
             lines: vec![format!(
                 "{} layers become functions of their own with constant shapes",
-                artifact.graph.nodes.len()
+                artifact.network()?.nodes.len()
             )],
         })
     }

@@ -2,8 +2,10 @@
 
 use crate::Error;
 use mote::kernels::argmax;
+use mote::registry::Flow;
 use mote::{Interpreter, Model, View, registry};
-use mote_model::{Graph, Strategy, TensorId, blob::to_words, plan, sensor};
+use mote_model::stream::Schedule;
+use mote_model::{Graph, Quant, Strategy, TensorId, blob::to_words, plan, sensor};
 
 /// The model that the engine reads, as it would lie in flash.
 ///
@@ -16,7 +18,9 @@ pub fn compile(graph: &Graph) -> Result<Compiled, Error> {
         network: graph.name.clone(),
         words,
         outputs,
+        grids: graph.tensors.iter().map(|t| t.quant).collect(),
         input: graph.input,
+        stream: Schedule::of(graph),
     })
 }
 
@@ -26,7 +30,9 @@ pub struct Compiled {
     network: String,
     words: Vec<u32>,
     outputs: Vec<TensorId>,
+    grids: Vec<Option<Quant>>,
     input: TensorId,
+    stream: Option<Schedule>,
 }
 
 impl Compiled {
@@ -43,6 +49,25 @@ pub enum Scores {
     F32(Vec<f32>),
     /// Of an int8 network, on the output tensor's grid.
     I8(Vec<i8>),
+}
+
+/// What a network makes of a window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// One score per class.
+    pub scores: Scores,
+    /// Whether an early exit ended it.
+    pub early: bool,
+}
+
+impl Decision {
+    /// Index of the largest score; the first of several.
+    pub fn class(&self) -> usize {
+        match &self.scores {
+            Scores::F32(scores) => argmax(scores),
+            Scores::I8(scores) => argmax(scores),
+        }
+    }
 }
 
 /// The engine with a network and its arena.
@@ -71,69 +96,123 @@ impl<'c> Host<'c> {
         })
     }
 
-    /// Loads a window, `[time][channel]` in m/s^2, through the sensor.
-    fn load(&mut self, window: &[f32]) -> Result<(), Error> {
+    /// Reads a window, `[time][channel]` in m/s^2, from the sensor.
+    fn sense(&mut self, window: &[f32]) {
         self.counts.clear();
         self.counts
             .extend(window.iter().map(|&x| sensor::counts(x)));
-        self.interpreter
-            .load_counts(&self.counts, &mut self.arena)
-            .map_err(|error| Error::engine(self.compiled, error))
     }
 
-    /// The network's output for a window of `time * channels` values, `[time][channel]` in m/s^2.
+    /// Hands sensor counts to the network.
+    fn load(&mut self) -> Result<(), mote::Error> {
+        self.interpreter.load_counts(&self.counts, &mut self.arena)
+    }
+
+    /// What the network makes of a window of `time * channels` values, `[time][channel]` in m/s^2. A stream starts
+    /// anew with it.
     ///
     /// # Errors
     /// [`Error::Engine`] when the window has the wrong length.
-    pub fn scores(&mut self, window: &[f32]) -> Result<Scores, Error> {
-        self.load(window)?;
-        self.interpreter
-            .run(&mut self.arena)
-            .and_then(|()| match self.interpreter.model().output()?.elem {
-                mote::Elem::F32 => Ok(Scores::F32(
-                    self.interpreter.output_f32(&self.arena)?.to_vec(),
-                )),
-                mote::Elem::I8 => Ok(Scores::I8(
-                    self.interpreter.output_i8(&self.arena)?.to_vec(),
-                )),
+    pub fn decide(&mut self, window: &[f32]) -> Result<Decision, Error> {
+        self.sense(window);
+        let end = match self.compiled.stream {
+            None => self
+                .load()
+                .and_then(|()| self.interpreter.run_flow(&mut self.arena)),
+            Some(schedule) => self.run_stream(schedule),
+        };
+        end.and_then(|end| {
+            Ok(Decision {
+                scores: self.scores()?,
+                early: end == Flow::Decided,
             })
-            .map_err(|error| Error::engine(self.compiled, error))
+        })
+        .map_err(|error| Error::engine(self.compiled, error))
     }
 
-    /// Index of the largest score for a window, as [`Host::scores`]; the first of several.
-    ///
-    /// # Errors
-    /// As [`Host::scores`].
-    pub fn classify(&mut self, window: &[f32]) -> Result<usize, Error> {
-        Ok(match self.scores(window)? {
-            Scores::F32(scores) => argmax(&scores),
-            Scores::I8(scores) => argmax(&scores),
+    /// Feeds the window tick by tick to a new stream, up to its first decision.
+    fn run_stream(&mut self, schedule: Schedule) -> Result<Flow, mote::Error> {
+        let window = core::mem::take(&mut self.counts);
+        let input = self.interpreter.model().input()?;
+        self.arena.fill(0);
+        let mut end = Flow::Waiting;
+        for tick in 0..schedule.first {
+            self.counts.clear();
+            // The last tick may go on behind the window; the decision does not depend on that part.
+            let samples = window.iter().skip(tick * input.len()).take(input.len());
+            self.counts.extend(samples);
+            self.counts.resize(input.len(), 0);
+            self.load()?;
+            end = self.interpreter.run_flow(&mut self.arena)?;
+        }
+        match end {
+            Flow::Waiting => Err(mote::Error::BufferLength),
+            end => Ok(end),
+        }
+    }
+
+    fn scores(&self) -> Result<Scores, mote::Error> {
+        Ok(match self.interpreter.model().output()?.elem {
+            mote::Elem::F32 => Scores::F32(self.interpreter.output_f32(&self.arena)?.to_vec()),
+            mote::Elem::I8 => Scores::I8(self.interpreter.output_i8(&self.arena)?.to_vec()),
         })
     }
 
-    /// Runs an f32 network and shows every tensor's values to `observe`.
+    /// What the network, a stream, makes of each of `ticks` in turn, sensor counts of one tick each; `None` while
+    /// there is no decision.
     ///
     /// # Errors
-    /// [`Error::Engine`] when the window has the wrong length or the network is not f32.
+    /// [`Error::Engine`] when a tick has the wrong length.
+    pub fn tick(&mut self, counts: &[i16]) -> Result<Option<Scores>, Error> {
+        self.counts.clear();
+        self.counts.extend_from_slice(counts);
+        self.load()
+            .and_then(|()| self.interpreter.run(&mut self.arena))
+            .and_then(|decided| decided.then(|| self.scores()).transpose())
+            .map_err(|error| Error::engine(self.compiled, error))
+    }
+
+    /// Runs every layer of a network over windows and shows every tensor's real values to `observe`, in the order
+    /// they are written.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when the window has the wrong length.
     pub fn run_observed(
         &mut self,
         window: &[f32],
         mut observe: impl FnMut(TensorId, &[f32]),
     ) -> Result<(), Error> {
-        self.load(window)?;
-        let fail = |error| Error::engine(self.compiled, error);
-        observe(
-            self.compiled.input,
-            self.interpreter.input_f32(&mut self.arena).map_err(fail)?,
-        );
-        self.interpreter
-            .run_observed(&mut self.arena, |node, view| {
-                if let (Some(&tensor), View::F32(values)) = (self.compiled.outputs.get(node), view)
-                {
-                    observe(tensor, values);
-                }
-            })
-            .map_err(fail)
+        self.sense(window);
+        let compiled = self.compiled;
+        let mut reals = Vec::new();
+        let mut show = |tensor: TensorId, view: View<'_>| match view {
+            View::F32(values) => observe(tensor, values),
+            View::I8(values) => {
+                let grid = compiled.grids.get(tensor).copied().flatten();
+                let (scale, zero) = grid.map_or((1.0, 0), |q| (q.scale, q.zero_point));
+                reals.clear();
+                let steps = values.iter().map(|&q| i32::from(q) - i32::from(zero));
+                reals.extend(steps.map(|steps| scale * steps as f32));
+                observe(tensor, &reals);
+            }
+        };
+        let run = || -> Result<(), mote::Error> {
+            self.interpreter
+                .load_counts(&self.counts, &mut self.arena)?;
+            let view = match self.interpreter.model().input()?.elem {
+                mote::Elem::F32 => View::F32(self.interpreter.input_f32(&mut self.arena)?),
+                mote::Elem::I8 => View::I8(self.interpreter.input_i8(&mut self.arena)?),
+            };
+            show(compiled.input, view);
+            self.interpreter
+                .run_observed(&mut self.arena, |node, view| {
+                    if let Some(&tensor) = compiled.outputs.get(node) {
+                        show(tensor, view);
+                    }
+                })
+        };
+        let mut run = run;
+        run().map_err(|error| Error::engine(compiled, error))
     }
 }
 

@@ -209,10 +209,21 @@ fn quantize(graph: &Graph, ranges: &[(f32, f32)]) -> Result<Graph, Error> {
                 dense.weights = quantize_weights(&dense.weights, input_quant.scale)?
             }
             Op::Add(_) => {}
+            Op::Exit(_) => {
+                return Err(Error::Impossible {
+                    technique: Int8.name(),
+                    why:
+                        "an early exit is set on the network as it runs; name `int8` before `lazy`"
+                            .into(),
+                });
+            }
             Op::History(_) | Op::WindowPool(_) => {
                 return Err(Error::Impossible {
                     technique: Int8.name(),
-                    why: format!("layer `{}` is of a stream already; quantize before", node.name),
+                    why: format!(
+                        "layer `{}` is of a stream already; quantize before",
+                        node.name
+                    ),
                 });
             }
             Op::Quantize | Op::Dequantize => {
@@ -227,7 +238,7 @@ fn quantize(graph: &Graph, ranges: &[(f32, f32)]) -> Result<Graph, Error> {
 }
 
 /// Symmetric int8 weights, one scale per output channel, and the int32 bias that goes with them.
-fn quantize_weights(weights: &Weights, input_scale: f32) -> Result<Weights, Error> {
+pub(crate) fn quantize_weights(weights: &Weights, input_scale: f32) -> Result<Weights, Error> {
     let Weights::F32 { weights, bias } = weights else {
         return Err(Error::Impossible {
             technique: Int8.name(),

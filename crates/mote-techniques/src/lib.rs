@@ -10,14 +10,20 @@ mod error;
 mod flatten;
 pub mod host;
 mod int8;
+mod lazy;
 mod options;
+mod static_pruning;
+mod streaming;
 
 pub use arena::Arena;
-pub use artifact::{Artifact, Context};
+pub use artifact::{Artifact, Context, Stream};
 pub use error::Error;
 pub use flatten::Flatten;
 pub use int8::Int8;
+pub use lazy::Lazy;
 pub use options::Options;
+pub use static_pruning::StaticPruning;
+pub use streaming::Streaming;
 
 use serde::Serialize;
 
@@ -67,11 +73,25 @@ pub trait Technique: Sync {
         options: &Options,
         context: &Context,
     ) -> Result<Change, Error>;
+
+    /// Refuses to go on when `done`: the pipeline has the property already.
+    ///
+    /// # Errors
+    /// [`Error::Impossible`].
+    fn once(&self, done: bool) -> Result<(), Error> {
+        if done {
+            return Err(Error::Impossible {
+                technique: self.name(),
+                why: "the pipeline names it twice".into(),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// Every technique there is.
 pub fn registry() -> &'static [&'static dyn Technique] {
-    &[&Int8, &Arena, &Flatten]
+    &[&Int8, &StaticPruning, &Flatten, &Lazy, &Arena, &Streaming]
 }
 
 /// The technique `name`.

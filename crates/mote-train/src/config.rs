@@ -1,6 +1,7 @@
 //! Settings of networks and of training, as they are written in experiment files.
 
 use crate::Error;
+use crate::ops::Slide;
 use mote_model::{Activation, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,17 @@ impl Nonlinearity {
             Nonlinearity::Relu6 => 6.0,
         }
     }
+}
+
+/// What convolutions read beyond the ends of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Padding {
+    /// Zeros, as many as make `ceil(time / stride)` output steps: `floor(total / 2)` before the input.
+    #[default]
+    Same,
+    /// Nothing: they stay inside the window. The rule that lets a network run as a stream.
+    Valid,
 }
 
 /// One convolution block: convolution, batch norm, clamp. A separable block is a depthwise convolution with
@@ -79,8 +91,6 @@ impl Block {
 }
 
 /// A 1-D CNN: blocks, global average pool, dense.
-///
-/// Padding is "same": `ceil(time / stride)` output steps, `floor(total / 2)` zeros before the input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CnnConfig {
@@ -89,6 +99,9 @@ pub struct CnnConfig {
     /// Clamp behind every block.
     #[serde(default)]
     pub nonlinearity: Nonlinearity,
+    /// At the ends of a window, in every block.
+    #[serde(default)]
+    pub padding: Padding,
 }
 
 impl Default for CnnConfig {
@@ -102,12 +115,27 @@ impl CnnConfig {
     pub fn cnn() -> Self {
         Self {
             blocks: vec![
-                Block::plain(24, 5, 2),
-                Block::separable(48, 5, 2),
+                Block::plain(24, 9, 2),
+                Block::separable(48, 7, 2),
                 Block::separable(64, 5, 2),
                 Block::separable(64, 5, 1),
             ],
             nonlinearity: Nonlinearity::Relu,
+            padding: Padding::Same,
+        }
+    }
+
+    /// The default network for streams: without padding, and with strides that leave enough of 3 s at 20 Hz.
+    pub fn cnn_valid() -> Self {
+        Self {
+            blocks: vec![
+                Block::plain(24, 9, 2),
+                Block::separable(48, 5, 2),
+                Block::separable(64, 5, 1),
+                Block::separable(64, 3, 1),
+            ],
+            padding: Padding::Valid,
+            ..Self::cnn()
         }
     }
 
@@ -119,18 +147,39 @@ impl CnnConfig {
                 Block::plain(32, 5, 2),
                 Block::plain(32, 5, 2),
             ],
-            nonlinearity: Nonlinearity::Relu,
+            ..Self::cnn()
+        }
+    }
+
+    /// Reference network B: 20 k multiply-accumulates at 100x3, the smallest of the yardsticks. It has no padding.
+    pub fn network_b() -> Self {
+        Self {
+            blocks: vec![Block::plain(8, 5, 2), Block::plain(16, 5, 2)],
+            padding: Padding::Valid,
+            ..Self::cnn()
         }
     }
 
     /// Names of the presets.
-    pub const PRESETS: [&'static str; 2] = ["cnn", "network-a"];
+    pub const PRESETS: [&'static str; 5] = [
+        "cnn",
+        "cnn-valid",
+        "network-a",
+        "network-a-valid",
+        "network-b",
+    ];
 
     /// The preset `name`, one of [`CnnConfig::PRESETS`].
     pub fn preset(name: &str) -> Option<Self> {
         match name {
             "cnn" => Some(Self::cnn()),
+            "cnn-valid" => Some(Self::cnn_valid()),
             "network-a" => Some(Self::network_a()),
+            "network-a-valid" => Some(Self {
+                padding: Padding::Valid,
+                ..Self::network_a()
+            }),
+            "network-b" => Some(Self::network_b()),
             _ => None,
         }
     }
@@ -149,6 +198,7 @@ impl CnnConfig {
                 "the input has no samples: choose a longer window",
             ));
         }
+        let mut time = shape.time;
         for (i, block) in self.blocks.iter().enumerate() {
             let fields = [
                 ("channels", block.channels),
@@ -164,6 +214,18 @@ impl CnnConfig {
                     ));
                 }
             }
+            let slide = Slide::new(block, time, self.padding);
+            if slide.time_out == 0 {
+                return Err(Error::config(
+                    format!("network.blocks[{i}].kernel"),
+                    format!(
+                        "{} taps do not fit the {time} steps that are left without padding: choose longer \
+                         windows, or smaller kernels or strides before",
+                        block.kernel
+                    ),
+                ));
+            }
+            time = slide.time_out;
         }
         Ok(())
     }
@@ -188,7 +250,7 @@ impl Default for Augmentation {
         Self {
             jitter: 0.03,
             scaling: 0.1,
-            rotation: 0.35,
+            rotation: 0.6,
             time_warp: 0.1,
         }
     }

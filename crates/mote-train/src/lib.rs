@@ -25,7 +25,7 @@ mod optimiser;
 mod run;
 mod train;
 
-pub use config::{Augmentation, Block, CnnConfig, Nonlinearity, TrainConfig};
+pub use config::{Augmentation, Block, CnnConfig, Nonlinearity, Padding, TrainConfig};
 pub use error::Error;
 pub use folds::train_folds;
 pub use train::{Epoch, Hooks, Job, Progress, Trained, Validation, train};

@@ -95,7 +95,7 @@ impl Network {
             mut channels,
         } = input;
         for (i, block) in config.blocks.iter().enumerate() {
-            let slide = Slide::same(block.kernel, block.stride, block.dilation, time);
+            let slide = Slide::new(block, time, config.padding);
             let name = format!("conv{}", i + 1);
             if block.separable {
                 layers.push(Layer {
@@ -109,7 +109,7 @@ impl Network {
                 });
                 layers.push(Layer {
                     name: format!("{name}_pointwise"),
-                    slide: Slide::same(1, 1, 1, slide.time_out),
+                    slide: Slide::pointwise(slide.time_out),
                     channels_in: channels,
                     channels_out: block.channels,
                     depthwise: false,

@@ -42,7 +42,7 @@
 //! **Add, int8.** Multiplier value and exponent of both inputs and the output. **Activation, int8.** Multiplier
 //! value and exponent. **Softmax, int8.** Multiplier value, exponent, smallest difference that counts.
 //! **Quantize, dequantize.** Scale. **Windows of a stream.** `steps | hop << 16`, steps to skip; the second input is
-//! the state. **Front end.** Per channel: offset, multiplier value, exponent (int8), or
+//! the state. **Early exit.** Margin, in steps (int8) or as f32. **Front end.** Per channel: offset, multiplier value, exponent (int8), or
 //! offset, scale, 0 (f32).
 
 /// First word: `MOTE`.
@@ -122,6 +122,10 @@ pub mod op {
     pub const WINDOW_AVERAGE_I8: u8 = 21;
     /// Means of windows of a stream, f32.
     pub const WINDOW_AVERAGE_F32: u8 = 22;
+    /// Early exit, int8.
+    pub const EXIT_I8: u8 = 23;
+    /// Early exit, f32.
+    pub const EXIT_F32: u8 = 24;
 }
 
 /// How the taps of one receptive field lie in the input: `count` runs of `len` consecutive elements, `step`

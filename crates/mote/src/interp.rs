@@ -64,14 +64,22 @@ impl<'m> Interpreter<'m> {
     /// # Errors
     /// [`Error::ArenaTooSmall`].
     pub fn run(&self, arena: &mut [u32]) -> Result<bool, Error> {
+        Ok(self.run_flow(arena)? != Flow::Waiting)
+    }
+
+    /// As [`Interpreter::run`], and tells how the run ended: [`Flow::Continue`] when every node ran,
+    /// [`Flow::Decided`] at an early exit.
+    ///
+    /// # Errors
+    /// [`Error::ArenaTooSmall`].
+    pub fn run_flow(&self, arena: &mut [u32]) -> Result<Flow, Error> {
         for node in self.model.nodes() {
             match mote_step(&node, self.kernels, arena)? {
                 Flow::Continue => (),
-                Flow::Decided => return Ok(true),
-                Flow::Waiting => return Ok(false),
+                end => return Ok(end),
             }
         }
-        Ok(true)
+        Ok(Flow::Continue)
     }
 
     /// Runs every node, whether its output is needed or not, and shows that to `observe`, with the node's index.

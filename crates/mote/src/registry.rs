@@ -2,6 +2,7 @@
 //!
 //! The linker keeps the operators of the slice given to the interpreter and drops the others.
 
+mod exit;
 mod stream;
 
 use crate::format::op;
@@ -18,6 +19,7 @@ use crate::quant::Multiplier;
 use crate::{Error, Node};
 use core::cell::Cell;
 
+pub use exit::{EXIT_F32, EXIT_I8};
 pub use stream::{
     HISTORY_F32, HISTORY_I8, WINDOW_AVERAGE_F32, WINDOW_AVERAGE_I8, WINDOW_MAX_F32, WINDOW_MAX_I8,
 };
@@ -45,6 +47,11 @@ pub enum Flow {
 }
 
 impl Flow {
+    /// Behind an early exit: on unless the scores are clear.
+    pub const fn unless(clear: bool) -> Self {
+        if clear { Self::Decided } else { Self::Continue }
+    }
+
     /// Behind a pool of windows: on when one is complete.
     pub const fn on(complete: bool) -> Self {
         if complete {
@@ -79,6 +86,8 @@ pub const ALL: &[Kernel] = &[
     WINDOW_MAX_F32,
     WINDOW_AVERAGE_I8,
     WINDOW_AVERAGE_F32,
+    EXIT_I8,
+    EXIT_F32,
 ];
 
 /// The int8 operators.
@@ -93,6 +102,7 @@ pub const ALL_INT8: &[Kernel] = &[
     HISTORY_I8,
     WINDOW_MAX_I8,
     WINDOW_AVERAGE_I8,
+    EXIT_I8,
 ];
 
 /// The f32 operators.
@@ -107,6 +117,7 @@ pub const ALL_F32: &[Kernel] = &[
     HISTORY_F32,
     WINDOW_MAX_F32,
     WINDOW_AVERAGE_F32,
+    EXIT_F32,
 ];
 
 /// Convolution and dense layer, int8.

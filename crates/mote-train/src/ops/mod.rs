@@ -14,6 +14,7 @@ pub(crate) use norm::{Statistics, batch_norm, scale_shift};
 pub(crate) use unfold::unfold;
 
 use crate::Error;
+use crate::config::{Block, Padding};
 use burn::backend::Autodiff;
 use burn::backend::flex::{Flex, FlexTensor};
 use burn::tensor::{Tensor, TensorData};
@@ -22,24 +23,37 @@ use std::ops::Range;
 /// Tensors as the autodiff decorator holds them.
 pub(crate) type Tracked = Autodiff<Flex>;
 
-/// How a kernel slides over time, with "same" padding.
+/// How a kernel slides over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slide {
     pub kernel: usize,
     pub stride: usize,
     pub dilation: usize,
     pub time_in: usize,
+    /// None when the kernel does not fit even once.
     pub time_out: usize,
     /// Zeros before and after the input.
     pub padding: [usize; 2],
 }
 
 impl Slide {
-    /// The "same" slide over `time` steps: `ceil(time / stride)` outputs.
-    pub fn same(kernel: usize, stride: usize, dilation: usize, time: usize) -> Self {
-        let time_out = time.div_ceil(stride);
+    /// The slide of `block` over `time` steps.
+    pub fn new(block: &Block, time: usize, padding: Padding) -> Self {
+        let Block {
+            kernel,
+            stride,
+            dilation,
+            ..
+        } = *block;
         let span = (kernel - 1) * dilation + 1;
-        let total = ((time_out.max(1) - 1) * stride + span).saturating_sub(time);
+        let (time_out, total) = match padding {
+            Padding::Same => {
+                let time_out = time.div_ceil(stride);
+                let needed = (time_out.max(1) - 1) * stride + span;
+                (time_out, needed.saturating_sub(time))
+            }
+            Padding::Valid => ((time + stride).saturating_sub(span) / stride, 0),
+        };
         Self {
             kernel,
             stride,
@@ -47,6 +61,18 @@ impl Slide {
             time_in: time,
             time_out,
             padding: [total / 2, total - total / 2],
+        }
+    }
+
+    /// Step by step.
+    pub fn pointwise(time: usize) -> Self {
+        Self {
+            kernel: 1,
+            stride: 1,
+            dilation: 1,
+            time_in: time,
+            time_out: time,
+            padding: [0, 0],
         }
     }
 

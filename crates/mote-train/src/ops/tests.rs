@@ -34,15 +34,35 @@ fn assert_close<const D: usize>(a: Tensor<D>, b: Tensor<D>) {
     }
 }
 
-/// Some geometries: stride, dilation, even kernels, kernels longer than the input.
-const SLIDES: [(usize, usize, usize, usize); 6] = [
-    (5, 1, 1, 12),
-    (5, 2, 1, 13),
-    (4, 3, 1, 10),
-    (3, 2, 4, 11),
-    (9, 1, 1, 4),
-    (1, 1, 1, 6),
-];
+/// Some geometries: stride, dilation, even kernels, kernels longer than the input; padded, and not where they fit.
+fn slides() -> impl Iterator<Item = Slide> {
+    let all = [
+        (5, 1, 1, 12),
+        (5, 2, 1, 13),
+        (4, 3, 1, 10),
+        (3, 2, 4, 11),
+        (9, 1, 1, 4),
+        (1, 1, 1, 6),
+    ];
+    let slides = all
+        .into_iter()
+        .flat_map(|(kernel, stride, dilation, time)| {
+            let block = Block {
+                dilation,
+                ..Block::plain(1, kernel, stride)
+            };
+            [Padding::Same, Padding::Valid].map(|padding| Slide::new(&block, time, padding))
+        });
+    slides.filter(|s| s.time_out > 0)
+}
+
+#[test]
+fn valid_slides_stay_inside() {
+    let valid: Vec<_> = slides().filter(|s| s.padding == [0, 0]).collect();
+    // (13 - 5) / 2 + 1 and so on; nine taps do not fit four steps.
+    let times: Vec<_> = valid.iter().map(|s| s.time_out).collect();
+    assert_eq!(times, [8, 5, 3, 2, 6, 6]);
+}
 
 /// The library's convolution on time-major tensors with our padding; weights `[out, in / groups, kernel]`.
 fn reference(x: Tensor<3>, weights: Tensor<3>, slide: Slide, groups: usize) -> Tensor<3> {
@@ -61,8 +81,12 @@ fn reference(x: Tensor<3>, weights: Tensor<3>, slide: Slide, groups: usize) -> T
 
 #[test]
 fn depthwise_is_a_grouped_convolution() {
-    for (i, (kernel, stride, dilation, time)) in SLIDES.into_iter().enumerate() {
-        let slide = Slide::same(kernel, stride, dilation, time);
+    for (i, slide) in slides().enumerate() {
+        let Slide {
+            kernel,
+            time_in: time,
+            ..
+        } = slide;
         let (x, w) = (random([3, time, 5], i as u64), random([kernel, 5], 90));
         let y = depthwise(x.clone(), w.clone(), slide).unwrap();
         let r = random(y.dims(), 91).detach();
@@ -90,8 +114,12 @@ fn y2_values(x: &Tensor<3>, w: &Tensor<2>, slide: Slide) -> Tensor<3> {
 
 #[test]
 fn unfold_and_matmul_is_a_convolution() {
-    for (i, (kernel, stride, dilation, time)) in SLIDES.into_iter().enumerate() {
-        let slide = Slide::same(kernel, stride, dilation, time);
+    for (i, slide) in slides().enumerate() {
+        let Slide {
+            kernel,
+            time_in: time,
+            ..
+        } = slide;
         let (x, w) = (random([2, time, 3], i as u64), random([kernel * 3, 4], 92));
         let y = unfold(x.clone(), slide)
             .unwrap()

@@ -11,6 +11,7 @@ pub mod conv1d;
 pub mod conv1d_i8;
 pub mod convert;
 pub mod depthwise;
+pub mod exit;
 pub mod frontend;
 pub mod history;
 pub mod overlap;

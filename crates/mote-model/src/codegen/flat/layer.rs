@@ -118,6 +118,16 @@ impl<'a> Layer<'a> {
             op::WINDOW_MAX_F32 => return self.windows("max_f32"),
             op::WINDOW_AVERAGE_I8 => return self.windows("average_i8"),
             op::WINDOW_AVERAGE_F32 => return self.windows("average_f32"),
+            op::EXIT_I8 => {
+                let [margin] = *self.words()?;
+                return Ok(exit(&format!("run_i8({}, input, output)", margin as i32)));
+            }
+            op::EXIT_F32 => {
+                let [margin] = *self.words()?;
+                return Ok(exit(&format!(
+                    "run_f32(f32::from_bits({margin:#x}), input, output)"
+                )));
+            }
             other => {
                 let what = format!("there is no flat code for operator code {other}");
                 return Err(Error::invalid(self.name, "operator", what));
@@ -256,6 +266,15 @@ impl<'a> Layer<'a> {
     fn words<const N: usize>(&self) -> Result<&[u32; N], Error> {
         let missing = |_| Error::invalid(self.name, "parameters", "fewer than the operator has");
         self.node.words().map_err(missing)
+    }
+}
+
+fn exit(call: &str) -> Code {
+    Code {
+        data: String::new(),
+        call: format!("Ok(Flow::unless(kernels::exit::{call}?))"),
+        flows: true,
+        reads_weights: false,
     }
 }
 

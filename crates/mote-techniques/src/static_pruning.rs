@@ -1,0 +1,74 @@
+//! Static memory pruning: whatever does not contribute to the result is out.
+//!
+//! The image registers the operators in use and no others, weights stay in flash instead of being copied to RAM,
+//! and class names, which the network has no use for, are not in the image. In the network itself, layers that
+//! the output does not depend on go, and so do channels that are provably always zero, with every weight that
+//! reads them (`dead`). Scores stay bit for bit the same. After the redundant-data removal of Katsaragakis et al.
+//! (J. Systems Architecture 142, 2023).
+
+mod dead;
+
+use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use mote_model::{Graph, Op, Weights};
+use std::collections::BTreeSet;
+
+/// See the [module's description](self).
+pub struct StaticPruning;
+
+impl Technique for StaticPruning {
+    fn name(&self) -> &'static str {
+        "static-pruning"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::System
+    }
+
+    fn summary(&self) -> &'static str {
+        "only what the result depends on: operators in use, live channels, constants left in flash, no labels"
+    }
+
+    fn apply(&self, artifact: &mut Artifact, _: &Options, _: &Context) -> Result<Change, Error> {
+        self.once(artifact.runtime.pruned)?;
+        artifact.runtime.pruned = true;
+        let before = weight_bytes(&artifact.graph);
+        let labels: usize = artifact.graph.labels.iter().map(String::len).sum();
+        let removed = dead::remove(&mut artifact.graph)?;
+        let after = weight_bytes(&artifact.graph);
+        let operators: BTreeSet<&str> = artifact.graph.nodes.iter().map(|n| n.op.name()).collect();
+        Ok(Change {
+            technique: self.name().to_owned(),
+            lines: vec![
+                format!(
+                    "{} kinds of operator are registered and linked: {}",
+                    operators.len(),
+                    operators.into_iter().collect::<Vec<_>>().join(", ")
+                ),
+                format!("{after} bytes of weights are read in flash, not copied to RAM"),
+                format!(
+                    "{} class names with {labels} bytes are out",
+                    artifact.graph.labels.len()
+                ),
+                format!(
+                    "{} layers and {} channels cannot change the result: {} bytes of weights are out",
+                    removed.nodes,
+                    removed.channels,
+                    before - after
+                ),
+            ],
+        })
+    }
+}
+
+/// Bytes of all weights and biases.
+fn weight_bytes(graph: &Graph) -> usize {
+    graph
+        .nodes
+        .iter()
+        .filter_map(|n: &mote_model::Node| Op::weights(&n.op))
+        .map(|w| match w {
+            Weights::F32 { weights, bias } => 4 * (weights.len() + bias.len()),
+            Weights::I8 { weights, bias, .. } => weights.len() + 4 * bias.len(),
+        })
+        .sum()
+}
