@@ -11,7 +11,7 @@
 mod overlap;
 mod pack;
 
-use crate::{Error, Graph, Op, TensorId};
+use crate::{Error, Graph, Node, Op, TensorId};
 pub(crate) use overlap::is_depthwise;
 use pack::{Buffer, Problem};
 
@@ -25,7 +25,7 @@ pub enum Strategy {
     KeepAll,
     /// Tensors that are never live together share bytes.
     Lifetimes,
-    /// As [`Strategy::Lifetimes`]; besides, an element-wise operator (activation, add, softmax) may write over an
+    /// As [`Strategy::Lifetimes`]; besides, an element-wise operator (activation, add, softmax, exit) may write over an
     /// input that nothing reads later.
     InPlace,
     /// As [`Strategy::InPlace`]; besides, convolutions and pooling may write over those parts of such an input that
@@ -114,8 +114,14 @@ impl Plan {
         for (a, (_, &at)) in tensors.clone() {
             for (b, (_, &other)) in tensors.clone().skip(a + 1) {
                 if !problem.apart(a, at, b, other) {
+                    let kept = |t| match graph.state().any(|s| s == t) {
+                        true => ", kept from run to run,",
+                        false => "",
+                    };
                     return fail(format!(
-                        "tensor {a} at byte {at} and tensor {b} at byte {other} get into each other's way"
+                        "tensor {a}{} at byte {at} and tensor {b}{} at byte {other} get into each other's way",
+                        kept(a),
+                        kept(b)
                     ));
                 }
             }

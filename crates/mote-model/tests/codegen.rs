@@ -140,7 +140,7 @@ fn generated_pipelines_agree_with_the_interpreter() {
         (streamed(with_frontend("B_int8")), &all[..]),
         (streamed(load("B_f32")), &three[..]),
     ] {
-        let plan = plan(&graph, Strategy::InPlace).unwrap();
+        let plan = plan(&graph, Strategy::Overlap).unwrap();
         for &runtime in runtimes {
             let source = generate(&graph, runtime).unwrap();
             let name = format!("{}_{}", graph.name, pipelines.len());

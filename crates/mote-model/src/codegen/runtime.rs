@@ -54,7 +54,7 @@ impl Runtime {
     /// How tensors share memory.
     pub const fn strategy(self) -> Strategy {
         if self.planned {
-            Strategy::InPlace
+            Strategy::Overlap
         } else {
             Strategy::KeepAll
         }

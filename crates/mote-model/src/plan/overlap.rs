@@ -47,7 +47,7 @@ pub(super) fn leads(graph: &Graph, buffers: &[Buffer], options: Options) -> Vec<
 fn lead(graph: &Graph, node: &Node, input: TensorId, strategy: Strategy) -> Option<usize> {
     let (input, output) = (graph.tensors.get(input)?, graph.tensors.get(node.output)?);
     let walk = match &node.op {
-        Op::Activation(_) | Op::Add(_) | Op::Softmax => {
+        Op::Activation(_) | Op::Add(_) | Op::Softmax | Op::Exit(_) => {
             let at_all = matches!(strategy, Strategy::InPlace | Strategy::Overlap);
             return (at_all && input.bytes() == output.bytes()).then_some(0);
         }

@@ -10,7 +10,7 @@
 //!   for the last time whatever lies before `first(t)`.
 //! - *Channel-wise kernels* (depthwise convolution, pooling) write element `(t, c)` after they have read for the
 //!   last time the steps before `first(t)`, and of step `first(t)` the channels up to `c`.
-//! - *Element-wise kernels* (add, activation, softmax) are channel-wise with `first(t) = t`.
+//! - *Element-wise kernels* (add, activation, softmax, exit) are channel-wise with `first(t) = t`.
 //!
 //! Convolutions with several groups go through the input once per group and promise nothing; neither do
 //! conversions between element types.
