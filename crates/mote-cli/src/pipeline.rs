@@ -15,6 +15,9 @@ pub struct Pipeline {
     /// `name` or `name:option=value,option=value`.
     #[serde(default)]
     pub techniques: Vec<String>,
+    /// The pipeline of the same experiment that the report shows this one's changes against.
+    #[serde(default)]
+    pub baseline: Option<String>,
 }
 
 /// An experiment file.
@@ -28,8 +31,10 @@ struct Experiment {
 }
 
 /// Experiment files that come with the program.
-const BUILT_IN: [(&str, &str); 1] =
-    [("default", include_str!("../../../experiments/default.toml"))];
+const BUILT_IN: [(&str, &str); 2] = [
+    ("default", include_str!("../../../experiments/default.toml")),
+    ("system", include_str!("../../../experiments/system.toml")),
+];
 
 /// Every built-in pipeline, by the name a user can give.
 pub fn built_in() -> Result<Vec<Pipeline>> {
@@ -98,6 +103,14 @@ fn parse(text: &str, origin: &str) -> Result<Vec<Pipeline>> {
                 pipeline.name
             );
         }
+        if let Some(baseline) = &pipeline.baseline
+            && !experiment.pipeline.iter().any(|p| p.name == *baseline)
+        {
+            bail!(
+                "pipeline `{}` of `{origin}` has the baseline `{baseline}`, which is not in it",
+                pipeline.name
+            );
+        }
         for step in &pipeline.techniques {
             let name = step.split(':').next().unwrap_or(step).trim();
             mote_techniques::find(name)
@@ -121,6 +134,16 @@ mod tests {
         let message = select("cnn-int8,nope").unwrap_err().to_string();
         assert!(
             message.contains("`nope`") && message.contains("cnn-int8"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_missing_baseline_is_an_error() {
+        let text = "[[pipeline]]\nname = \"a\"\nmodel = \"cnn\"\nbaseline = \"b\"";
+        let message = format!("{:#}", parse(text, "mine.toml").unwrap_err());
+        assert!(
+            message.contains("`a`") && message.contains("`b`"),
             "{message}"
         );
     }

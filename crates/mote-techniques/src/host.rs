@@ -12,7 +12,7 @@ use mote_model::{Graph, Quant, Strategy, TensorId, blob::to_words, plan, sensor}
 /// # Errors
 /// When the network is not sound.
 pub fn compile(graph: &Graph) -> Result<Compiled, Error> {
-    let words = to_words(graph, &plan(graph, Strategy::InPlace)?)?;
+    let words = to_words(graph, &plan(graph, Strategy::Overlap)?)?;
     let outputs = graph.nodes.iter().map(|n| n.output).collect();
     Ok(Compiled {
         network: graph.name.clone(),
@@ -94,6 +94,14 @@ impl<'c> Host<'c> {
             arena,
             counts: Vec::new(),
         })
+    }
+
+    /// Another engine with the same network, and an arena of its own.
+    ///
+    /// # Errors
+    /// As [`Host::new`].
+    pub fn again(&self) -> Result<Self, Error> {
+        Self::new(self.compiled)
     }
 
     /// Reads a window, `[time][channel]` in m/s^2, from the sensor.

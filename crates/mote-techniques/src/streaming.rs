@@ -59,10 +59,10 @@ impl Technique for Streaming {
             0 => None,
             tick => Some(tick),
         };
-        let windowed = plan(&artifact.graph, Strategy::InPlace)?.arena;
+        let windowed = plan(&artifact.graph, Strategy::Overlap)?.arena;
         artifact.stream = Some(Stream { hop, tick });
         let network = artifact.network()?;
-        let streamed = plan(&network, Strategy::InPlace)?.arena;
+        let streamed = plan(&network, Strategy::Overlap)?.arena;
         let tick = network.tensor(network.input)?.shape.time;
         Ok(Change {
             technique: self.name().to_owned(),

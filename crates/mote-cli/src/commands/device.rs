@@ -1,6 +1,7 @@
 //! `mote device`: boards, tools, and one pipeline on one board.
 
 use crate::args::{DataArgs, SplitArgs};
+use crate::experiment::prepared::{Measured, Prepared};
 use crate::experiment::{Experiment, classical, device, evaluate, network};
 use crate::pipeline;
 use crate::ui::Ui;
@@ -140,8 +141,11 @@ fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
             ui.info(format_args!("{}: {line}", change.technique));
         }
     }
-    let prepared = device::Prepared::new(&experiment, &pipeline.name, &artifact, &fold.test)?;
-    let measurement = prepared.measure(&Workshop::locate()?, &board, args.optimize)?;
+    let prepared = Prepared::new(&experiment, &pipeline.name, &artifact, &fold.test)?;
+    let Measured {
+        mean: measurement,
+        worst,
+    } = prepared.measure(&Workshop::locate()?, &board, args.optimize)?;
     if let Some(path) = &args.folded {
         std::fs::write(path, &measurement.folded)
             .with_context(|| format!("cannot write `{}`", path.display()))?;
@@ -150,6 +154,13 @@ fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
         println!("{}", serde_json::to_string_pretty(&measurement)?);
     } else {
         print(&pipeline.name, &board, &measurement);
+        if let Some(worst) = worst {
+            println!(
+                "\nan early exit ends some decisions; those it does not take {} cycles, {} instructions",
+                worst.cycles.map_or("unknown".to_owned(), |c| c.to_string()),
+                worst.instructions
+            );
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

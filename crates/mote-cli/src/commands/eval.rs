@@ -51,7 +51,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         .and_then(|i| experiment.folds.get(i));
     let fold =
         fold.with_context(|| format!("--fold {}: there are folds 1 to {count}", args.fold))?;
-    let (predicted, latency, bytes) = evaluate::predict(&graph, windows, &fold.test)?;
+    let predicted = evaluate::predict(&graph, windows, &fold.test)?;
     let (truth, users): (Vec<_>, Vec<_>) = fold
         .test
         .iter()
@@ -60,7 +60,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let predictions = FoldPredictions {
         name: &fold.name,
         y_true: &truth,
-        y_pred: &predicted,
+        y_pred: &predicted.classes,
         users: &users,
     };
     let (metrics, _) = mote_report::evaluate(&windows.labels, &[predictions])?;
@@ -70,10 +70,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     }
     let pooled = metrics.pooled;
     println!(
-        "network     {} ({} parameters, {} MAC, {bytes} bytes)",
+        "network     {} ({} parameters, {} MAC, {} bytes)",
         graph.name,
         graph.parameters(),
-        graph.macs()
+        graph.macs(),
+        predicted.bytes
     );
     println!(
         "test users  {:?}, {} windows",
@@ -84,7 +85,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         "accuracy    {:.3}\nbalanced    {:.3}\nm-F1        {:.3}",
         pooled.accuracy, pooled.balanced_accuracy, pooled.macro_f1
     );
-    if let Some(latency) = latency {
+    if let Some(latency) = predicted.latency_us {
         println!("latency     {latency:.1} us on this machine");
     }
     for class in &metrics.per_class {

@@ -51,6 +51,7 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline, ui: &Ui) -> Result<Run>
                 bytes: Some(model.bytes() as u64),
             },
             changes: Vec::new(),
+            early: None,
         })
     });
     bar.finish_and_clear();

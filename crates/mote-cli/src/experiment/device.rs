@@ -1,24 +1,17 @@
 //! Device columns: a pipeline as firmware on the emulated core of each board.
 
+use super::prepared::{Measured as Figures, Prepared};
 use super::{Experiment, evaluate};
 use crate::pipeline::Pipeline;
 use crate::ui::Ui;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use mote_device::analysis::Part;
 use mote_device::board::Board;
-use mote_device::conformance::{Expected, differences};
-use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
-use mote_device::measure::{Job, Measurement};
+use mote_device::measure::Measurement;
 use mote_device::setup::Status;
-use mote_model::{Strategy, codegen, plan, sensor};
 use mote_report::{Device, Layer, Method, Status as Measured};
-use mote_techniques::{Artifact, host};
 use mote_train::Trained;
-use std::path::{Path, PathBuf};
-
-/// Test windows run on the device: their counts are averaged and their outputs compared with the host's.
-const WINDOWS: usize = 8;
 
 /// What the compiler optimises firmware for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -77,10 +70,10 @@ pub fn measure(
                 }
             };
             Ok(match measured {
-                Ok(measurement) => {
-                    let method = &measurement.method;
+                Ok(figures) => {
+                    let method = &figures.mean.method;
                     ui.detail(format_args!("  {}; {}", method.toolchain, method.emulator));
-                    device(board, &measurement, prepared.hop_seconds)
+                    device(board, &figures, prepared.hop_seconds())
                 }
                 Err(e) => {
                     ui.warn(format_args!("{} on {}: {e:#}", pipeline.name, board.name));
@@ -100,144 +93,18 @@ fn workshop() -> Result<Workshop, String> {
     }
 }
 
-/// A pipeline's generated source, test windows, and what the host made of them.
-pub struct Prepared {
-    folder: PathBuf,
-    input: Vec<u8>,
-    window: usize,
-    expected: Vec<host::Scores>,
-    hop_seconds: Option<f64>,
-    layers: Vec<String>,
-}
-
-impl Prepared {
-    /// Writes the source of `artifact` below the output folder and runs the host on the first of `test`.
-    pub fn new(
-        experiment: &Experiment,
-        name: &str,
-        artifact: &Artifact,
-        test: &[usize],
-    ) -> Result<Self> {
-        let windows = &experiment.loaded.windows;
-        let folder = experiment.out.join("pipelines").join(name);
-        write_source(artifact, &folder)?;
-        let compiled = host::compile(&artifact.graph)?;
-        let mut engine = host::Host::new(&compiled)?;
-        let step = (test.len() / WINDOWS).max(1);
-        let mut prepared = Self {
-            folder,
-            input: Vec::new(),
-            window: windows.stride() * 2,
-            expected: Vec::new(),
-            hop_seconds: (windows.time > 1)
-                .then(|| windows.hop as f64 / f64::from(windows.rate_hz)),
-            layers: artifact
-                .graph
-                .nodes
-                .iter()
-                .map(|n| n.name.clone())
-                .collect(),
-        };
-        for &n in test.iter().step_by(step).take(WINDOWS) {
-            let window = windows.window(n);
-            prepared
-                .input
-                .extend(window.iter().flat_map(|&x| sensor::counts(x).to_le_bytes()));
-            prepared.expected.push(engine.scores(window)?);
-        }
-        ensure!(
-            !prepared.expected.is_empty(),
-            "there is no test window to run on the device"
-        );
-        Ok(prepared)
-    }
-
-    /// Builds and runs the pipeline for `board`, and compares its outputs with the host's.
-    pub fn measure(
-        &self,
-        workshop: &Workshop,
-        board: &Board,
-        optimize: Optimize,
-    ) -> Result<Measurement> {
-        let job = Job {
-            pipeline: &self.folder,
-            board,
-            optimize: optimize.into(),
-            windows: Windows::new(&self.input, self.window),
-            hop_seconds: self.hop_seconds,
-            stack_limit: None,
-        };
-        let mut measurement = mote_device::measure::measure(workshop, &job)?;
-        self.compare(&measurement)?;
-        for part in &mut measurement.layers {
-            self.name_layer(&mut part.name);
-        }
-        Ok(measurement)
-    }
-
-    /// The interpreter's profile counts steps, generated code names functions; people know layers.
-    fn name_layer(&self, name: &mut String) {
-        let number = match (name.strip_prefix("step "), name.strip_prefix("layer_")) {
-            (Some(step), _) => step.parse::<usize>().ok().and_then(|n| n.checked_sub(1)),
-            (_, Some(rest)) => rest.split('_').next().and_then(|n| n.parse().ok()),
-            _ => None,
-        };
-        if let Some(layer) = number.and_then(|n| self.layers.get(n)) {
-            name.clone_from(layer);
-        }
-    }
-
-    fn compare(&self, measurement: &Measurement) -> Result<()> {
-        let mut int8 = Vec::new();
-        let mut float = Vec::new();
-        for scores in &self.expected {
-            match scores {
-                host::Scores::I8(values) => int8.extend_from_slice(values),
-                host::Scores::F32(values) => float.extend_from_slice(values),
-            }
-        }
-        let expected = if float.is_empty() {
-            Expected::I8(&int8)
-        } else {
-            Expected::F32(&float)
-        };
-        let wrong = differences(&measurement.outputs, expected)?;
-        if let Some(first) = wrong.first() {
-            anyhow::bail!(
-                "{} of the device's outputs differ from the host's; the first is output {}: {} instead of {}",
-                wrong.len(),
-                first.index,
-                first.found,
-                first.expected
-            );
-        }
-        Ok(())
-    }
-}
-
-/// Writes `pipeline.rs` of `artifact` into `folder`.
-fn write_source(artifact: &Artifact, folder: &Path) -> Result<()> {
-    let plan = plan(&artifact.graph, Strategy::InPlace)?;
-    let source = codegen::generate(&artifact.graph, &plan, artifact.flavour)?;
-    let path = folder.join("pipeline.rs");
-    // An unchanged source keeps its time, so that nothing is compiled again.
-    if std::fs::read_to_string(&path).is_ok_and(|old| old == source) {
-        return Ok(());
-    }
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&path, source))
-        .with_context(|| format!("cannot write `{}`", path.display()))
-}
-
 /// The report's entry of a measurement.
-fn device(board: &Board, m: &Measurement, hop_seconds: Option<f64>) -> Device {
+fn device(board: &Board, figures: &Figures, hop_seconds: Option<f64>) -> Device {
+    let m = &figures.mean;
+    let worst = figures.worst.as_ref();
     let method = |names: &[&str], method: Method| -> Vec<(String, Method)> {
         names
             .iter()
             .map(|name| ((*name).to_owned(), method))
             .collect()
     };
-    let late = m
+    let longest: &Measurement = worst.unwrap_or(m);
+    let late = longest
         .budget
         .latency_ms
         .zip(hop_seconds)
@@ -256,6 +123,9 @@ fn device(board: &Board, m: &Measurement, hop_seconds: Option<f64>) -> Device {
         ram_limit: Some(u64::from(board.ram_kib) * 1024),
         instructions: Some(m.instructions),
         cycles: m.cycles,
+        cycles_worst: worst.and_then(|w| w.cycles),
+        latency_worst_ms: worst.and_then(|w| w.budget.latency_ms),
+        energy_worst_uj: worst.and_then(|w| w.budget.energy_uj),
         latency_ms: m.budget.latency_ms,
         energy_uj: m.budget.energy_uj,
         average_power_uw: m.budget.average_power_uw,
@@ -268,8 +138,11 @@ fn device(board: &Board, m: &Measurement, hop_seconds: Option<f64>) -> Device {
             method(
                 &[
                     "cycles",
+                    "cycles_worst",
                     "latency_ms",
+                    "latency_worst_ms",
                     "energy_uj",
+                    "energy_worst_uj",
                     "average_power_uw",
                     "battery_days",
                 ],

@@ -4,10 +4,13 @@ use super::Experiment;
 use crate::pipeline::Pipeline;
 use anyhow::{Context as _, Result};
 use mote_data::{Fold, Windows};
-use mote_model::Graph;
-use mote_report::{FoldPredictions, ModelSize, Run};
+use mote_model::{Graph, Op};
+use mote_report::{EarlyExit, FoldPredictions, ModelSize, Run};
 use mote_techniques::{Artifact, Change, Context, host};
 use mote_train::Trained;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// Single inferences timed for the host latency.
@@ -23,6 +26,23 @@ pub struct Outcome {
     pub size: ModelSize,
     /// What the techniques changed.
     pub changes: Vec<Change>,
+    /// How many decisions an early exit ended, and how many more or fewer were right without it.
+    pub early: Option<(usize, i64)>,
+}
+
+/// Predictions of networks, by fold and by a digest of the network.
+pub type Cache = Mutex<HashMap<(usize, u64), Arc<Predicted>>>;
+
+/// What a network makes of test windows.
+pub struct Predicted {
+    /// Class per window.
+    pub classes: Vec<usize>,
+    /// Whether an early exit decided, per window.
+    pub early: Vec<bool>,
+    /// Median time of one decision, in microseconds.
+    pub latency_us: Option<f64>,
+    /// Bytes of the model.
+    pub bytes: usize,
 }
 
 /// Applies a pipeline's techniques to the network trained in one fold.
@@ -59,43 +79,97 @@ pub fn networks(
             .get(index)
             .context("a fold without a trained network")?;
         let (artifact, changes) = artifact(experiment, pipeline, fold, trained)?;
-        let (predicted, latency, bytes) = predict(&artifact.graph, windows, &fold.test)?;
+        let network = artifact.network()?;
+        let predicted = cached(experiment, index, &network, &fold.test)?;
+        let early = if network.has_exits() {
+            let full = cached(experiment, index, &without_exits(&network), &fold.test)?;
+            Some(early(windows, &fold.test, &predicted, &full))
+        } else {
+            None
+        };
         Ok(Outcome {
-            predicted,
-            latency_us: latency,
+            predicted: predicted.classes.clone(),
+            latency_us: predicted.latency_us,
             size: ModelSize {
                 parameters: Some(artifact.graph.parameters() as u64),
                 macs: Some(artifact.graph.macs() as u64),
-                bytes: Some(bytes as u64),
+                bytes: Some(predicted.bytes as u64),
             },
             changes,
+            early,
         })
     })
 }
 
-/// Class of each window by the engine, median time of one inference in microseconds, and model bytes.
-pub fn predict(
-    graph: &Graph,
-    windows: &Windows,
-    indices: &[usize],
-) -> Result<(Vec<usize>, Option<f64>, usize)> {
-    let compiled = host::compile(graph)?;
+/// [`predict`], or what it gave before for the same network and fold.
+fn cached(
+    experiment: &Experiment,
+    fold: usize,
+    network: &Graph,
+    test: &[usize],
+) -> Result<Arc<Predicted>> {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_vec(network)?.hash(&mut hasher);
+    let key = (fold, hasher.finish());
+    let cache = || {
+        let cache = experiment.predictions.lock();
+        cache.unwrap_or_else(PoisonError::into_inner)
+    };
+    if let Some(known) = cache().get(&key) {
+        return Ok(Arc::clone(known));
+    }
+    let predicted = Arc::new(predict(network, &experiment.loaded.windows, test)?);
+    cache().insert(key, Arc::clone(&predicted));
+    Ok(predicted)
+}
+
+/// The network whose exits never end a run.
+fn without_exits(network: &Graph) -> Graph {
+    let mut full = network.clone();
+    for node in &mut full.nodes {
+        if let Op::Exit(exit) = &mut node.op {
+            // The largest that both an infinite lead and the format's integers are above.
+            exit.margin = f32::MAX;
+        }
+    }
+    full
+}
+
+/// How many decisions ended early, and how many right ones that cost.
+fn early(windows: &Windows, test: &[usize], some: &Predicted, full: &Predicted) -> (usize, i64) {
+    let right = |p: &Predicted| -> i64 {
+        let pairs = p.classes.iter().zip(test);
+        pairs
+            .map(|(c, &n)| i64::from(windows.y.get(n) == Some(c)))
+            .sum()
+    };
+    let stopped = some.early.iter().filter(|&&e| e).count();
+    (stopped, right(full) - right(some))
+}
+
+/// What the engine makes of each window.
+pub fn predict(network: &Graph, windows: &Windows, indices: &[usize]) -> Result<Predicted> {
+    let compiled = host::compile(network)?;
     let mut engine = host::Host::new(&compiled)?;
-    let mut predicted = Vec::with_capacity(indices.len());
+    let mut classes = Vec::with_capacity(indices.len());
+    let mut early = Vec::with_capacity(indices.len());
     let mut times = Vec::with_capacity(TIMED);
     for &n in indices {
         let start = Instant::now();
-        predicted.push(engine.classify(windows.window(n))?);
+        let decision = engine.decide(windows.window(n))?;
         if times.len() < TIMED {
             times.push(start.elapsed().as_secs_f64() * 1e6);
         }
+        classes.push(decision.class());
+        early.push(decision.early);
     }
     times.sort_by(f64::total_cmp);
-    Ok((
-        predicted,
-        times.get(times.len() / 2).copied(),
-        compiled.bytes(),
-    ))
+    Ok(Predicted {
+        classes,
+        early,
+        latency_us: times.get(times.len() / 2).copied(),
+        bytes: compiled.bytes(),
+    })
 }
 
 /// The row of a pipeline from its outcomes in all folds.
@@ -126,6 +200,8 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline, outcomes: &[Outcome]) -
     run.fold_results = fold_results;
     run.techniques.clone_from(&pipeline.techniques);
     run.leaks = experiment.split.leaks();
+    run.baseline.clone_from(&pipeline.baseline);
+    run.early = early_exit(outcomes);
     if let Some(first) = outcomes.first() {
         run.model = first.size;
         run.notes = first
@@ -142,4 +218,18 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline, outcomes: &[Outcome]) -
     latencies.sort_by(f64::total_cmp);
     run.host.latency_us = latencies.get(latencies.len() / 2).copied();
     Ok(run)
+}
+
+/// Share and cost of early exits over all folds.
+fn early_exit(outcomes: &[Outcome]) -> Option<EarlyExit> {
+    let windows: usize = outcomes.iter().map(|o| o.predicted.len()).sum();
+    if windows == 0 || outcomes.iter().all(|o| o.early.is_none()) {
+        return None;
+    }
+    let ends = outcomes.iter().filter_map(|o| o.early);
+    let (stopped, lost) = ends.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+    Some(EarlyExit {
+        share: stopped as f64 / windows as f64,
+        loss: lost as f64 / windows as f64,
+    })
 }

@@ -5,6 +5,7 @@ pub mod classical;
 pub mod device;
 pub mod evaluate;
 pub mod network;
+pub mod prepared;
 
 use crate::args::{DataArgs, SplitArgs};
 use crate::ui::Ui;
@@ -33,6 +34,8 @@ pub struct Experiment {
     pub out: PathBuf,
     /// Folds worked on at a time.
     pub threads: usize,
+    /// What networks made of test windows: pipelines that differ only in how they run share it.
+    pub predictions: evaluate::Cache,
 }
 
 impl Experiment {
@@ -74,6 +77,7 @@ impl Experiment {
             seed: split.seed,
             out,
             threads,
+            predictions: evaluate::Cache::default(),
         })
     }
 

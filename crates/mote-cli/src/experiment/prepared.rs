@@ -1,0 +1,265 @@
+//! A pipeline made ready for a device: its source, what the sensor says, and what the host makes of that.
+
+use super::Experiment;
+use super::device::Optimize;
+use anyhow::{Context, Result, ensure};
+use mote_data::Windows as Recorded;
+use mote_device::board::Board;
+use mote_device::conformance::{Expected, differences};
+use mote_device::emulator::Windows;
+use mote_device::image::Workshop;
+use mote_device::measure::{Job, Measurement};
+use mote_model::stream::Schedule;
+use mote_model::{codegen, sensor};
+use mote_techniques::{Artifact, host};
+use std::path::{Path, PathBuf};
+
+/// Decisions run on the device: their counts are averaged and their outputs compared with the host's.
+const DECISIONS: usize = 8;
+
+/// As [`DECISIONS`], of a network with an early exit: enough to have both kinds in about their shares.
+const DECISIONS_WITH_EXIT: usize = 16;
+
+/// A pipeline's generated source, test windows, and what the host made of them.
+pub struct Prepared {
+    folder: PathBuf,
+    all: Input,
+    /// Only decisions that no early exit ended, when there are others.
+    longest: Option<Input>,
+    hop_seconds: Option<f64>,
+    layers: Vec<String>,
+}
+
+/// What the device is fed with, and what it should answer.
+struct Input {
+    bytes: Vec<u8>,
+    /// Bytes of one run.
+    run: usize,
+    warm_up: usize,
+    per_decision: usize,
+    expected: Vec<host::Scores>,
+}
+
+/// Figures of one board.
+pub struct Measured {
+    /// Means over decisions.
+    pub mean: Measurement,
+    /// Of the longest decisions, when an early exit makes a difference.
+    pub worst: Option<Measurement>,
+}
+
+impl Prepared {
+    /// Writes the source of `artifact` below the output folder and runs the host on some of `test`.
+    pub fn new(
+        experiment: &Experiment,
+        name: &str,
+        artifact: &Artifact,
+        test: &[usize],
+    ) -> Result<Self> {
+        let windows = &experiment.loaded.windows;
+        let folder = experiment.out.join("pipelines").join(name);
+        write_source(artifact, &folder)?;
+        let network = artifact.network()?;
+        let compiled = host::compile(&network)?;
+        let engine = host::Host::new(&compiled)?;
+        let rate = f64::from(windows.rate_hz);
+        let (all, longest, hop) = match (Schedule::of(&network), artifact.stream) {
+            (Some(schedule), Some(stream)) => {
+                let run = network.tensor(network.input)?.shape.len();
+                let all = Input::stream(engine, windows, test, schedule, run)?;
+                (all, None, stream.hop)
+            }
+            _ if network.has_exits() => {
+                let (all, longest) = Input::with_exits(engine, windows, test)?;
+                (all, longest, windows.hop)
+            }
+            _ => {
+                let chosen = spread(test, DECISIONS);
+                (Input::windows(engine, windows, &chosen)?, None, windows.hop)
+            }
+        };
+        Ok(Self {
+            folder,
+            all,
+            longest,
+            hop_seconds: (windows.time > 1).then(|| hop as f64 / rate),
+            layers: network.nodes.iter().map(|n| n.name.clone()).collect(),
+        })
+    }
+
+    /// Seconds between two decisions.
+    pub fn hop_seconds(&self) -> Option<f64> {
+        self.hop_seconds
+    }
+
+    /// Builds and runs the pipeline for `board`, and compares its outputs with the host's.
+    pub fn measure(
+        &self,
+        workshop: &Workshop,
+        board: &Board,
+        optimize: Optimize,
+    ) -> Result<Measured> {
+        let run = |input: &Input| -> Result<Measurement> {
+            let job = Job {
+                pipeline: &self.folder,
+                board,
+                optimize: optimize.into(),
+                windows: Windows {
+                    bytes: &input.bytes,
+                    window: input.run,
+                    warm_up: input.warm_up,
+                    per_decision: input.per_decision,
+                },
+                hop_seconds: self.hop_seconds,
+                stack_limit: None,
+            };
+            let mut measurement = mote_device::measure::measure(workshop, &job)?;
+            input.compare(&measurement)?;
+            for part in &mut measurement.layers {
+                self.name_layer(&mut part.name);
+            }
+            Ok(measurement)
+        };
+        Ok(Measured {
+            mean: run(&self.all)?,
+            worst: self.longest.as_ref().map(run).transpose()?,
+        })
+    }
+
+    /// The interpreter's profile counts steps, generated code names functions; people know layers.
+    fn name_layer(&self, name: &mut String) {
+        let number = match (name.strip_prefix("step "), name.strip_prefix("layer_")) {
+            (Some(step), _) => step.parse::<usize>().ok().and_then(|n| n.checked_sub(1)),
+            (_, Some(rest)) => rest.split('_').next().and_then(|n| n.parse().ok()),
+            _ => None,
+        };
+        if let Some(layer) = number.and_then(|n| self.layers.get(n)) {
+            name.clone_from(layer);
+        }
+    }
+}
+
+/// `count` of `indices`, evenly spaced; all when there are fewer.
+fn spread(indices: &[usize], count: usize) -> Vec<usize> {
+    let step = indices.len().checked_div(count).unwrap_or(1).max(1);
+    indices.iter().copied().step_by(step).take(count).collect()
+}
+
+fn counts(window: &[f32]) -> impl Iterator<Item = i16> {
+    window.iter().map(|&x| sensor::counts(x))
+}
+
+impl Input {
+    /// Whole windows, one decision each.
+    fn windows(mut engine: host::Host<'_>, windows: &Recorded, chosen: &[usize]) -> Result<Self> {
+        ensure!(
+            !chosen.is_empty(),
+            "there is no test window to run on the device"
+        );
+        let mut input = Self {
+            bytes: Vec::new(),
+            run: windows.stride() * size_of::<i16>(),
+            warm_up: 0,
+            per_decision: 1,
+            expected: Vec::new(),
+        };
+        for &n in chosen {
+            let window = windows.window(n);
+            let bytes = counts(window).flat_map(i16::to_le_bytes);
+            input.bytes.extend(bytes);
+            input.expected.push(engine.decide(window)?.scores);
+        }
+        Ok(input)
+    }
+
+    /// Windows that end early and windows that do not, in about their shares of all of `test`; and only the latter.
+    fn with_exits(
+        mut engine: host::Host<'_>,
+        windows: &Recorded,
+        test: &[usize],
+    ) -> Result<(Self, Option<Self>)> {
+        let (mut early, mut full) = (Vec::new(), Vec::new());
+        for &n in test {
+            let end = engine.decide(windows.window(n))?.early;
+            if end { &mut early } else { &mut full }.push(n);
+        }
+        let share = early.len() as f64 / test.len().max(1) as f64;
+        let stopped = (share * DECISIONS_WITH_EXIT as f64).round() as usize;
+        let mut chosen = spread(&early, stopped);
+        chosen.extend(spread(&full, DECISIONS_WITH_EXIT - stopped));
+        let longest = spread(&full, DECISIONS);
+        let worst = match early.is_empty() || full.is_empty() {
+            true => None,
+            false => Some(Self::windows(engine.again()?, windows, &longest)?),
+        };
+        Ok((Self::windows(engine, windows, &chosen)?, worst))
+    }
+
+    /// One stream of `run` values at a time, over test windows one behind the other.
+    fn stream(
+        mut engine: host::Host<'_>,
+        windows: &Recorded,
+        test: &[usize],
+        schedule: Schedule,
+        run: usize,
+    ) -> Result<Self> {
+        let runs = schedule.first + DECISIONS * schedule.every;
+        let samples = test.iter().flat_map(|&n| counts(windows.window(n)));
+        let samples: Vec<i16> = samples.take(runs * run).collect();
+        ensure!(
+            samples.len() == runs * run,
+            "the test windows are too few to run a stream of {runs} ticks on the device"
+        );
+        let mut expected = Vec::new();
+        for tick in samples.chunks_exact(run) {
+            expected.extend(engine.tick(tick)?);
+        }
+        Ok(Self {
+            bytes: samples.iter().flat_map(|c| c.to_le_bytes()).collect(),
+            run: run * size_of::<i16>(),
+            warm_up: schedule.first,
+            per_decision: schedule.every,
+            expected,
+        })
+    }
+
+    fn compare(&self, measurement: &Measurement) -> Result<()> {
+        let mut int8 = Vec::new();
+        let mut float = Vec::new();
+        for scores in &self.expected {
+            match scores {
+                host::Scores::I8(values) => int8.extend_from_slice(values),
+                host::Scores::F32(values) => float.extend_from_slice(values),
+            }
+        }
+        let expected = if float.is_empty() {
+            Expected::I8(&int8)
+        } else {
+            Expected::F32(&float)
+        };
+        let wrong = differences(&measurement.outputs, expected)?;
+        if let Some(first) = wrong.first() {
+            anyhow::bail!(
+                "{} of the device's outputs differ from the host's; the first is output {}: {} instead of {}",
+                wrong.len(),
+                first.index,
+                first.found,
+                first.expected
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Writes `pipeline.rs` of `artifact` into `folder`.
+fn write_source(artifact: &Artifact, folder: &Path) -> Result<()> {
+    let source = codegen::generate(&*artifact.network()?, artifact.runtime)?;
+    let path = folder.join("pipeline.rs");
+    // An unchanged source keeps its time, so that nothing is compiled again.
+    if std::fs::read_to_string(&path).is_ok_and(|old| old == source) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&path, source))
+        .with_context(|| format!("cannot write `{}`", path.display()))
+}
