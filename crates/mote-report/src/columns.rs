@@ -18,7 +18,7 @@ pub(crate) struct Column<T> {
     pub unit: &'static str,
     /// What the column says, as a sentence.
     pub help: &'static str,
-    /// Field of `results.json` it shows.
+    /// Field of `results.json` it shows, or a name of its own for a sum.
     pub field: &'static str,
     pub better: Better,
     /// Whether only the HTML report has room for it.
@@ -39,6 +39,61 @@ impl<T> Column<T> {
             Better::Neither => None,
             better => crate::view::best(&values, better == Better::Larger),
         }
+    }
+}
+
+/// How a figure differs from that of the baseline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// `−97.2`, or `+300 B` where the baseline has zero.
+    pub text: String,
+    /// What the text is in: `%`, `points`, or nothing.
+    pub unit: &'static str,
+    /// Whether it is for the better; `None` when nothing changed.
+    pub better: Option<bool>,
+}
+
+impl<T> Column<T> {
+    fn values(&self, before: &T, after: &T) -> Option<(f64, f64)> {
+        Some(((self.value)(before)?, (self.value)(after)?))
+    }
+
+    fn improves(&self, before: f64, after: f64) -> Option<bool> {
+        let less = after < before;
+        (before != after && self.better != Better::Neither)
+            .then_some(less == (self.better == Better::Smaller))
+    }
+}
+
+impl Column<Device> {
+    /// The change of a cost, in per cent; `None` unless both figures are known.
+    pub fn change(&self, before: &Device, after: &Device) -> Option<Change> {
+        let (old, new) = self.values(before, after)?;
+        let better = self.improves(old, new);
+        Some(match format::percent(old, new) {
+            Some(text) => Change {
+                text,
+                unit: "%",
+                better,
+            },
+            None => Change {
+                text: format!("+{} {}", (self.text)(after)?, self.unit),
+                unit: "",
+                better,
+            },
+        })
+    }
+}
+
+impl Column<Run> {
+    /// The change of a share, in percentage points; `None` unless both figures can be compared.
+    pub fn change(&self, before: &Run, after: &Run) -> Option<Change> {
+        let (old, new) = self.values(before, after)?;
+        Some(Change {
+            text: format::points(old, new),
+            unit: "points",
+            better: self.improves(old, new),
+        })
     }
 }
 
@@ -144,7 +199,7 @@ macro_rules! bytes_column {
 }
 
 /// Cost on one board, one row per run.
-pub(crate) const DEVICE: [Column<Device>; 12] = [
+pub(crate) const DEVICE: [Column<Device>; 13] = [
     bytes_column!(
         "code",
         flash_code,
@@ -154,6 +209,16 @@ pub(crate) const DEVICE: [Column<Device>; 12] = [
     bytes_column!("static", ram_static, "RAM in .data and .bss."),
     bytes_column!("stack", ram_stack, "Deepest stack."),
     bytes_column!("heap", ram_heap, "Peak of the allocator."),
+    Column {
+        title: "RAM",
+        unit: "B",
+        help: "RAM in all: static, stack and heap.",
+        field: "ram",
+        better: Better::Smaller,
+        wide: true,
+        value: |d| d.ram().map(|v| v as f64),
+        text: |d| d.ram().map(format::integer),
+    },
     Column {
         title: "instr.",
         unit: "",

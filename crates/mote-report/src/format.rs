@@ -78,6 +78,51 @@ pub(crate) fn figure(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+/// The change from `before` to `after` in per cent, without the sign: `−97.2`, `+12`, `0`; `None` when
+/// `before` is zero and `after` is not. More digits near −100, where they are factors.
+pub(crate) fn percent(before: f64, after: f64) -> Option<String> {
+    if before == after {
+        return Some("0".to_owned());
+    }
+    if before == 0.0 {
+        return None;
+    }
+    let change = 100.0 * (after - before) / before;
+    Some(match change {
+        c if c == -100.0 => signed(c, 0),
+        c if c <= -99.95 => signed(c.max(-99.999), 3),
+        c if c <= -90.0 => signed(c, 1),
+        c if c.abs() < 0.05 => "≈0".to_owned(),
+        c if c.abs() < 9.95 => signed(c, 1),
+        c => signed(c, 0),
+    })
+}
+
+/// The change from `before` to `after`, both shares, in percentage points: `+0.2`, `−1.0`, `0.0`.
+pub(crate) fn points(before: f64, after: f64) -> String {
+    let change = 100.0 * (after - before);
+    match change.abs() {
+        c if c < 1e-9 => "0.0".to_owned(),
+        c if c < 0.05 => "≈0".to_owned(),
+        _ => signed(change, 1),
+    }
+}
+
+/// Bytes gained or lost: `−30,012 B`, `0 B`.
+pub(crate) fn byte_change(before: u64, after: u64) -> String {
+    let sign = match after.cmp(&before) {
+        std::cmp::Ordering::Less => "−",
+        std::cmp::Ordering::Equal => "",
+        std::cmp::Ordering::Greater => "+",
+    };
+    format!("{sign}{} B", integer(after.abs_diff(before)))
+}
+
+/// With its sign, the minus as wide as the plus.
+fn signed(value: f64, decimals: usize) -> String {
+    format!("{value:+.decimals$}").replace('-', "−")
+}
+
 /// Power of ten of the first digit once `value` is rounded to three: that of 0.9996 is 0.
 fn magnitude(value: f64) -> i32 {
     let rounded = format!("{value:.2e}");
@@ -98,6 +143,28 @@ pub(crate) fn shorten(text: &str, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changes_read_well() {
+        let percent = |before, after| percent(before, after).unwrap_or_default();
+        assert_eq!(percent(1_000.0, 1_000.0), "0");
+        assert_eq!(percent(0.0, 0.0), "0");
+        assert_eq!(percent(0.0, 300.0), "");
+        assert_eq!(percent(1_000.0, 0.0), "−100");
+        assert_eq!(percent(100_000.0, 1.0), "−99.999");
+        assert_eq!(percent(1_000.0, 28.0), "−97.2");
+        assert_eq!(percent(1_000.0, 650.0), "−35");
+        assert_eq!(percent(1_000.0, 1_004.0), "+0.4");
+        assert_eq!(percent(100_000.0, 100_001.0), "≈0");
+        assert_eq!(percent(1_000.0, 1_120.0), "+12");
+        assert_eq!(percent(100.0, 2_000.0), "+1900");
+        assert_eq!(points(0.912, 0.914), "+0.2");
+        assert_eq!(points(0.912, 0.902), "−1.0");
+        assert_eq!(points(0.912, 0.912), "0.0");
+        assert_eq!(points(0.912, 0.9121), "≈0");
+        assert_eq!(byte_change(31_012, 1_000), "−30,012 B");
+        assert_eq!(byte_change(5, 5), "0 B");
+    }
 
     #[test]
     fn numbers_read_well() {

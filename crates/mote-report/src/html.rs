@@ -3,11 +3,13 @@
 //! Where the reader can choose (board, metric), every choice is in the page as a *pane*, an element with
 //! `data-when="target=0 metric=f1"`; the script shows the panes that match the choices.
 
+mod ablation;
 mod sections;
 mod tables;
 
+use crate::ablation::colors as ablation_colors;
 use crate::format;
-use crate::plots::{Metric, Series};
+use crate::plots::{self, Metric, Series};
 use crate::schema::{Device, Results};
 use crate::view::{self, Target};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -33,11 +35,17 @@ impl<'a> Page<'a> {
 /// Renders the report as one HTML page.
 pub fn render_html(results: &Results) -> String {
     let names = view::names(results);
-    let series = results.runs.iter().zip(&names).enumerate();
+    let colors = ablation_colors(results, plots::COLORS);
+    let series = results.runs.iter().zip(&names).zip(colors).enumerate();
     let page = Page {
         results,
         series: series
-            .map(|(index, (run, name))| Series { index, name, run })
+            .map(|(index, ((run, name), color))| Series {
+                index,
+                color,
+                name,
+                run,
+            })
             .collect(),
         targets: Target::all(results),
     };
@@ -61,6 +69,7 @@ pub fn render_html(results: &Results) -> String {
                         (tiles(&page))
                         (controls(&page))
                         (tables::headline(&page))
+                        (ablation::techniques(&page))
                         (sections::cost(&page))
                         (sections::memory(&page))
                         (sections::energy(&page))

@@ -15,6 +15,7 @@
 //! # Ok::<(), mote_report::Error>(())
 //! ```
 
+mod ablation;
 mod columns;
 mod error;
 mod format;

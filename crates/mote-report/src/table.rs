@@ -1,12 +1,13 @@
 //! The terminal table.
 
+mod changes;
+
 use crate::columns::{Column, DEVICE, RUN};
 use crate::format::ABSENT;
 use crate::schema::Results;
 use crate::view::{self, Footnotes, Target};
 use comfy_table::{
-    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table,
-    TableStyle,
+    Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
 };
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -53,6 +54,14 @@ struct Filled {
     cells: Vec<Text>,
 }
 
+impl Filled {
+    fn width(&self) -> usize {
+        let cells = self.cells.iter().map(|c| c.text.as_str());
+        let lines = self.heading.lines().chain(cells);
+        lines.map(|l| l.chars().count()).max().unwrap_or(0)
+    }
+}
+
 /// A cell's text, and whether it is the best of its column.
 struct Text {
     text: String,
@@ -60,7 +69,8 @@ struct Text {
 }
 
 /// Renders the comparison for a terminal: banners, accuracy and size, then the device columns (in the same
-/// table when one board is shown and the width allows it), and footnotes for empty cells.
+/// table when one board is shown and the width allows it), then the changes against baselines, and footnotes
+/// for empty cells.
 pub fn render_table(results: &Results, options: &TableOptions) -> String {
     let targets: Vec<Target> = Target::all(results)
         .into_iter()
@@ -106,9 +116,10 @@ pub fn render_table(results: &Results, options: &TableOptions) -> String {
         let mut all: Vec<&Filled> = run_columns.iter().collect();
         let device = device_columns(target, &mut notes);
         all.extend(&device);
-        one_table = Some(render(&names, &all, options))
-            .filter(|table| width(table) <= options.width)
-            .map(|table| format!("{}\n{table}", style.bold(&format!("on {}", target.title))));
+        one_table = layout(&names, &all, options.width).map(|_| {
+            let title = style.bold(&format!("on {}", target.title));
+            format!("{title}\n{}", render(&names, &all, options))
+        });
     }
     if let Some(table) = one_table {
         let _ = writeln!(out, "\n{table}");
@@ -122,6 +133,7 @@ pub fn render_table(results: &Results, options: &TableOptions) -> String {
             let _ = writeln!(out, "\n{title}\n{}", render(&names, &all, options));
         }
     }
+    changes::push(&mut out, results, &targets, &mut notes, options);
     for (mark, reason) in notes.list() {
         push_wrapped(&mut out, &format!("{mark} {reason}"), options.width);
     }
@@ -153,22 +165,39 @@ fn fill<'a, T: 'a>(
     }
 }
 
-/// Two spaces between columns, or one where that would squeeze the names.
-fn render(names: &[String], columns: &[&Filled], options: &TableOptions) -> String {
-    let wide = render_with_gap(names, columns, options, 2);
-    if wide.lines().count() > names.len() + 4 || width(&wide) > options.width {
-        render_with_gap(names, columns, options, 1)
-    } else {
-        wide
+/// Characters that names have at least; longer ones go on in the next line.
+const NAMES: usize = 14;
+
+/// Spaces between columns, and characters left for names; `None` when the width does not suffice for all
+/// columns in one table.
+fn layout(names: &[String], columns: &[&Filled], width: usize) -> Option<(usize, usize)> {
+    let longest = names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
+    let longest = longest.max(PIPELINE.len());
+    let figures: usize = columns.iter().map(|c| c.width()).sum();
+    let room = |gap: usize| width.checked_sub(figures + gap * columns.len());
+    let fits = |gap: &usize, name: usize| room(*gap).is_some_and(|room| room >= name);
+    let whole = [3, 2, 1].into_iter().find(|gap| fits(gap, longest));
+    if let Some(gap) = whole {
+        return Some((gap, longest));
     }
+    let gap = [2, 1].into_iter().find(|gap| fits(gap, NAMES))?;
+    Some((gap, room(gap)?))
 }
 
-fn render_with_gap(
-    names: &[String],
-    columns: &[&Filled],
-    options: &TableOptions,
-    gap: u16,
-) -> String {
+/// Heading of the names.
+const PIPELINE: &str = "pipeline";
+
+/// One table, or several below each other where the terminal is too narrow for all columns.
+fn render(names: &[String], columns: &[&Filled], options: &TableOptions) -> String {
+    let (gap, room) = match (layout(names, columns, options.width), columns) {
+        (Some(layout), _) => layout,
+        (None, [] | [_]) => (1, NAMES),
+        (None, _) => {
+            let (left, right) = columns.split_at(columns.len() / 2);
+            let (left, right) = (render(names, left, options), render(names, right, options));
+            return format!("{left}\n{right}");
+        }
+    };
     let mut table = Table::new();
     if options.color {
         table.enforce_styling();
@@ -182,14 +211,13 @@ fn render_with_gap(
                 .header_separator(rule('─'))
                 .bottom_border(rule('─')),
         )
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(u16::try_from(options.width).unwrap_or(u16::MAX));
+        .set_content_arrangement(ContentArrangement::Disabled);
     let heading = |text: &str| Cell::new(text).add_attribute(Attribute::Bold);
-    let mut header = vec![heading("pipeline")];
+    let mut header = vec![heading(PIPELINE)];
     header.extend(columns.iter().map(|c| heading(&c.heading)));
     table.set_header(header);
     for (row, name) in names.iter().enumerate() {
-        let mut cells = vec![Cell::new(name)];
+        let mut cells = vec![Cell::new(fold(name, room))];
         cells.extend(columns.iter().map(|column| {
             match column.cells.get(row) {
                 Some(cell) if cell.best => Cell::new(&cell.text)
@@ -201,35 +229,42 @@ fn render_with_gap(
         }));
         table.add_row(cells);
     }
-    // Figures stay on one line; when the terminal is narrow, names wrap.
     if let Some(names) = table.column_mut(0) {
         names.set_padding((0, 0));
     }
+    // The table itself puts one space between columns.
+    let gap = u16::try_from(gap - 1).unwrap_or(0);
     for column in table.column_iter_mut().skip(1) {
         column.set_padding((gap, 0));
         column.set_cell_alignment(CellAlignment::Right);
-        column.set_constraint(ColumnConstraint::ContentWidth);
     }
     table.trim_fmt()
 }
 
-/// Width of a rendered table in characters, escape sequences not counted.
-fn width(table: &str) -> usize {
-    table.lines().map(visible).max().unwrap_or(0)
-}
-
-fn visible(line: &str) -> usize {
-    let mut count = 0;
-    let mut escaped = false;
-    for c in line.chars() {
-        match (escaped, c) {
-            (false, '\u{1b}') => escaped = true,
-            (false, _) => count += 1,
-            (true, 'm') => escaped = false,
-            (true, _) => {}
+/// `name` in lines of at most `width` characters, broken behind a separator where there is one.
+fn fold(name: &str, width: usize) -> String {
+    let mut lines = vec![String::new()];
+    let push = |part: &str, lines: &mut Vec<String>| {
+        for c in part.chars() {
+            if lines.last().is_none_or(|l| l.chars().count() >= width) {
+                lines.push(String::new());
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push(c);
+            }
         }
+    };
+    for part in name.split_inclusive(['+', '-', ' ']) {
+        let (at, length) = (
+            lines.last().map_or(0, |l| l.chars().count()),
+            part.trim_end().chars().count(),
+        );
+        if at > 0 && at + length > width {
+            lines.push(String::new());
+        }
+        push(part, &mut lines);
     }
-    count
+    lines.join("\n")
 }
 
 fn push_banner(out: &mut String, banner: &view::Banner, options: &TableOptions) {

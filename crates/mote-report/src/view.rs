@@ -1,7 +1,8 @@
 //! What table and report both derive from [`Results`]: names that tell runs apart, the devices to choose
 //! from, banners, and footnotes for empty cells.
 
-use crate::schema::{Device, Results, Run, Status};
+use crate::columns::Column;
+use crate::schema::{Device, EarlyExit, Results, Run, Status};
 
 /// A board at one optimisation level: one choice of the board picker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +208,40 @@ pub(crate) fn why(device: Option<&Device>) -> String {
         (None, Status::Failed) => "failed; no reason was recorded".to_owned(),
         (None, _) => "not measured; no reason was recorded".to_owned(),
     }
+}
+
+/// Why a change of a leaking run's accuracy is missing.
+pub(crate) const LEAKS: &str = "the split leaks, so accuracy is not compared";
+
+/// Why the change of a cost is missing: the baseline lacks the figure, or the pipeline does.
+pub(crate) fn why_no_change(
+    column: &Column<Device>,
+    before: Option<&Device>,
+    after: Option<&Device>,
+) -> String {
+    if before.and_then(column.value).is_none() {
+        format!("the baseline: {}", why(before))
+    } else {
+        why(after)
+    }
+}
+
+/// Why the cost of the longest decision is missing.
+pub(crate) fn why_no_worst(device: Option<&Device>) -> String {
+    match device {
+        Some(device) if device.cycles.is_some() => "every decision costs the same".to_owned(),
+        _ => why(device),
+    }
+}
+
+/// Why the figures of an early exit are missing.
+pub(crate) const NO_EXIT: &str = "no early exit";
+
+/// Accuracy an early exit costs, in percentage points: `1.2`, or `−0.3` when it helps.
+pub(crate) fn loss(exit: EarlyExit) -> String {
+    crate::format::points(0.0, exit.loss)
+        .trim_start_matches('+')
+        .to_owned()
 }
 
 /// Why a figure of a run is missing.

@@ -177,7 +177,11 @@ fn chromium_builds_every_plot_without_errors() {
     loud.data.synthetic = true;
     loud.runs[3].leaks = true;
     loud.notes.push("a note".to_owned());
-    for (name, results) in [("page", common::results()), ("page-many", loud)] {
+    for (name, results) in [
+        ("page", common::results()),
+        ("page-many", loud),
+        ("page-system", common::system()),
+    ] {
         let paths = write_report(&results, &directory(name)).unwrap();
         let Some(dom) = dump_dom(&paths.html) else {
             eprintln!("SKIPPED: chromium is not installed, so the report was not rendered");

@@ -122,6 +122,11 @@ fn a_leaking_run_is_never_the_best() {
 }
 
 #[test]
+fn changes_look() {
+    println!("{}", render_table(&common::system(), &options(80)));
+}
+
+#[test]
 fn an_empty_comparison_is_a_table_too() {
     let mut results = common::results();
     results.runs.clear();

@@ -85,6 +85,7 @@ fn point(series: Series<'_>, metric: Metric, x: f64) -> Point {
     let share = estimate(series, metric);
     Point {
         index: series.index,
+        color: series.color,
         name: series.name.to_owned(),
         x,
         y: share.mean,

@@ -4,7 +4,7 @@ use super::{Page, chip, pane, section, when_target};
 use crate::columns::{Column, DEVICE, RUN};
 use crate::format::ABSENT;
 use crate::plots::Series;
-use crate::schema::Method;
+use crate::schema::{Device, Method};
 use crate::view::{self, Footnotes, Target};
 use maud::{Markup, html};
 
@@ -31,21 +31,50 @@ fn on_board(page: &Page<'_>, target: &Target) -> Markup {
         .iter()
         .map(|&s| (s, target.find(s.run)))
         .collect();
-    let method = |field: &str| -> Option<String> {
-        let mut methods: Vec<Method> = rows
-            .iter()
-            .filter_map(|(_, d)| d.and_then(|d| d.method.get(field).copied()))
-            .collect();
-        methods.sort_unstable();
-        methods.dedup();
-        let names: Vec<&str> = methods.into_iter().map(Method::name).collect();
-        (!names.is_empty()).then(|| names.join(", "))
-    };
+    let method = methods(rows.iter().filter_map(|(_, d)| *d));
     // A line must not break inside "-O3".
     let title = target.title.replace("-O", "\u{2011}O");
     html! {
         h3 { "On " (title) }
         (table(&DEVICE, &rows, method, view::why))
+    }
+}
+
+/// How the devices' figures were obtained, by field.
+pub(super) fn methods<'a>(
+    devices: impl Iterator<Item = &'a Device>,
+) -> impl Fn(&str) -> Option<String> {
+    let devices: Vec<&Device> = devices.collect();
+    move |field| {
+        let of = devices.iter().filter_map(|d| d.method.get(field).copied());
+        let mut methods: Vec<Method> = of.collect();
+        methods.sort_unstable();
+        methods.dedup();
+        let names: Vec<&str> = methods.into_iter().map(Method::name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+}
+
+/// The heading of a row: number, name and techniques of the run.
+pub(super) fn row_head(series: Series<'_>) -> Markup {
+    html! {
+        th scope="row" data-value=(series.index) {
+            (chip(series))
+            @if !series.run.techniques.is_empty() {
+                span.techniques { (series.run.techniques.join(" + ")) }
+            }
+        }
+    }
+}
+
+/// The heading of a column, to sort by.
+pub(super) fn column_head<T>(column: &Column<T>, method: Option<String>) -> Markup {
+    html! {
+        th scope="col" title=(column.help) {
+            button type="button" { (column.title) }
+            @if !column.unit.is_empty() { span.unit { (column.unit) } }
+            @if let Some(method) = method { span.method { (method) } }
+        }
     }
 }
 
@@ -63,12 +92,7 @@ fn table<T>(
     let body = html! {
         @for &(series, row) in rows {
             tr {
-                th scope="row" data-value=(series.index) {
-                    (chip(series))
-                    @if !series.run.techniques.is_empty() {
-                        span.techniques { (series.run.techniques.join(" + ")) }
-                    }
-                }
+                (row_head(series))
                 @for (column, best) in columns.iter().zip(&best) {
                     @match row.and_then(column.text) {
                         Some(text) => {
@@ -89,13 +113,7 @@ fn table<T>(
                 thead {
                     tr {
                         th scope="col" { button type="button" { "pipeline" } }
-                        @for column in columns {
-                            th scope="col" title=(column.help) {
-                                button type="button" { (column.title) }
-                                @if !column.unit.is_empty() { span.unit { (column.unit) } }
-                                @if let Some(method) = method(column.field) { span.method { (method) } }
-                            }
-                        }
+                        @for column in columns { (column_head(column, method(column.field))) }
                     }
                 }
                 tbody { (body) }

@@ -27,7 +27,8 @@ impl MemoryKind {
         }
     }
 
-    fn parts(self, device: &Device) -> Vec<(&'static str, Option<u64>)> {
+    /// What fills it: name, and bytes as far as known.
+    pub fn parts(self, device: &Device) -> Vec<(&'static str, Option<u64>)> {
         match self {
             Self::Flash => vec![("code", device.flash_code), ("model", device.flash_model)],
             Self::Ram => vec![
@@ -35,6 +36,14 @@ impl MemoryKind {
                 ("stack", device.ram_stack),
                 ("heap", device.ram_heap),
             ],
+        }
+    }
+
+    /// Bytes in all; `None` unless the parts suffice to say so.
+    pub fn total(self, device: &Device) -> Option<u64> {
+        match self {
+            Self::Flash => device.flash(),
+            Self::Ram => device.ram(),
         }
     }
 
@@ -90,7 +99,7 @@ pub(crate) fn memory(rows: &[(Series<'_>, &Device)], kind: MemoryKind) -> Markup
 }
 
 /// The parts that take memory: name, first byte, bytes.
-fn segments(kind: MemoryKind, device: &Device) -> Vec<(&'static str, u64, u64)> {
+pub(super) fn segments(kind: MemoryKind, device: &Device) -> Vec<(&'static str, u64, u64)> {
     let mut start = 0;
     let mut out = Vec::new();
     for (name, bytes) in kind.parts(device) {

@@ -13,6 +13,7 @@ mod memory;
 mod scale;
 mod scatter;
 mod users;
+mod waterfall;
 
 pub(crate) use bars::bars;
 pub(crate) use class_f1::class_f1;
@@ -23,6 +24,7 @@ pub(crate) use layers::layers;
 pub(crate) use memory::{MemoryKind, memory};
 pub(crate) use scatter::{Axis, Point, scatter};
 pub(crate) use users::users;
+pub(crate) use waterfall::{Stage, waterfall};
 
 use crate::schema::Run;
 use maud::{Markup, html};
@@ -34,13 +36,15 @@ pub(crate) const WIDTH: f64 = 420.0;
 const CHARACTER: f64 = 6.6;
 
 /// Number of colours in the style sheet.
-const COLORS: usize = 10;
+pub(crate) const COLORS: usize = 10;
 
 /// One run as a series of a plot.
 #[derive(Clone, Copy)]
 pub(crate) struct Series<'a> {
-    /// Position in the results; decides colour and number.
+    /// Position in the results; decides the number.
     pub index: usize,
+    /// Colour, below [`COLORS`]; several runs may share one.
+    pub color: usize,
     /// Name that tells it from the other runs.
     pub name: &'a str,
     /// The run.
@@ -50,13 +54,13 @@ pub(crate) struct Series<'a> {
 impl Series<'_> {
     /// Class that sets the colour.
     pub fn class(&self) -> String {
-        color(self.index)
+        class(self.color)
     }
 }
 
-/// Class that sets the colour of run `index`.
-pub(crate) fn color(index: usize) -> String {
-    format!("s{}", index % COLORS)
+/// Class that sets a colour.
+fn class(color: usize) -> String {
+    format!("s{}", color % COLORS)
 }
 
 /// Which accuracy figure a plot shows.

@@ -1,7 +1,7 @@
 //! Accuracy against cost, with the Pareto front drawn.
 
 use super::scale::Scale;
-use super::{CHARACTER, WIDTH, color, line, n, svg, text};
+use super::{CHARACTER, WIDTH, class, line, n, svg, text};
 use crate::format;
 use maud::{Markup, html};
 
@@ -10,6 +10,8 @@ use maud::{Markup, html};
 pub(crate) struct Point {
     /// Position in the results.
     pub index: usize,
+    /// Colour of the pipeline.
+    pub color: usize,
     pub name: String,
     /// Cost; smaller is better.
     pub x: f64,
@@ -74,17 +76,17 @@ pub(crate) fn scatter(points: &[Point], axis: &Axis, y_title: &str) -> Markup {
         @for p in points {
             @if let Some(half) = p.interval {
                 line x1=(n(x.at(p.x))) x2=(n(x.at(p.x))) y1=(n(y.at(p.y - half))) y2=(n(y.at(p.y + half)))
-                    class={ (color(p.index)) " interval" } {}
+                    class={ (class(p.color)) " interval" } {}
             }
         }
         @for p in points {
-            circle cx=(n(x.at(p.x))) cy=(n(y.at(p.y))) r=(n(RADIUS)) class={ (color(p.index)) " mark" } {
+            circle cx=(n(x.at(p.x))) cy=(n(y.at(p.y))) r=(n(RADIUS)) class={ (class(p.color)) " mark" } {
                 title { (p.name) ": " (y_title) " " (format::share(p.y)) ", " (axis.title) " " ((axis.show)(p.x)) }
             }
         }
         @for (p, place) in points.iter().zip(places(points, &x, &y)) {
             @if let Some((px, py, name)) = place {
-                text x=(n(px)) y=(n(py)) class={ (color(p.index)) " name" } { (name) }
+                text x=(n(px)) y=(n(py)) class={ (class(p.color)) " name" } { (name) }
             }
         }
     };
@@ -198,6 +200,7 @@ mod tests {
     fn point(index: usize, x: f64, y: f64) -> Point {
         Point {
             index,
+            color: index,
             name: format!("pipeline {index}"),
             x,
             y,

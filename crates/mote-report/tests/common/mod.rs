@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 use mote_report::{
-    Data, Device, Epoch, FoldPredictions, Layer, Method, Results, Run, Status, evaluate,
+    Data, Device, EarlyExit, Epoch, FoldPredictions, Layer, Method, Results, Run, Status, evaluate,
 };
 use std::collections::BTreeMap;
 
@@ -144,7 +144,7 @@ pub fn device(board: &str, core: &str, clock_mhz: f64, optimize: &str, size: f64
             })
             .collect(),
         status: Status::Measured,
-        why: None,
+        ..Device::default()
     }
 }
 
@@ -240,5 +240,105 @@ pub fn many() -> Results {
             results.runs.push(run);
         }
     }
+    results
+}
+
+/// The system-level techniques of [`system`], in the order of its longest chain.
+pub const TECHNIQUES: [&str; 5] = ["static-pruning", "flatten", "lazy", "arena", "streaming"];
+
+/// Which of [`TECHNIQUES`] each of the 14 rows has: none, each alone, two, three, all but one, all.
+fn sets() -> Vec<(String, Vec<usize>)> {
+    let mut sets = vec![(String::new(), vec![])];
+    sets.extend((0..5).map(|t| (format!("+{}", TECHNIQUES[t]), vec![t])));
+    sets.push(("+pruning+flatten".to_owned(), vec![0, 1]));
+    sets.push(("+pruning+flatten+arena".to_owned(), vec![3, 0, 1]));
+    sets.extend((0..5).map(|t| {
+        let others = (0..5).filter(|o| *o != t).collect();
+        (format!("+all-{}", TECHNIQUES[t]), others)
+    }));
+    sets.push(("+all".to_owned(), (0..5).collect()));
+    sets
+}
+
+/// The measurement of a row: every technique takes its part away, and some give a little back.
+fn system_device(board: (&str, &str, f64), set: &[usize], int8: bool) -> Device {
+    let has = |t: usize| set.contains(&t);
+    let less = |t: usize, value: f64, factor: f64| if has(t) { value * factor } else { value };
+    let width = if int8 { 1.0 } else { 4.0 };
+    let cycles = less(
+        4,
+        less(1, if int8 { 1_100_000.0 } else { 5_200_000.0 }, 0.8),
+        0.3,
+    );
+    let mean = less(2, cycles, 0.45);
+    let mut device = device(board.0, board.1, board.2, "3", mean / 1e6);
+    let code = if int8 { 21_400.0 } else { 19_700.0 };
+    device.flash_code = Some(less(1, less(0, code, 0.5), 0.7) as u64);
+    device.flash_model = Some(less(0, 9_100.0 * width, 0.94) as u64);
+    let arena = 2_880.0 * width;
+    device.ram_static = Some(match (has(3), has(4)) {
+        (_, true) => (700.0 * width) as u64,
+        (true, false) => arena as u64,
+        (false, false) => 312,
+    });
+    device.ram_stack = Some(if has(1) { 420 } else { 940 });
+    let weights = less(0, 8_200.0 * width, 0.0);
+    device.ram_heap = Some(if has(3) {
+        weights
+    } else {
+        weights + 3.0 * arena
+    } as u64);
+    if has(2) {
+        let longest = device.cycles.unwrap() as f64 / mean * cycles * 1.04;
+        device.cycles_worst = Some(longest as u64);
+        device.latency_worst_ms = Some(longest / board.2 / 1e3);
+        device.energy_worst_uj = Some(longest * 280e-6);
+    }
+    device
+}
+
+/// The ablation of the system-level techniques on two boards: 14 rows in f32 and 14 in int8, one failed
+/// measurement, an early exit wherever `lazy` is.
+pub fn system() -> Results {
+    let mut results = results();
+    results.runs.clear();
+    for (kind, skill) in [("f32", 0.93), ("int8", 0.925)] {
+        let int8 = kind == "int8";
+        // Most techniques leave the outputs as they are, so these rows share every figure of the host.
+        let (exact, early) = (run(kind, skill, 12), run(kind, skill - 0.012, 12));
+        for (name, set) in sets() {
+            let lazy = set.contains(&2);
+            let mut run = if lazy { early.clone() } else { exact.clone() };
+            run.pipeline = format!("{kind}{name}");
+            run.techniques = set.iter().map(|t| TECHNIQUES[*t].to_owned()).collect();
+            if int8 {
+                run.techniques.insert(0, "int8:calibration=99.9".to_owned());
+            }
+            run.baseline = (!set.is_empty()).then(|| kind.to_owned());
+            run.early = lazy.then_some(EarlyExit {
+                share: 0.625,
+                loss: 0.012,
+            });
+            run.model.parameters = Some(8_200);
+            run.model.macs = Some(280_000);
+            run.model.bytes = Some(if int8 { 9_100 } else { 33_000 });
+            run.device = [
+                ("board-a", "Cortex-M4F", 120.0),
+                ("board-b", "Cortex-M0", 16.0),
+            ]
+            .map(|board| system_device(board, &set, int8))
+            .into();
+            results.runs.push(run);
+        }
+    }
+    results.runs[3].device[1] = Device {
+        board: "board-b".to_owned(),
+        core: "Cortex-M0".to_owned(),
+        optimize: "3".to_owned(),
+        clock_mhz: Some(16.0),
+        status: Status::Failed,
+        why: Some("the image needs 41,000 B of RAM".to_owned()),
+        ..Device::default()
+    };
     results
 }

@@ -1,0 +1,152 @@
+//! What techniques are worth: runs beside the baseline they name, and chains that add one technique at a time.
+
+use crate::schema::{Results, Run};
+use std::collections::BTreeSet;
+
+/// A baseline and the runs that are shown against it, by position in the results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ablation {
+    /// The baseline.
+    pub baseline: usize,
+    /// The others, in file order; at least one.
+    pub rows: Vec<usize>,
+}
+
+/// One step of a chain: the run that has one technique more than the run before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step<'a> {
+    /// Position of the run in the results.
+    pub run: usize,
+    /// The technique it adds, without options.
+    pub technique: &'a str,
+}
+
+impl Ablation {
+    /// All of them, in order of their first row.
+    pub fn all(results: &Results) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for (row, run) in results.runs.iter().enumerate() {
+            let Some(baseline) = baseline(results, run).filter(|&b| b != row) else {
+                continue;
+            };
+            match all.iter_mut().find(|a| a.baseline == baseline) {
+                Some(ablation) => ablation.rows.push(row),
+                None => all.push(Self {
+                    baseline,
+                    rows: vec![row],
+                }),
+            }
+        }
+        all
+    }
+
+    /// The longest chain of runs that starts at the baseline and adds exactly one technique per step, among
+    /// the runs that are `known`; of equally long ones the first in file order. Without the baseline itself;
+    /// empty when the baseline is not known.
+    pub fn chain<'a>(&self, results: &'a Results, known: impl Fn(&Run) -> bool) -> Vec<Step<'a>> {
+        let member = |run: usize| {
+            let of = results.runs.get(run).filter(|r| known(r))?;
+            Some((run, techniques(of)))
+        };
+        let Some((_, start)) = member(self.baseline) else {
+            return Vec::new();
+        };
+        let mut rows: Vec<_> = self.rows.iter().filter_map(|&r| member(r)).collect();
+        // From the largest sets down, so that what may follow a run has its own longest chain already. The
+        // sort is stable, which leaves runs of equally many techniques in file order.
+        rows.sort_by_key(|(_, set)| std::cmp::Reverse(set.len()));
+        let mut chains: Vec<(BTreeSet<&str>, Vec<Step<'a>>)> = Vec::new();
+        for (run, set) in rows {
+            let mut chain = longest(&set, &chains);
+            chain.insert(0, Step { run, technique: "" });
+            chains.push((set, chain));
+        }
+        longest(&start, &chains)
+    }
+}
+
+/// The longest of the `chains` that go on from `set`, the first among equals, its first step named.
+fn longest<'a>(
+    set: &BTreeSet<&'a str>,
+    chains: &[(BTreeSet<&'a str>, Vec<Step<'a>>)],
+) -> Vec<Step<'a>> {
+    let mut best: Vec<Step<'a>> = Vec::new();
+    for (next, chain) in chains {
+        let mut added = next.difference(set);
+        if let (Some(technique), None) = (added.next(), added.next())
+            && next.len() == set.len() + 1
+            && chain.len() > best.len()
+        {
+            best.clone_from(chain);
+            if let Some(first) = best.first_mut() {
+                first.technique = technique;
+            }
+        }
+    }
+    best
+}
+
+/// Position of the baseline that `run` names: of the same task and split.
+fn baseline(results: &Results, run: &Run) -> Option<usize> {
+    let name = run.baseline.as_ref()?;
+    results.runs.iter().position(|r| {
+        r.pipeline == *name && r.task == run.task && r.split == run.split && r.leaks == run.leaks
+    })
+}
+
+/// The techniques of a run as a set of names: options do not make another technique.
+fn techniques(run: &Run) -> BTreeSet<&str> {
+    run.techniques
+        .iter()
+        .filter_map(|t| t.split(':').next())
+        .collect()
+}
+
+/// A sentence for every baseline that is named but not there.
+pub(crate) fn strays(results: &Results) -> Vec<String> {
+    let mut strays: Vec<(&str, Vec<&str>)> = Vec::new();
+    for run in &results.runs {
+        let Some(name) = run.baseline.as_deref() else {
+            continue;
+        };
+        if baseline(results, run).is_none() {
+            match strays.iter_mut().find(|(of, _)| *of == name) {
+                Some((_, runs)) => runs.push(&run.pipeline),
+                None => strays.push((name, vec![&run.pipeline])),
+            }
+        }
+    }
+    strays
+        .into_iter()
+        .map(|(name, runs)| {
+            format!(
+                "No changes are shown for {}: the baseline {name} is not among the runs of this task and split.",
+                runs.join(", ")
+            )
+        })
+        .collect()
+}
+
+/// Positions of the runs by colour: each run has a colour of its own as far as `colors` suffice; otherwise
+/// runs share the colour of the baseline they are shown against.
+pub(crate) fn colors(results: &Results, colors: usize) -> Vec<usize> {
+    let count = results.runs.len();
+    if count <= colors {
+        return (0..count).collect();
+    }
+    let mut next = 0;
+    let mut out: Vec<Option<usize>> = vec![None; count];
+    for (row, run) in results.runs.iter().enumerate() {
+        let family = baseline(results, run).unwrap_or(row);
+        let color = out.get(family).copied().flatten().unwrap_or_else(|| {
+            next += 1;
+            (next - 1) % colors
+        });
+        for member in [family, row] {
+            if let Some(slot) = out.get_mut(member) {
+                *slot = Some(color);
+            }
+        }
+    }
+    out.into_iter().map(Option::unwrap_or_default).collect()
+}
