@@ -19,8 +19,8 @@ impl History {
 impl Layer for History {
     fn forward(&self, [input, _]: [Cells<'_>; 2], output: Cells<'_>) -> Result<Flow, Error> {
         match input {
-            Cells::F32(input) => history::run(input, output.f32s()?),
-            Cells::I8(input) => history::run(input, output.i8s()?),
+            Cells::F32(input) => history::run_f32(input, output.f32s()?),
+            Cells::I8(input) => history::run_i8(input, output.i8s()?),
         }?;
         Ok(Flow::Continue)
     }

@@ -1,9 +1,12 @@
 //! Pooling over windows of a stream, each longer than what one run brings.
 //!
-//! Window `w` covers steps `w * hop .. w * hop + steps`. A new step is added to every window it belongs to, so the
-//! steps themselves need not be kept. What is kept, in the `state` tensor, is a count of steps and one row of
-//! accumulators (a *lane*) for each window in flight; all zeros before the first run. The results are those of
-//! [`pool`] over the whole window, bit for bit: the same arithmetic in the same order.
+//! Window `w` covers steps `w * hop .. w * hop + steps`. The steps themselves are not kept. What is kept, in the
+//! `state` tensor, is a count of steps and some rows of accumulators (*lanes*), as many as windows are in flight;
+//! all zeros before the first run. The results are those of [`pool`] over the whole window, bit for bit:
+//!
+//! - int8 sums and maxima do not depend on the order, so a lane is what came between two window starts, each
+//!   step is added once, and a window is what all lanes hold when it ends;
+//! - f32 sums do, so a lane is a window, and a step is added to each window it belongs to, in order.
 
 use super::{expect_len, part, pool};
 use crate::Error;
@@ -62,13 +65,7 @@ impl Shape {
         state: &[Cell<f32>],
         output: &[Cell<f32>],
     ) -> Result<bool, Error> {
-        expect_len(state, self.state_f32())?;
-        let rule = Rule {
-            first: |x| x,
-            next: pool::larger,
-            last: |max| max,
-        };
-        self.run_f32(input, state, output, rule)
+        self.windows(input, state, output, |x| x, pool::larger, |max| max)
     }
 
     /// Takes the steps in `input` and says whether `output` now holds the means of a window.
@@ -81,13 +78,9 @@ impl Shape {
         state: &[Cell<f32>],
         output: &[Cell<f32>],
     ) -> Result<bool, Error> {
-        expect_len(state, self.state_f32())?;
-        let rule = Rule {
-            first: |x| 0.0 + x, // as in a sum that begins with 0, -0 becomes 0
-            next: |sum, x| sum + x,
-            last: |sum| sum / self.steps as f32,
-        };
-        self.run_f32(input, state, output, rule)
+        let first = |x| 0.0 + x; // as in a sum that begins with 0, -0 becomes 0
+        let mean = |sum| sum / self.steps as f32;
+        self.windows(input, state, output, first, |sum, x| sum + x, mean)
     }
 
     /// Takes the steps in `input` and says whether `output` now holds the largest elements of a window.
@@ -104,12 +97,12 @@ impl Shape {
         let (count, lanes) = state
             .split_first_chunk::<COUNT>()
             .ok_or(Error::BufferLength)?;
-        let rule = Rule {
-            first: |x| x,
-            next: pool::larger,
-            last: |max| max,
+        let sum = Sum {
+            zero: i8::MIN,
+            add: pool::larger,
+            mean: |max| max,
         };
-        self.run(input, count, lanes, output, rule)
+        self.blocks(input, count, lanes, output, sum)
     }
 
     /// Takes the steps in `input` and says whether `output` now holds the means of a window, rounded half away
@@ -127,99 +120,160 @@ impl Shape {
         let (count, lanes) = state
             .split_first_chunk::<COUNT>()
             .ok_or(Error::BufferLength)?;
-        let rule = Rule {
-            first: |x: i8| i32::from(x),
-            next: |sum, x: i8| sum + i32::from(x),
-            last: |sum| pool::mean(sum, self.steps as u32).unwrap_or(0),
+        let sum = Sum {
+            zero: 0,
+            add: |a: i32, b: i32| a + b,
+            mean: |sum| pool::mean(sum, self.steps as u32).unwrap_or(0),
         };
         if self.steps <= SHORT {
             let lanes: &[[Cell<i8>; 2]] = lanes.as_chunks().0;
-            self.run(input, count, lanes, output, rule)
+            self.blocks(input, count, lanes, output, sum)
         } else {
             let lanes: &[[Cell<i8>; 4]] = lanes.as_chunks().0;
-            self.run(input, count, lanes, output, rule)
+            self.blocks(input, count, lanes, output, sum)
         }
     }
 
-    fn run_f32(
+    /// A lane is a window: `first` and `next` make its accumulators, `last` its result.
+    #[inline(always)]
+    fn windows(
         &self,
         input: &[Cell<f32>],
         state: &[Cell<f32>],
         output: &[Cell<f32>],
-        rule: Rule<impl Fn(f32) -> f32, impl Fn(f32, f32) -> f32, impl Fn(f32) -> f32>,
+        first: impl Fn(f32) -> f32,
+        next: impl Fn(f32, f32) -> f32,
+        last: impl Fn(f32) -> f32,
     ) -> Result<bool, Error> {
+        expect_len(state, self.state_f32())?;
+        expect_len(output, self.channels)?;
         let (count, lanes) = state.split_first().ok_or(Error::BufferLength)?;
-        self.run(input, &Bits(count), lanes, output, rule)
+        let mut complete = false;
+        self.steps(input, &Bits(count), |x, now| {
+            for (lane, age) in self.ages(now) {
+                let lane = part(lanes, lane * self.channels, self.channels)?;
+                if age == 0 {
+                    for (acc, x) in lane.iter().zip(x) {
+                        acc.set(first(x.get()));
+                    }
+                } else if age < self.steps {
+                    for (acc, x) in lane.iter().zip(x) {
+                        acc.set(next(acc.get(), x.get()));
+                    }
+                }
+                if age + 1 == self.steps {
+                    for (y, acc) in output.iter().zip(lane) {
+                        y.set(last(acc.get()));
+                    }
+                    complete = true;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(complete)
     }
 
-    /// Adds every step to the windows it belongs to.
+    /// A lane is what came between the starts of two windows, or until the first of them ended.
     #[inline(always)]
-    fn run<T: Copy, S: Slot>(
+    fn blocks<S: Slot<Value: Copy + From<i8>>>(
+        &self,
+        input: &[Cell<i8>],
+        count: &[Cell<i8>; COUNT],
+        lanes: &[S],
+        output: &[Cell<i8>],
+        sum: Sum<S::Value, impl Fn(S::Value, S::Value) -> S::Value, impl Fn(S::Value) -> i8>,
+    ) -> Result<bool, Error> {
+        expect_len(output, self.channels)?;
+        let mut complete = false;
+        self.steps(input, count, |x, now| {
+            let mut ends = false;
+            for (lane, age) in self.ages(now) {
+                let lane = part(lanes, lane * self.channels, self.channels)?;
+                if age == 0 {
+                    for (acc, x) in lane.iter().zip(x) {
+                        acc.set(x.get().into());
+                    }
+                } else if age < self.hop.min(self.steps) {
+                    for (acc, x) in lane.iter().zip(x) {
+                        acc.set((sum.add)(acc.get(), x.get().into()));
+                    }
+                }
+                ends |= age + 1 == self.steps;
+            }
+            if ends {
+                for (channel, y) in output.iter().enumerate() {
+                    let mut total = sum.zero;
+                    let mut rest = lanes.get(channel..).unwrap_or(&[]);
+                    while let Some(acc) = rest.first() {
+                        total = (sum.add)(total, acc.get());
+                        rest = rest.get(self.channels..).unwrap_or(&[]);
+                    }
+                    y.set((sum.mean)(total));
+                }
+                complete = true;
+            }
+            Ok(())
+        })?;
+        Ok(complete)
+    }
+
+    /// Calls `each` with the elements and the number of every step from the first window on; the number is taken
+    /// modulo [`Shape::period`], but for the first steps of all.
+    #[inline(always)]
+    fn steps<T>(
         &self,
         input: &[Cell<T>],
         count: &impl Slot<Value = i32>,
-        lanes: &[S],
-        output: &[Cell<T>],
-        rule: Rule<
-            impl Fn(T) -> S::Value,
-            impl Fn(S::Value, T) -> S::Value,
-            impl Fn(S::Value) -> T,
-        >,
-    ) -> Result<bool, Error> {
-        let channels = self.channels;
-        expect_len(input, self.in_time * channels)?;
-        expect_len(output, channels)?;
-        // A lane is free for the window `period` steps later.
-        let period = self.lanes() * self.hop;
-        let end = self.skip + 2 * period;
+        mut each: impl FnMut(&[Cell<T>], usize) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        expect_len(input, self.in_time * self.channels)?;
+        let end = self.skip + 2 * self.period();
         let mut seen = (count.get() as u32 as usize).min(end - 1);
-        let mut complete = false;
         for t in 0..self.in_time {
-            let x = part(input, t * channels, channels)?;
+            let x = part(input, t * self.channels, self.channels)?;
             if let Some(now) = seen.checked_sub(self.skip) {
-                let mut age = if now < period { now } else { now - period };
-                for lane in 0..self.lanes() {
-                    let lane = part(lanes, lane * channels, channels)?;
-                    // A window older than the stream has never begun.
-                    if age < self.steps && age <= now {
-                        for (acc, x) in lane.iter().zip(x) {
-                            acc.set(match age {
-                                0 => (rule.first)(x.get()),
-                                _ => (rule.next)(acc.get(), x.get()),
-                            });
-                        }
-                        if age == self.steps - 1 {
-                            for (y, acc) in output.iter().zip(lane) {
-                                y.set((rule.last)(acc.get()));
-                            }
-                            complete = true;
-                        }
-                    }
-                    age = if age < self.hop {
-                        age + period - self.hop
-                    } else {
-                        age - self.hop
-                    };
-                }
+                each(x, now)?;
             }
             seen += 1;
             if seen == end {
-                seen -= period;
+                seen -= self.period();
             }
         }
         count.set(seen as i32);
-        Ok(complete)
+        Ok(())
+    }
+
+    /// Steps after which a lane is free for another window.
+    const fn period(&self) -> usize {
+        self.lanes() * self.hop
+    }
+
+    /// The windows that have begun by step `now`: their lanes, and the steps since.
+    #[inline(always)]
+    fn ages(&self, now: usize) -> impl Iterator<Item = (usize, usize)> {
+        let period = self.period();
+        let mut next = if now < period { now } else { now - period };
+        let hop = self.hop;
+        let lanes = (0..self.lanes()).map(move |lane| {
+            let age = next;
+            next = if age < hop {
+                age + period - hop
+            } else {
+                age - hop
+            };
+            (lane, age)
+        });
+        lanes.filter(move |&(_, age)| age <= now)
     }
 }
 
-/// What is done with the steps of a window.
-struct Rule<First, Next, Last> {
-    /// An accumulator of one step.
-    first: First,
-    /// The accumulator with a further step.
-    next: Next,
-    /// The result.
-    last: Last,
+/// A sum, in the widest sense, whose order does not matter.
+struct Sum<V, Add, Mean> {
+    /// Of nothing.
+    zero: V,
+    add: Add,
+    /// What becomes of it.
+    mean: Mean,
 }
 
 /// A number in the state.
@@ -248,14 +302,15 @@ impl Slot for [Cell<i8>; 2] {
 
     #[inline(always)]
     fn get(&self) -> i32 {
-        i32::from(i16::from_le_bytes(self.each_ref().map(|b| b.get() as u8)))
+        let [low, high] = self;
+        i32::from(i16::from_le_bytes([low.get() as u8, high.get() as u8]))
     }
 
     #[inline(always)]
     fn set(&self, value: i32) {
-        for (cell, byte) in self.iter().zip((value as i16).to_le_bytes()) {
-            cell.set(byte as i8);
-        }
+        let ([low, high], [low_byte, high_byte]) = (self, (value as i16).to_le_bytes());
+        low.set(low_byte as i8);
+        high.set(high_byte as i8);
     }
 }
 

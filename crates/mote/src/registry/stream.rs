@@ -13,7 +13,7 @@ pub const HISTORY_I8: Kernel = Kernel {
     check: |node| check_history(node, Elem::I8),
     run: |node, arena| {
         let arena = i8s(arena);
-        history::run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)?;
+        history::run_i8(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)?;
         Ok(Flow::Continue)
     },
 };
@@ -24,7 +24,7 @@ pub const HISTORY_F32: Kernel = Kernel {
     check: |node| check_history(node, Elem::F32),
     run: |node, arena| {
         let arena = f32s(arena);
-        history::run(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)?;
+        history::run_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)?;
         Ok(Flow::Continue)
     },
 };

@@ -113,7 +113,8 @@ impl<'a> Layer<'a> {
                 format!("kernels::softmax::{layer:?}.run(input, output)")
             }
             op::SOFTMAX_F32 => "kernels::softmax::run_f32(input, output)".to_owned(),
-            op::HISTORY_I8 | op::HISTORY_F32 => "kernels::history::run(input, output)".to_owned(),
+            op::HISTORY_I8 => "kernels::history::run_i8(input, output)".to_owned(),
+            op::HISTORY_F32 => "kernels::history::run_f32(input, output)".to_owned(),
             op::WINDOW_MAX_I8 => return self.windows("max_i8"),
             op::WINDOW_MAX_F32 => return self.windows("max_f32"),
             op::WINDOW_AVERAGE_I8 => return self.windows("average_i8"),
