@@ -53,23 +53,12 @@ pub(crate) struct Change {
     pub better: Option<bool>,
 }
 
-impl<T> Column<T> {
-    fn values(&self, before: &T, after: &T) -> Option<(f64, f64)> {
-        Some(((self.value)(before)?, (self.value)(after)?))
-    }
-
-    fn improves(&self, before: f64, after: f64) -> Option<bool> {
-        let less = after < before;
-        (before != after && self.better != Better::Neither)
-            .then_some(less == (self.better == Better::Smaller))
-    }
-}
-
 impl Column<Device> {
     /// The change of a cost, in per cent; `None` unless both figures are known.
     pub fn change(&self, before: &Device, after: &Device) -> Option<Change> {
-        let (old, new) = self.values(before, after)?;
-        let better = self.improves(old, new);
+        let (old, new) = ((self.value)(before)?, (self.value)(after)?);
+        let improves = (new < old) == (self.better == Better::Smaller);
+        let better = (old != new).then_some(improves);
         Some(match format::percent(old, new) {
             Some(text) => Change {
                 text,
@@ -85,14 +74,14 @@ impl Column<Device> {
     }
 }
 
-impl Column<Run> {
-    /// The change of a share, in percentage points; `None` unless both figures can be compared.
-    pub fn change(&self, before: &Run, after: &Run) -> Option<Change> {
-        let (old, new) = self.values(before, after)?;
-        Some(Change {
+impl Change {
+    /// The change of a share, in percentage points; `None` where a leak makes it meaningless.
+    pub fn of_share(before: &Run, after: &Run, share: fn(&Run) -> f64) -> Option<Self> {
+        let (old, new) = (share(before), share(after));
+        (!before.leaks && !after.leaks).then(|| Self {
             text: format::points(old, new),
             unit: "points",
-            better: self.improves(old, new),
+            better: (old != new).then_some(new > old),
         })
     }
 }

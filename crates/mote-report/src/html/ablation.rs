@@ -3,7 +3,7 @@
 use super::tables::{column_head, methods, row_head};
 use super::{Page, figure, pane, section, when_target};
 use crate::ablation::{Ablation, strays};
-use crate::columns::{Change, DEVICE, RUN};
+use crate::columns::{Change, DEVICE};
 use crate::format::{self, ABSENT};
 use crate::plots::{self, MemoryKind, Series, Stage};
 use crate::schema::{Device, Run};
@@ -24,8 +24,20 @@ const COSTS: [&str; 10] = [
     "energy_uj",
 ];
 
-/// The shares shown, by field.
-const SHARES: [&str; 2] = ["metrics.accuracy", "metrics.macro_f1"];
+/// A share: title, what it says, and its value.
+type Share = (&'static str, &'static str, fn(&Run) -> f64);
+
+/// The shares shown.
+const SHARES: [Share; 2] = [
+    (
+        "accuracy",
+        "Share of windows classified correctly, mean over folds.",
+        |r| r.metrics.accuracy.mean,
+    ),
+    ("m-F1", "Macro-averaged F1, mean over folds.", |r| {
+        r.metrics.macro_f1.mean
+    }),
+];
 
 /// The section; nothing when no run names a baseline.
 pub(super) fn techniques(page: &Page<'_>) -> Markup {
@@ -50,7 +62,8 @@ pub(super) fn techniques(page: &Page<'_>) -> Markup {
         "techniques",
         "What each technique is worth",
         "Below each figure its change against the baseline. Where decisions differ, as with an early exit, \
-         cycles, latency and energy are means, and the longest decision stands below.",
+         cycles, latency and energy are means, and the maximum is that of the longest decision. Waterfalls follow the \
+         longest chain of pipelines that adds one technique at a time; in another order each may be worth more or less.",
         &body,
     )
 }
@@ -89,15 +102,16 @@ fn table(baseline: Series<'_>, rows: &[Series<'_>], target: Option<&Target>) -> 
         .iter()
         .filter(|c| target.is_some() && COSTS.contains(&c.field))
         .collect();
-    let shares: Vec<_> = RUN.iter().filter(|c| SHARES.contains(&c.field)).collect();
     let early = rows.iter().any(|s| s.run.early.is_some());
     let method = methods(devices.iter().copied().flatten());
     let mut notes = Footnotes::default();
     let body = html! {
         @for (&series, &device) in rows.iter().zip(&devices) {
             @let changes = series.index != baseline.index;
+            @let own = series.run.techniques.iter().filter(|t| !baseline.run.techniques.contains(t) || !changes);
+            @let own: Vec<&str> = own.map(String::as_str).collect();
             tr.baseline[!changes] {
-                (row_head(series))
+                (row_head(series, &own))
                 @for column in &costs {
                     @match device.and_then(column.text) {
                         Some(text) => {
@@ -114,18 +128,18 @@ fn table(baseline: Series<'_>, rows: &[Series<'_>], target: Option<&Target>) -> 
                                     }
                                 }
                                 @if let Some(worst) = device.and_then(|d| worst(column.field, d)) {
-                                    span.worst { "longest " (worst) }
+                                    span.worst { "max " (worst) }
                                 }
                             }
                         }
                         None => td.absent { (ABSENT) (notes.mark(view::why(device))) },
                     }
                 }
-                @for column in &shares {
-                    td data-value=[(column.value)(series.run)] {
-                        @if let Some(text) = (column.text)(series.run) { (text) }
+                @for (_, _, share) in SHARES {
+                    td data-value=(share(series.run)) {
+                        (format::share(share(series.run)))
                         @if changes {
-                            @match column.change(baseline.run, series.run) {
+                            @match Change::of_share(baseline.run, series.run, share) {
                                 Some(change) => (below(&change)),
                                 None => span.change.absent { (ABSENT) (notes.mark(view::LEAKS.to_owned())) },
                             }
@@ -155,14 +169,11 @@ fn table(baseline: Series<'_>, rows: &[Series<'_>], target: Option<&Target>) -> 
                     tr {
                         th scope="col" { button type="button" { "pipeline" } }
                         @for column in &costs { (column_head(column, method(column.field))) }
-                        @for column in &shares { (column_head(column, None)) }
+                        @for (title, help, _) in SHARES { (share_head(title, help)) }
                         @if early {
-                            th scope="col" title="Share of the test decisions that stopped early." {
-                                button type="button" { "stop early" }
-                            }
-                            th scope="col" title="Accuracy of the full network minus accuracy with the early exit." {
-                                button type="button" { "accuracy lost" }
-                            }
+                            (share_head("stop early", "Share of the test decisions that stopped early."))
+                            (share_head("accuracy lost",
+                                "Accuracy of the full network minus accuracy with the early exit."))
                         }
                     }
                 }
@@ -170,6 +181,13 @@ fn table(baseline: Series<'_>, rows: &[Series<'_>], target: Option<&Target>) -> 
             }
         }
         @for (mark, reason) in notes.list() { p.note { (mark) " " (reason) } }
+    }
+}
+
+/// The heading of a share.
+fn share_head(title: &str, help: &str) -> Markup {
+    html! {
+        th scope="col" title=(help) { button type="button" { (title) } }
     }
 }
 

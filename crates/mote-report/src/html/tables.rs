@@ -55,14 +55,12 @@ pub(super) fn methods<'a>(
     }
 }
 
-/// The heading of a row: number, name and techniques of the run.
-pub(super) fn row_head(series: Series<'_>) -> Markup {
+/// The heading of a row: number and name of the run, and those of its techniques that are to be shown.
+pub(super) fn row_head(series: Series<'_>, techniques: &[&str]) -> Markup {
     html! {
         th scope="row" data-value=(series.index) {
             (chip(series))
-            @if !series.run.techniques.is_empty() {
-                span.techniques { (series.run.techniques.join(" + ")) }
-            }
+            @if !techniques.is_empty() { span.techniques { (techniques.join(" + ")) } }
         }
     }
 }
@@ -91,8 +89,9 @@ fn table<T>(
         .collect();
     let body = html! {
         @for &(series, row) in rows {
+            @let techniques: Vec<&str> = series.run.techniques.iter().map(String::as_str).collect();
             tr {
-                (row_head(series))
+                (row_head(series, &techniques))
                 @for (column, best) in columns.iter().zip(&best) {
                     @match row.and_then(column.text) {
                         Some(text) => {

@@ -99,7 +99,7 @@ pub(crate) fn memory(rows: &[(Series<'_>, &Device)], kind: MemoryKind) -> Markup
 }
 
 /// The parts that take memory: name, first byte, bytes.
-pub(super) fn segments(kind: MemoryKind, device: &Device) -> Vec<(&'static str, u64, u64)> {
+fn segments(kind: MemoryKind, device: &Device) -> Vec<(&'static str, u64, u64)> {
     let mut start = 0;
     let mut out = Vec::new();
     for (name, bytes) in kind.parts(device) {

@@ -60,6 +60,7 @@ pub(crate) fn scatter(points: &[Point], axis: &Axis, y_title: &str) -> Markup {
         points.len()
     );
     let front = front(points);
+    let clusters = clusters(points, &x, &y);
     let body = html! {
         @for tick in y.ticks(5) {
             (line((LEFT, y.at(tick)), (RIGHT, y.at(tick)), "grid"))
@@ -76,16 +77,24 @@ pub(crate) fn scatter(points: &[Point], axis: &Axis, y_title: &str) -> Markup {
         @for p in points {
             @if let Some(half) = p.interval {
                 line x1=(n(x.at(p.x))) x2=(n(x.at(p.x))) y1=(n(y.at(p.y - half))) y2=(n(y.at(p.y + half)))
-                    class={ (class(p.color)) " interval" } {}
+                    class={ (class(p.color)) @if points.len() > NAMED { " faint" } " interval" } {}
             }
         }
-        @for p in points {
-            circle cx=(n(x.at(p.x))) cy=(n(y.at(p.y))) r=(n(RADIUS)) class={ (class(p.color)) " mark" } {
-                title { (p.name) ": " (y_title) " " (format::share(p.y)) ", " (axis.title) " " ((axis.show)(p.x)) }
+        @for cluster in &clusters {
+            g {
+                title {
+                    @for (i, p) in cluster.iter().enumerate() {
+                        @if i > 0 { "\n" }
+                        (p.name) ": " (y_title) " " (format::share(p.y)) ", " (axis.title) " " ((axis.show)(p.x))
+                    }
+                }
+                @for p in cluster {
+                    circle cx=(n(x.at(p.x))) cy=(n(y.at(p.y))) r=(n(RADIUS)) class={ (class(p.color)) " mark" } {}
+                }
             }
         }
-        @for (p, place) in points.iter().zip(places(points, &x, &y)) {
-            @if let Some((px, py, name)) = place {
+        @for (cluster, place) in clusters.iter().zip(places(&clusters, &x, &y)) {
+            @if let (Some(p), Some((px, py, name))) = (cluster.first(), place) {
                 text x=(n(px)) y=(n(py)) class={ (class(p.color)) " name" } { (name) }
             }
         }
@@ -138,11 +147,52 @@ impl Taken {
     }
 }
 
-/// Where each point's name goes without touching a point or another name: beside it, above, below. The run's
-/// number, as in the table, where there are many points or no room; nothing where the number has none either.
-fn places(points: &[Point], x: &Scale, y: &Scale) -> Vec<Option<(f64, f64, String)>> {
-    let mut taken: Vec<Taken> = points
+/// Points of one colour that lie on each other, which one label stands for; where names are shown, every point
+/// is on its own. At least one point each.
+fn clusters<'a>(points: &'a [Point], x: &Scale, y: &Scale) -> Vec<Vec<&'a Point>> {
+    let mut clusters: Vec<Vec<&Point>> = Vec::new();
+    for p in points {
+        let near = |other: &Point| {
+            let apart = (x.at(p.x) - x.at(other.x)).hypot(y.at(p.y) - y.at(other.y));
+            other.color == p.color && apart < RADIUS
+        };
+        let cluster = clusters
+            .iter_mut()
+            .find(|c| points.len() > NAMED && c.first().is_some_and(|first| near(first)));
+        match cluster {
+            Some(cluster) => cluster.push(p),
+            None => clusters.push(vec![p]),
+        }
+    }
+    clusters
+}
+
+/// The runs' numbers, as in the table, with neighbours drawn together: `1–3, 8`.
+fn numbers(cluster: &[&Point]) -> String {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for p in cluster {
+        match ranges.last_mut() {
+            Some((_, last)) if *last == p.index => *last = p.index + 1,
+            _ => ranges.push((p.index + 1, p.index + 1)),
+        }
+    }
+    let texts: Vec<String> = ranges
+        .into_iter()
+        .map(|(first, last)| match last - first {
+            0 => first.to_string(),
+            1 => format!("{first}, {last}"),
+            _ => format!("{first}–{last}"),
+        })
+        .collect();
+    texts.join(", ")
+}
+
+/// Where each label goes without touching a point or another label: beside its points, above, below. The name
+/// where there are few points, otherwise or without room for it the number; nothing where that has no room either.
+fn places(clusters: &[Vec<&Point>], x: &Scale, y: &Scale) -> Vec<Option<(f64, f64, String)>> {
+    let mut taken: Vec<Taken> = clusters
         .iter()
+        .flatten()
         .map(|p| Taken {
             left: x.at(p.x) - RADIUS - 1.0,
             right: x.at(p.x) + RADIUS + 1.0,
@@ -150,47 +200,55 @@ fn places(points: &[Point], x: &Scale, y: &Scale) -> Vec<Option<(f64, f64, Strin
             bottom: y.at(p.y) + RADIUS + 1.0,
         })
         .collect();
-    points
+    clusters
         .iter()
-        .map(|p| {
-            let number = format!("{}", p.index + 1);
+        .map(|cluster| {
+            let p = cluster.first()?;
             let name = format::shorten(&p.name, 26);
-            let name = (points.len() <= NAMED).then_some(name);
-            [name, Some(number)].into_iter().flatten().find_map(|name| {
-                let width = name.chars().count() as f64 * CHARACTER;
-                let (px, py) = (x.at(p.x), y.at(p.y));
-                let beside = RADIUS + 4.0;
-                let candidates = [
-                    (px + beside, py + 4.0),
-                    (px - beside - width, py + 4.0),
-                    (px + beside - 2.0, py - 7.0),
-                    (px + beside - 2.0, py + 15.0),
-                    (px - beside + 2.0 - width, py - 7.0),
-                    (px - beside + 2.0 - width, py + 15.0),
-                    (px - width / 2.0, py - 11.0),
-                    (px - width / 2.0, py + 19.0),
-                    (px - width / 2.0, py - 24.0),
-                    (px - width / 2.0, py + 32.0),
-                ];
-                candidates.into_iter().find_map(|(left, baseline)| {
-                    let place = Taken {
-                        left,
-                        right: left + width,
-                        top: baseline - 10.0,
-                        bottom: baseline + 3.0,
-                    };
-                    let inside = place.left >= LEFT
-                        && place.right <= WIDTH
-                        && place.top >= TOP - 8.0
-                        && place.bottom <= BOTTOM;
-                    (inside && !taken.iter().any(|t| t.meets(&place))).then(|| {
-                        taken.push(place);
-                        (left, baseline, name.clone())
-                    })
+            let name = (clusters.len() <= NAMED && cluster.len() == 1).then_some(name);
+            [name, Some(numbers(cluster))]
+                .into_iter()
+                .flatten()
+                .find_map(|label| {
+                    let (px, py) = (x.at(p.x), y.at(p.y));
+                    place(label, px, py, &mut taken)
                 })
-            })
         })
         .collect()
+}
+
+/// The first free place for `label` around a point, which is taken from then on.
+fn place(label: String, px: f64, py: f64, taken: &mut Vec<Taken>) -> Option<(f64, f64, String)> {
+    let width = label.chars().count() as f64 * CHARACTER;
+    let beside = RADIUS + 4.0;
+    let candidates = [
+        (px + beside, py + 4.0),
+        (px - beside - width, py + 4.0),
+        (px + beside - 2.0, py - 7.0),
+        (px + beside - 2.0, py + 15.0),
+        (px - beside + 2.0 - width, py - 7.0),
+        (px - beside + 2.0 - width, py + 15.0),
+        (px - width / 2.0, py - 11.0),
+        (px - width / 2.0, py + 19.0),
+        (px - width / 2.0, py - 24.0),
+        (px - width / 2.0, py + 32.0),
+    ];
+    candidates.into_iter().find_map(|(left, baseline)| {
+        let place = Taken {
+            left,
+            right: left + width,
+            top: baseline - 10.0,
+            bottom: baseline + 3.0,
+        };
+        let inside = place.left >= LEFT
+            && place.right <= WIDTH
+            && place.top >= TOP - 8.0
+            && place.bottom <= BOTTOM;
+        (inside && !taken.iter().any(|t| t.meets(&place))).then(|| {
+            taken.push(place);
+            (left, baseline, label.clone())
+        })
+    })
 }
 
 #[cfg(test)]
@@ -233,7 +291,7 @@ mod tests {
         let points: Vec<Point> = (0..8).map(|i| point(i, 100.0 + i as f64, 0.9)).collect();
         let x = Scale::for_sizes(&[100.0, 107.0], LEFT, RIGHT);
         let y = Scale::for_shares(&[0.9], BOTTOM, TOP);
-        let placed: Vec<Taken> = places(&points, &x, &y)
+        let placed: Vec<Taken> = places(&clusters(&points, &x, &y), &x, &y)
             .into_iter()
             .flatten()
             .map(|(left, baseline, name)| Taken {
@@ -247,5 +305,26 @@ mod tests {
         for (i, a) in placed.iter().enumerate() {
             assert!(placed.iter().skip(i + 1).all(|b| !a.meets(b)));
         }
+    }
+
+    #[test]
+    fn points_on_each_other_share_a_label() {
+        let mut points: Vec<Point> = (0..8).map(|i| point(i, 100.0, 0.9)).collect();
+        points.push(point(8, 900.0, 0.9));
+        for p in &mut points {
+            p.color = 0;
+        }
+        let (x, y) = (
+            Scale::for_sizes(&[100.0, 900.0], LEFT, RIGHT),
+            Scale::for_shares(&[0.9], BOTTOM, TOP),
+        );
+        let labels = |points: &[Point]| -> Vec<String> {
+            let clusters = clusters(points, &x, &y);
+            clusters.iter().map(|c| numbers(c)).collect()
+        };
+        assert_eq!(labels(&points), ["1–8", "9"]);
+        points[3].color = 1;
+        points[6].index = 20;
+        assert_eq!(labels(&points), ["1–3, 5, 6, 21, 8", "4", "9"]);
     }
 }

@@ -1,16 +1,15 @@
 //! What each technique of a chain takes away or adds: flash or RAM as floating bars between two totals.
 
-use super::memory::segments;
 use super::scale::Scale;
-use super::{MemoryKind, WIDTH, bar, label_width, line, row_label, svg, text};
+use super::{MemoryKind, WIDTH, bar, label_width, line, n, row_label, svg, text};
 use crate::format;
 use crate::schema::Device;
 use maud::{Markup, html};
 
 const ROW: f64 = 26.0;
-const TOP: f64 = 26.0;
+const TOP: f64 = 2.0;
 const BAR: f64 = 14.0;
-const RIGHT: f64 = WIDTH - 78.0;
+const RIGHT: f64 = WIDTH - 124.0;
 
 /// One run of the chain, on one board.
 #[derive(Clone, Copy)]
@@ -32,25 +31,27 @@ pub(crate) fn waterfall(stages: &[Stage<'_>], kind: MemoryKind) -> Markup {
         .collect();
     let largest = stages.iter().map(|(_, bytes)| *bytes).max().unwrap_or(0);
     let labels = stages.iter().map(|(s, _)| s.technique);
-    let ends = [stages.first(), stages.last()].into_iter().flatten();
-    let left = label_width(labels.chain(ends.clone().map(|(s, _)| s.name)), 132.0) + 12.0;
+    let names = stages.iter().map(|(s, _)| s.name);
+    let ends = names.clone().take(1).chain(names.last());
+    let left = label_width(labels.chain(ends), 132.0) + 12.0;
     let x = Scale::linear(0.0, largest as f64, left, RIGHT);
     let bottom = TOP + ROW * (stages.len() + 1) as f64;
-    let last = stages.len();
+    let ends = [
+        stages.first().map(|s| (0, s)),
+        stages.last().map(|s| (stages.len(), s)),
+    ];
+    let start = stages.first().map_or(0, |(_, bytes)| *bytes);
     let body = html! {
-        @for (i, (name, _)) in kind.parts(&Device::default()).iter().enumerate() {
-            @let at = left + 68.0 * i as f64;
-            (bar(at, 4.0, 11.0, 11.0, &format!("m-{name}"), name))
-            (text(at + 16.0, 14.0, "", name))
-        }
         (line((left, TOP), (left, bottom), "axis"))
-        @for (row, (stage, bytes)) in [stages.first().map(|s| (0, s)), stages.last().map(|s| (last, s))]
-            .into_iter().flatten()
-        {
+        @for (row, (stage, bytes)) in ends.into_iter().flatten() {
             @let y = TOP + ROW * row as f64;
+            @let percent = format::percent(start as f64, *bytes as f64).filter(|_| row > 0);
             (row_label(left - 8.0, y + 17.0, left - 8.0, stage.name))
-            (total(stage, kind, &x, y))
-            (text(x.at(*bytes as f64) + 6.0, y + 17.0, "strong", &format!("{} B", format::integer(*bytes))))
+            (bar(left, y + 6.0, x.at(*bytes as f64) - left, BAR, "total", &parts(stage, kind)))
+            text x=(n(x.at(*bytes as f64) + 6.0)) y=(n(y + 17.0)) {
+                tspan.strong { (format::integer(*bytes)) " B" }
+                @if let Some(percent) = percent { tspan.muted { " (" (percent) " %)" } }
+            }
         }
         @for (row, pair) in stages.windows(2).enumerate() {
             @if let [(_, before), (stage, after)] = pair {
@@ -86,13 +87,12 @@ fn direction(before: u64, after: u64) -> &'static str {
     }
 }
 
-/// The bar of a total, by what fills the memory.
-fn total(stage: &Stage<'_>, kind: MemoryKind, x: &Scale, y: f64) -> Markup {
-    html! {
-        @for (name, start, bytes) in segments(kind, stage.device) {
-            @let from = x.at(start as f64);
-            (bar(from, y + 6.0, x.at((start + bytes) as f64) - from, BAR, &format!("m-{name}"),
-                &format!("{}: {name} {} B", stage.name, format::integer(bytes))))
-        }
-    }
+/// `cnn: static 312 B, stack 940 B`.
+fn parts(stage: &Stage<'_>, kind: MemoryKind) -> String {
+    let parts = kind.parts(stage.device).into_iter();
+    let known = parts.filter_map(|(name, bytes)| Some((name, bytes?)));
+    let texts: Vec<String> = known
+        .map(|(name, bytes)| format!("{name} {} B", format::integer(bytes)))
+        .collect();
+    format!("{}: {}", stage.name, texts.join(", "))
 }

@@ -2,7 +2,7 @@
 
 use super::{Filled, Style, TableOptions, Text, push_wrapped, render};
 use crate::ablation::{Ablation, strays};
-use crate::columns::{Column, DEVICE, RUN};
+use crate::columns::{Change, Column, DEVICE};
 use crate::format::{self, ABSENT};
 use crate::schema::{Device, Results, Run};
 use crate::view::{self, Footnotes, Target};
@@ -54,8 +54,7 @@ pub(super) fn push(
                 let costs = DEVICE.iter().filter(|c| COSTS.contains(&c.field));
                 columns.extend(costs.map(|c| cost(c, target, baseline, &rows, notes)));
             }
-            let accuracy = RUN.iter().filter(|c| c.field == "metrics.accuracy");
-            columns.extend(accuracy.map(|c| share(c, baseline, &rows, notes)));
+            columns.push(accuracy(baseline, &rows, notes));
 
             let mut title = format!("change against {}", name(ablation.baseline));
             if let Some(target) = target {
@@ -164,13 +163,16 @@ fn cost(
     }
 }
 
-fn share(column: &Column<Run>, baseline: &Run, rows: &[&Run], notes: &mut Footnotes) -> Filled {
-    let cells = rows.iter().map(|run| match column.change(baseline, run) {
-        Some(change) => plain(change.text),
-        None => absent(notes, view::LEAKS.to_owned()),
-    });
+fn accuracy(baseline: &Run, rows: &[&Run], notes: &mut Footnotes) -> Filled {
+    let share = |run: &Run| run.metrics.accuracy.mean;
+    let cells = rows
+        .iter()
+        .map(|run| match Change::of_share(baseline, run, share) {
+            Some(change) => plain(change.text),
+            None => absent(notes, view::LEAKS.to_owned()),
+        });
     Filled {
-        heading: format!("{}\npoints", column.title),
+        heading: "accuracy\npoints".to_owned(),
         cells: cells.collect(),
     }
 }
