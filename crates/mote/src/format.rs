@@ -26,10 +26,10 @@
 //! # Parameters
 //!
 //! **Convolution, int8.** Per output channel, rounded up to a pair, a [`Channel`](crate::quant::Channel); then
-//! per group and pair of its output channels `a`, `b`, per row of the receptive field, per four taps, two words:
+//! per group and pair of its output channels `a`, `b`, per four taps of the receptive field, two words:
 //! taps 0 and 2, then taps 1 and 3, each tap as the signed 16-bit number `256 * b + a`. Thus one `SXTB16`
 //! yields two taps of `a`, and multiplying the word as it is gives `256 * b + a`, from which the sum over `a` is
-//! subtracted in the end. Rows are padded with zeros to a multiple of four taps; see [`Rows`]. Dense layers are
+//! subtracted in the end. The field is padded with zeros to a multiple of four taps. Dense layers are
 //! convolutions whose kernel is the whole input, or one step of it when there are several output steps; they are
 //! written as kernel 0, and round once where others round twice ([`Rounding`](crate::quant::Rounding)).
 //!
@@ -70,9 +70,9 @@ pub const ACTIVATION_RELU: i8 = 1;
 /// `min(max(x, 0), 6)`.
 pub const ACTIVATION_RELU6: i8 = 2;
 
-/// Longest row of an int8 receptive field, in taps: up to it the sum over the upper of two packed channels can
-/// be told from the sum over the lower (`512 * 128 * 127 < 2^23`).
-pub const MAX_ROW: usize = 512;
+/// Longest run of int8 taps that is summed up at once: up to it the sum over the upper of two packed channels can be
+/// told from the sum over the lower (`512 * 128 * 127 < 2^23`).
+pub const MAX_RUN: usize = 512;
 /// Longest int8 receptive field, in taps: up to it no accumulator leaves 30 bits.
 pub const MAX_TAPS: usize = 1 << 15;
 
@@ -137,14 +137,14 @@ pub mod op {
 pub struct Rows {
     /// Runs.
     pub count: usize,
-    /// Elements of one run. The last run of a split field may reach past the field; its weights are zero there.
+    /// Elements of one run.
     pub len: usize,
     /// Elements between the starts of two runs.
     pub step: usize,
 }
 
 impl Rows {
-    /// The rows of a convolution over `channels` input channels in `groups` groups, runs unlimited (f32).
+    /// The rows of a convolution over `channels` input channels, of which each group sees `group_channels`.
     pub const fn new(
         kernel: usize,
         channels: usize,
@@ -167,36 +167,8 @@ impl Rows {
         }
     }
 
-    /// The same with a single run split into 2, 4, 8.. equal parts of at most [`MAX_ROW`] elements (int8).
-    pub const fn split(self) -> Self {
-        if self.count != 1 {
-            return self;
-        }
-        let mut halvings = 0;
-        while self.len > MAX_ROW << halvings {
-            halvings += 1;
-        }
-        if halvings == 0 {
-            return self;
-        }
-        let part = ((self.len - 1) >> halvings) + 1;
-        let len = part.next_multiple_of(4);
-        Self {
-            count: 1 << halvings,
-            len,
-            step: len,
-        }
-    }
-
-    /// Words of one pair of int8 channels per row.
-    pub const fn row_groups(self) -> usize {
-        self.len.div_ceil(4)
-    }
-
-    /// Elements from the first to behind the last that an int8 kernel reads, zero weights included.
-    pub const fn span_i8(self) -> usize {
-        self.step
-            .saturating_mul(self.count.saturating_sub(1))
-            .saturating_add(self.row_groups().saturating_mul(4))
+    /// Elements of the whole field.
+    pub const fn taps(self) -> usize {
+        self.count.saturating_mul(self.len)
     }
 }

@@ -1,7 +1,7 @@
 //! Parameters of convolutions and dense layers, in the order the kernels read them.
 
 use crate::{Error, Quant, Weights};
-use mote::format::{MAX_ROW, MAX_TAPS};
+use mote::format::MAX_TAPS;
 use mote::kernels::{conv1d, depthwise};
 use mote::quant::{Channel, Multiplier};
 
@@ -126,13 +126,8 @@ impl Layer<'_> {
     fn convolution_i8(&self, weights: &[i8], channels: &[Channel]) -> Result<Vec<u32>, Error> {
         let outputs = self.shape.group_outputs;
         let taps = self.taps();
-        let rows = self.shape.rows().split();
-        let padded = rows.count * rows.row_groups() * 4;
-        if rows.len > MAX_ROW || padded > MAX_TAPS {
-            let what = format!(
-                "{taps} taps in runs of {}; int8 sums allow runs up to {MAX_ROW} and {MAX_TAPS} in all",
-                rows.len
-            );
+        if taps > MAX_TAPS {
+            let what = format!("{taps} taps; int8 sums allow up to {MAX_TAPS}");
             return Err(self.error("kernel", what));
         }
         // First output channel of each pair, and whether the second exists.
@@ -155,9 +150,8 @@ impl Layer<'_> {
         }
         for &(first, second) in &pairs {
             // A tap of both channels in one number; see `mote::format`.
-            let packed = |row: usize, i: usize| {
-                let tap = row * rows.len + i;
-                if i >= rows.len || tap >= taps {
+            let packed = |tap: usize| {
+                if tap >= taps {
                     return 0;
                 }
                 let a = i16::from(at(weights, first * taps + tap));
@@ -168,11 +162,9 @@ impl Layer<'_> {
                 };
                 (256 * b + a) as u16
             };
-            for row in 0..rows.count {
-                for group in 0..rows.row_groups() {
-                    let [a, b, c, d] = TAP_ORDER.map(|i| u32::from(packed(row, 4 * group + i)));
-                    words.extend([a | b << 16, c | d << 16]);
-                }
+            for four in (0..taps).step_by(4) {
+                let [a, b, c, d] = TAP_ORDER.map(|i| u32::from(packed(four + i)));
+                words.extend([a | b << 16, c | d << 16]);
             }
         }
         Ok(words)

@@ -1,16 +1,20 @@
 //! 1-D convolution over time, int8.
 //!
-//! Two output channels and two output steps are computed together: each load then serves two products. The two
-//! channels come packed in 16-bit numbers `256 * b + a`; see [`format`](crate::format). Nothing is copied: a
-//! receptive field of time-major input is contiguous and read where it lies.
+//! Two output channels and two output steps are computed together, or four channels of one step: each load then
+//! serves several products. Two channels come packed in 16-bit numbers `256 * b + a`; see
+//! [`format`](crate::format). A receptive field of time-major input is contiguous and read where it lies. Only fields
+//! that are not, because of dilation or groups, or because they reach past the input, are copied, in small pieces.
 
 use super::conv1d::Shape;
 use super::{expect_len, part};
 use crate::Error;
-use crate::format::{MAX_ROW, MAX_TAPS, Rows};
+use crate::format::{MAX_RUN, MAX_TAPS, Rows};
 use crate::quant::{Channel, Output, Rounding};
-use crate::simd::{self, PairSums, Pairs};
+use crate::simd::{self, Pairs};
 use core::cell::Cell;
+
+/// Bytes that a copied piece of a field has at most: they lie on the stack.
+const PIECE: usize = 64;
 
 /// Four taps of two packed output channels: taps 0 and 2, then taps 1 and 3.
 pub type Group = [u32; 2];
@@ -45,10 +49,9 @@ impl<'a> Conv1dI8<'a> {
         rounding: Rounding,
         parameters: &'a [u32],
     ) -> Result<Self, Error> {
-        let rows = shape.rows().split();
-        let field = rows.count.saturating_mul(rows.row_groups());
+        let taps = shape.rows().taps();
         let pairs = shape.groups() * shape.group_outputs.div_ceil(2);
-        if pairs == 0 || rows.len > MAX_ROW || field > MAX_TAPS / 4 {
+        if pairs == 0 || taps == 0 || taps > MAX_TAPS {
             return Err(Error::Corrupt);
         }
         let (channels, weights) = parameters
@@ -62,7 +65,7 @@ impl<'a> Conv1dI8<'a> {
             output,
             rounding,
             channels,
-            weights: part(weights, 0, pairs.saturating_mul(field))?,
+            weights: part(weights, 0, pairs.saturating_mul(taps.div_ceil(4)))?,
         })
     }
 
@@ -92,8 +95,8 @@ impl<'a> Conv1dI8<'a> {
         expect_len(input, shape.in_time * shape.in_channels)?;
         expect_len(output, shape.out_time * shape.out_channels)?;
         let pairs = shape.group_outputs.div_ceil(2);
-        let rows = shape.rows().split();
-        let field = rows.count * rows.row_groups();
+        let rows = shape.rows();
+        let field = rows.taps().div_ceil(4);
         let (mut weights, mut channels) = (self.weights, self.channels);
         let (mut first_input, mut first_output) = (0, 0);
         while first_output < shape.out_channels {
@@ -130,134 +133,177 @@ impl Fields<'_> {
         first_output: usize,
     ) {
         let shape = &self.conv.shape;
-        let step = (shape.stride * shape.in_channels) as isize;
-        let span = self.rows.span_i8();
-        let inside = |start: isize| {
-            let start = usize::try_from(start).ok()?;
-            input.get(start..).filter(|x| x.len() >= span)
-        };
-        // Fields in several runs are rare, and so are dense layers of many steps.
-        let by_two = self.rows.count == 1 && self.conv.rounding == Rounding::Twice;
+        let step = shape.stride * shape.in_channels;
+        let groups = self.rows.taps().div_ceil(4);
+        let contiguous = self.rows.count == 1;
+        // Groups are rare, and so are dense layers of many steps.
+        let by_two = contiguous
+            && groups <= MAX_RUN / 4
+            && shape.group_outputs == shape.out_channels
+            && self.conv.rounding == Rounding::Twice;
         let mut start = first_input as isize - (shape.padding * shape.in_channels) as isize;
         let mut t = 0;
         while t < shape.out_time {
-            let next = start + step;
-            let y0 = part(
-                output,
-                t * shape.out_channels + first_output,
-                shape.group_outputs,
-            );
-            let y1 = part(
-                output,
-                (t + 1) * shape.out_channels + first_output,
-                shape.group_outputs,
-            );
-            match (inside(start), inside(next), y1) {
-                (Some(x0), Some(x1), Ok(y1)) if by_two => {
-                    self.two(x0, x1, y0.unwrap_or(&[]), y1);
-                    t += 2;
-                    start = next + step;
-                }
-                _ => {
-                    self.one(input, start, y0.unwrap_or(&[]));
-                    t += 1;
-                    start = next;
-                }
-            }
+            let field = usize::try_from(start)
+                .ok()
+                .and_then(|start| input.get(start..));
+            let field = field.filter(|x| contiguous && x.len() >= 4 * groups);
+            let y = output
+                .get(t * shape.out_channels + first_output..)
+                .unwrap_or(&[]);
+            let twos = match field {
+                Some(x) if by_two => (inside(x.len(), 4 * groups, step, shape.out_time - t)) / 2,
+                _ => 0,
+            };
+            let steps = if let (1.., Some(x)) = (twos, field) {
+                self.two(x, step, y, twos);
+                2 * twos
+            } else {
+                self.one(input, start, y);
+                1
+            };
+            t += steps;
+            start += (steps * step) as isize;
         }
     }
 
-    /// Two output steps whose fields are one run each and lie inside the input.
+    /// `count` times two output steps whose fields are contiguous and lie in `x`, `step` elements apart.
     #[inline(never)]
-    fn two(&self, x0: &[Cell<i8>], x1: &[Cell<i8>], y0: &[Cell<i8>], y1: &[Cell<i8>]) {
+    fn two(&self, x: &[Cell<i8>], step: usize, y: &[Cell<i8>], count: usize) {
         let output = self.conv.output;
+        let outputs = self.conv.shape.group_outputs;
         let pairs = Pairs {
             taps: self.weights,
-            groups: self.rows.row_groups(),
+            groups: self.rows.taps().div_ceil(4),
             channels: self.channels.as_flattened(),
-            outputs: self.conv.shape.group_outputs,
+            outputs,
             zero: i32::from(output.zero_point),
         };
-        simd::two_steps(&pairs, [x0, x1], [y0, y1]);
+        simd::two_steps(&pairs, x, step, y, count);
         if output.clamps() {
-            for y in y0.iter().chain(y1) {
+            for y in y.iter().take(2 * count * outputs) {
                 y.set(output.clamp(y.get()));
             }
         }
     }
 
-    #[inline(always)]
-    fn finish(&self, sum: i32, channel: Channel) -> i8 {
-        self.conv.output.finish(sum, channel, self.conv.rounding)
-    }
-
-    /// One output step; taps outside the input read the zero point.
+    /// One output step, four channels at a time.
     #[inline(never)] // apart, each has registers enough and a small frame
     fn one(&self, input: &[Cell<i8>], start: isize, y: &[Cell<i8>]) {
+        let groups = self.rows.taps().div_ceil(4);
+        let mut field = Field {
+            input,
+            start,
+            rows: self.rows,
+            zero: self.conv.input_zero,
+            copied: None,
+        };
+        let piece = [const { Cell::new(0) }; PIECE];
         let mut weights = self.weights;
-        let mut y = y.iter().take(self.conv.shape.group_outputs);
-        for channels in self.channels {
-            let mut sums = [0; 2];
-            let mut start = start;
-            for _ in 0..self.rows.count {
-                let Some((taps, more)) = weights.split_at_checked(self.rows.row_groups()) else {
-                    return;
-                };
-                weights = more;
-                let row = self.edge(taps, input, start).split();
-                for (sum, row) in sums.iter_mut().zip(row) {
-                    *sum += row;
-                }
-                start += self.rows.step as isize;
+        let mut y = y.get(..self.conv.shape.group_outputs).unwrap_or(y);
+        for channels in self.channels.chunks(2) {
+            let (mut a, rest) = weights.split_at_checked(groups).unwrap_or((&[], &[]));
+            let (mut b, rest) = rest.split_at_checked(groups).unwrap_or((&[], rest));
+            weights = rest;
+            let mut sums = [0; 4];
+            let mut first = 0;
+            while !a.is_empty() {
+                let x = field.run(first, 4 * a.len(), &piece);
+                let count = x.len() / 4;
+                simd::dot4(&mut sums, [a, b], x);
+                a = a.get(count..).unwrap_or(&[]);
+                b = b.get(count..).unwrap_or(&[]);
+                first += 4 * count;
             }
-            for ((&channel, sum), y) in channels.iter().zip(sums).zip(&mut y) {
-                y.set(self.finish(sum, Channel::from_words(channel)));
-            }
+            let (now, later) = y.split_at_checked(4).unwrap_or((y, &[]));
+            self.store(channels.as_flattened(), sums, now);
+            y = later;
         }
     }
 
-    /// One row that may reach past either end of the input.
-    fn edge(&self, taps: &[Group], input: &[Cell<i8>], start: isize) -> PairSums {
-        let zero = self.conv.input_zero;
-        let zeros = u32::from(zero as u8) * 0x0101_0101;
-        let mut sums = PairSums::default();
-        let (mut at, mut taps) = (start, taps);
-        // Groups of four taps that begin before the input.
-        while at < 0
-            && let Some((&group, more)) = taps.split_first()
-        {
-            sums.add(
-                group,
-                if at <= -4 {
-                    zeros
-                } else {
-                    across(input, at, zero)
-                },
-            );
-            taps = more;
-            at += 4;
+    #[inline(never)] // or it is unrolled
+    fn store(&self, channels: &[[u32; 2]], sums: [i32; 4], y: &[Cell<i8>]) {
+        let &Conv1dI8 {
+            output, rounding, ..
+        } = self.conv;
+        for ((&channel, sum), y) in channels.iter().zip(sums).zip(y) {
+            y.set(output.finish(sum, Channel::from_words(channel), rounding));
         }
-        let x = input.get(at.max(0) as usize..).unwrap_or(&[]);
-        let (inside, behind) = taps.split_at_checked(x.len() / 4).unwrap_or((taps, &[]));
-        simd::dot_field(&mut sums, inside, x);
-        at += 4 * inside.len() as isize;
-        for &group in behind {
-            let past = at >= input.len() as isize;
-            sums.add(group, if past { zeros } else { across(input, at, zero) });
-            at += 4;
-        }
-        sums
     }
 }
 
-/// Four elements from `at` on, of which some are not in the input and read `zero`.
-#[inline(never)]
-fn across(input: &[Cell<i8>], at: isize, zero: i8) -> u32 {
-    let mut bytes = [zero as u8; 4];
-    for (at, byte) in (at..).zip(&mut bytes) {
-        if let Some(x) = usize::try_from(at).ok().and_then(|at| input.get(at)) {
-            *byte = x.get() as u8;
+/// How many fields of `len` elements, `step` elements apart, lie in `available` elements; at most `most`.
+fn inside(available: usize, len: usize, step: usize, most: usize) -> usize {
+    // Not a division, which some cores do in software.
+    let (mut count, mut end) = (0, len);
+    while count < most && end <= available {
+        count += 1;
+        end += step;
+    }
+    count
+}
+
+/// The elements of a receptive field, as kernels read them.
+struct Field<'a> {
+    input: &'a [Cell<i8>],
+    /// Where it begins; before the input when negative.
+    start: isize,
+    rows: Rows,
+    /// What is not in the input reads as this.
+    zero: i8,
+    /// First element of the copied piece.
+    copied: Option<usize>,
+}
+
+impl<'a> Field<'a> {
+    /// A run of elements from `first` on, a multiple of four, at least four and at most `most`: as many as lie in the
+    /// input in one run, or else a copy in `piece`.
+    fn run<'b>(&mut self, first: usize, most: usize, piece: &'b [Cell<i8>; PIECE]) -> &'b [Cell<i8>]
+    where
+        'a: 'b,
+    {
+        let at = self.start + first as isize;
+        let mut count = most.min(PIECE);
+        if self.rows.count == 1 {
+            match usize::try_from(at) {
+                Ok(at) => {
+                    let here = self.input.get(at..).unwrap_or(&[]);
+                    let whole = here.len().min(most).min(MAX_RUN) & !3;
+                    if whole > 0 {
+                        return here.get(..whole).unwrap_or(&[]);
+                    }
+                }
+                // Up to where the input begins.
+                Err(_) => count = count.min(at.unsigned_abs().next_multiple_of(4)),
+            }
+        }
+        let piece = piece.get(..count).unwrap_or(&[]);
+        if self.copied != Some(first) {
+            self.copied = Some(first);
+            self.copy(first, piece);
+        }
+        piece
+    }
+
+    #[inline(never)] // or it is unrolled
+    fn copy(&self, first: usize, piece: &[Cell<i8>]) {
+        // Row by row instead of a division.
+        let (mut at, mut left) = (self.start, first);
+        while left >= self.rows.len {
+            left -= self.rows.len;
+            at += self.rows.step as isize;
+        }
+        at += left as isize;
+        let mut left = self.rows.len - left;
+        for slot in piece {
+            let x = usize::try_from(at).ok().and_then(|at| self.input.get(at));
+            slot.set(x.map_or(self.zero, Cell::get));
+            at += 1;
+            left -= 1;
+            if left == 0 {
+                left = self.rows.len;
+                at += (self.rows.step - self.rows.len) as isize;
+            }
         }
     }
-    u32::from_le_bytes(bytes)
 }

@@ -1,6 +1,6 @@
 //! Cortex-M0, M0+ and M23: no DSP extension, and eight registers that matter.
 
-use super::PairSums;
+use super::portable::PairSums;
 use core::arch::naked_asm;
 use core::cell::Cell;
 

@@ -1,60 +1,48 @@
 //! Cortex-M4, M7 and M33: the DSP extension.
 
-use super::{PairSums, Pairs};
+use super::Pairs;
 use core::arch::{asm, naked_asm};
 use core::cell::Cell;
-use core::mem::offset_of;
 
-pub fn dot_field(sums: &mut PairSums, taps: &[[u32; 2]], x: &[Cell<i8>]) {
-    let mut own = *sums;
-    for (&taps, [a, b, c, d]) in taps.iter().zip(x.as_chunks::<4>().0) {
-        // One load.
-        let x = [a.get() as u8, b.get() as u8, c.get() as u8, d.get() as u8];
-        own.add(taps, u32::from_le_bytes(x));
+pub fn dot4(sums: &mut [i32; 4], [a, b]: [&[[u32; 2]]; 2], x: &[Cell<i8>]) {
+    let groups = a.len().min(x.len() / 4);
+    // Without a second pair, the first is summed up again, and nobody reads it.
+    let b = if b.len() < groups { a } else { b };
+    if groups > 0 {
+        // SAFETY: the function reads two words of `a` and of `b` and four bytes of `x` per group, of which there are
+        // as many. Cells may be read while nobody writes, and this thread, the only one that can, is here.
+        unsafe { dots(sums, a.as_ptr(), b.as_ptr(), x.as_ptr(), groups) }
     }
-    *sums = own;
 }
 
-pub fn two_steps(pairs: &Pairs<'_>, x: [&[Cell<i8>]; 2], y: [&[Cell<i8>]; 2]) {
-    if !pairs.fits(x, y) {
+pub fn two_steps(pairs: &Pairs<'_>, x: &[Cell<i8>], step: usize, y: &[Cell<i8>], count: usize) {
+    if !pairs.fits(x, step, y, count) {
         return;
     }
-    let [x0, x1] = x.map(<[_]>::as_ptr);
-    let [y0, y1] = y.map(<[_]>::as_ptr);
-    let mut job = Job {
-        taps: pairs.taps.as_ptr(),
-        x0,
-        x1,
-        y0,
-        y1,
-        channels: pairs.channels.as_ptr(),
-        outputs: pairs.outputs,
-        rounds: pairs.groups,
-        entry: 0,
-        zero: pairs.zero,
-    };
+    let (taps, channels) = (pairs.taps.as_ptr(), pairs.channels.as_ptr());
+    let &Pairs {
+        groups,
+        outputs,
+        zero,
+        ..
+    } = pairs;
     // SAFETY: `fits` holds: the function reads `groups` times two words of `taps` per pair of channels, four
-    // times `groups` bytes from `x0` and from `x1`, two words of `channels` and writes one byte to `y0` and to
-    // `y1` per output. Cells may be written through shared references, and this thread is the only one
-    // that has them.
-    unsafe { steps(&mut job) }
-}
-
-/// What [`steps`] works on.
-#[repr(C)]
-struct Job {
-    taps: *const [u32; 2],
-    x0: *const Cell<i8>,
-    x1: *const Cell<i8>,
-    y0: *const Cell<i8>,
-    y1: *const Cell<i8>,
-    channels: *const [u32; 2],
-    outputs: usize,
-    /// Groups of four taps; the function makes it rounds of four groups.
-    rounds: usize,
-    /// Where the function enters the first round.
-    entry: usize,
-    zero: i32,
+    // times `groups` bytes from each of `2 * count` places in `x` that are `step` apart, two words of `channels`
+    // per channel, rounded up to a pair, and writes one byte to `y` per output and step. Cells may be written through
+    // shared references, and this thread is the only one that has them.
+    unsafe {
+        steps(
+            taps,
+            x.as_ptr(),
+            step,
+            count,
+            y.as_ptr(),
+            outputs,
+            channels,
+            zero,
+            groups,
+        );
+    }
 }
 
 /// What the assembler must be told first: that of a bare `thumbv8m.main` rejects the DSP extension.
@@ -71,8 +59,77 @@ macro_rules! dsp {
     };
 }
 
-/// One group of four taps: 16 products in 19 cycles. 72 bytes.
-macro_rules! group {
+/// Four taps of two pairs of channels at one step: 16 products in 20 cycles.
+macro_rules! four_channels {
+    () => {
+        "ldr r9, [r3], #4
+         ldr r10, [r1], #4
+         ldr r11, [r1], #4
+         ldr r12, [r2], #4
+         ldr lr, [r2], #4
+         sxtb16 r0, r9
+         sxtb16 r9, r9, ror #8
+         smlad r5, r10, r0, r5
+         smlad r7, r12, r0, r7
+         sxtb16 r10, r10
+         sxtb16 r12, r12
+         smlad r6, r10, r0, r6
+         smlad r8, r12, r0, r8
+         smlad r5, r11, r9, r5
+         smlad r7, lr, r9, r7
+         sxtb16 r11, r11
+         sxtb16 lr, lr
+         smlad r6, r11, r9, r6
+         smlad r8, lr, r9, r8"
+    };
+}
+
+/// Four channels at one step, two groups of taps a round. r1 and r2 taps, r3 input, r4 groups left, r5 to r8 the sums
+/// (packed and low, of either pair), the rest words in flight.
+///
+/// # Safety
+/// There are `groups` times two words at `a` and at `b` and four bytes at `x`, and `groups` is not zero.
+#[unsafe(naked)]
+unsafe extern "C" fn dots(
+    sums: *mut [i32; 4],
+    a: *const [u32; 2],
+    b: *const [u32; 2],
+    x: *const Cell<i8>,
+    groups: usize,
+) {
+    naked_asm!(
+        dsp!(),
+        "push {{r0, r4-r11, lr}}",
+        "ldr r4, [sp, #40]",
+        "mov r5, #0",
+        "mov r6, #0",
+        "mov r7, #0",
+        "mov r8, #0",
+        // An odd group makes half a round.
+        "adds r4, r4, #1",
+        "lsrs r4, r4, #1",
+        "bcc 2f",
+        "1:",
+        four_channels!(),
+        "2:",
+        four_channels!(),
+        "subs r4, r4, #1",
+        "bne 1b",
+        "pop {{r0}}",
+        "sub r5, r5, r6",
+        "sub r7, r7, r8",
+        "ldm r0, {{r1, r2, r3, r4}}",
+        "add r1, r1, r6",
+        "add r2, r2, r5, asr #8",
+        "add r3, r3, r8",
+        "add r4, r4, r7, asr #8",
+        "stm r0, {{r1, r2, r3, r4}}",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+/// Four taps of a pair of channels at two steps: 16 products in 19 cycles. 72 bytes.
+macro_rules! two_steps {
     () => {
         "ldr r8, [r0], #4
          ldr r10, [r1], #4
@@ -95,62 +152,88 @@ macro_rules! group {
     };
 }
 
-/// One output channel at two steps, of which the sums are in two registers: as `requantize`, then zero
-/// point and saturation. Doubling before the multiplication makes `SMMULR` gemmlowp's; the bias, which
-/// has 24 bits, comes doubled by shifting one place less. Shifts by register look at eight bits only.
+/// One output channel at two steps, of which the sums are in two registers, shifted as `$double` says to be
+/// doubled: as `requantize`, then zero point and saturation. Doubling before the multiplication makes `SMMULR`
+/// gemmlowp's; the bias, which has 24 bits, comes doubled by shifting one place less. Shifts by register look
+/// at eight bits only.
 macro_rules! store {
-    ($first:literal, $second:literal) => {
+    ($first:literal, $second:literal, $double:literal, $bias_shift:literal, $multiplier:literal) => {
         concat!(
-            "ldrd r8, r9, [r3], #8
-             asr r10, r8, #7
+            "asr r12, ",
+            $bias_shift,
+            ", #7
              add ",
             $first,
-            ", r10, ",
+            ", r12, ",
             $first,
-            ", lsl #1
+            ", ",
+            $double,
+            "
              add ",
             $second,
-            ", r10, ",
+            ", r12, ",
             $second,
-            ", lsl #1
+            ", ",
+            $double,
+            "
              smmulr ",
             $first,
             ", ",
             $first,
-            ", r9
+            ", ",
+            $multiplier,
+            "
              smmulr ",
             $second,
             ", ",
             $second,
-            ", r9
-             mov r10, #1
-             lsl r10, r10, r8
-             sub r9, r10, ",
+            ", ",
+            $multiplier,
+            "
+             mov ",
+            $multiplier,
+            ", #1
+             lsl ",
+            $multiplier,
+            ", ",
+            $multiplier,
+            ", ",
+            $bias_shift,
+            "
+             sub r12, ",
+            $multiplier,
+            ", ",
             $first,
             ", lsr #31
              add ",
             $first,
             ", ",
             $first,
-            ", r9, lsr #1
-             sub r9, r10, ",
+            ", r12, lsr #1
+             sub r12, ",
+            $multiplier,
+            ", ",
             $second,
             ", lsr #31
              add ",
             $second,
             ", ",
             $second,
-            ", r9, lsr #1
+            ", r12, lsr #1
              asr ",
             $first,
             ", ",
             $first,
-            ", r8
+            ", ",
+            $bias_shift,
+            "
              asr ",
             $second,
             ", ",
             $second,
-            ", r8
+            ", ",
+            $bias_shift,
+            "
              add ",
             $first,
             ", ",
@@ -172,107 +255,111 @@ macro_rules! store {
             $second,
             "
              strb ",
-            $first,
-            ", [r1], #1
-             strb ",
             $second,
-            ", [r2], #1
-             subs r12, r12, #1"
+            ", [r1, r2]
+             strb ",
+            $first,
+            ", [r1], #1"
         )
     };
 }
 
-/// Two steps, pair by pair of channels. All fourteen registers are in use, which no compiler manages: r0 taps,
-/// r1 and r2 inputs, r3 rounds left, r4 to r7 the sums (packed and low, of either step), the rest words in
-/// flight.
+/// Twice `count` steps, two at a time, pair by pair of channels. All fourteen registers are in use, which no compiler
+/// manages: r0 taps, r1 and r2 inputs, r3 rounds left, r4 to r7 the sums (packed and low, of either step), the rest
+/// words in flight. Between the sums, r1 is the first step's output, r2 its distance to the second's.
 ///
 /// # Safety
-/// `job` points to as much of everything as its counts say; no count is zero.
+/// There is as much of everything as the counts say; no count is zero.
 #[unsafe(naked)]
-unsafe extern "C" fn steps(job: *mut Job) {
+unsafe extern "C" fn steps(
+    taps: *const [u32; 2],
+    x: *const Cell<i8>,
+    step: usize,
+    count: usize,
+    y: *const Cell<i8>,
+    outputs: usize,
+    channels: *const [u32; 2],
+    zero: i32,
+    groups: usize,
+) {
     naked_asm!(
         dsp!(),
-        "push {{r0, r4-r11, lr}}",
-        "mov lr, r0",
-        // Rounds of four groups; the first is entered behind those that are not there.
-        "ldr r3, [lr, #{rounds}]",
-        "add r1, r3, #3",
-        "lsr r1, r1, #2",
-        "rsb r3, r3, r1, lsl #2",
+        "push {{r4-r11, lr}}",
+        // Locals: 0 taps, 4 x of the first step, 8 of the second, 12 rounds, 16 entry, 20 channels now, 24 end of
+        // the first step's outputs, 28 pairs of steps left, 32 twice the step. Arguments: 72 y, 76 outputs, 80
+        // channels, 84 zero, 88 groups.
+        "sub sp, sp, #36",
+        "add r4, r1, r2",
+        "strd r0, r1, [sp]",
+        "str r4, [sp, #8]",
+        "add r2, r2, r2",
+        "strd r3, r2, [sp, #28]",
+        // Rounds of eight groups; the first is entered behind those that are not there.
+        "ldr r3, [sp, #88]",
+        "add r1, r3, #7",
+        "lsr r1, r1, #3",
+        "rsb r3, r3, r1, lsl #3",
         "add r3, r3, r3, lsl #3",
-        "adr r2, 2f",
+        "adr r2, 3f",
         "add r2, r2, r3, lsl #3",
         "orr r2, r2, #1",
-        "str r1, [lr, #{rounds}]",
-        "str r2, [lr, #{entry}]",
-        "ldr r0, [lr]",
+        "strd r1, r2, [sp, #12]",
         "1:",
-        "ldrd r1, r2, [lr, #{x0}]",
-        "ldr r3, [lr, #{rounds}]",
-        "ldr r8, [lr, #{entry}]",
+        "ldr r0, [sp]",
+        "ldrd r1, r2, [sp, #72]",
+        "ldr r3, [sp, #80]",
+        "add r1, r1, r2",
+        "strd r3, r1, [sp, #20]",
+        "2:",
+        "ldrd r1, r2, [sp, #4]",
+        "ldrd r3, r8, [sp, #12]",
         "mov r4, #0",
         "mov r5, #0",
         "mov r6, #0",
         "mov r7, #0",
         "bx r8",
         ".balign 4",
-        "2:",
-        group!(),
-        group!(),
-        group!(),
-        group!(),
+        "3:",
+        two_steps!(),
+        two_steps!(),
+        two_steps!(),
+        two_steps!(),
+        two_steps!(),
+        two_steps!(),
+        two_steps!(),
+        two_steps!(),
         "subs r3, r3, #1",
-        "bne 2b",
-        "ldr lr, [sp]",
+        "bne 3b",
+        "ldr r3, [sp, #20]",
+        "ldr r1, [sp, #72]",
+        "ldr r2, [sp, #76]",
+        "ldr r11, [sp, #84]",
         "sub r4, r4, r5",
         "sub r6, r6, r7",
-        "asr r4, r4, #8",
-        "asr r6, r6, #8",
-        "ldrd r1, r2, [lr, #{y0}]",
-        "ldrd r3, r12, [lr, #{channels}]",
-        "ldr r11, [lr, #{zero}]",
-        store!("r5", "r7"),
-        "beq 3f",
-        store!("r4", "r6"),
-        "strd r1, r2, [lr, #{y0}]",
-        "strd r3, r12, [lr, #{channels}]",
+        "ldm r3!, {{r8, r9, r10, lr}}",
+        "str r3, [sp, #20]",
+        "ldr r3, [sp, #24]",
+        store!("r5", "r7", "lsl #1", "r8", "r9"),
+        "cmp r1, r3",
+        "beq 4f",
+        store!("r4", "r6", "asr #7", "r10", "lr"),
+        "str r1, [sp, #72]",
+        "cmp r1, r3",
+        "bne 2b",
+        "4:",
+        "add r1, r1, r2",
+        "str r1, [sp, #72]",
+        "ldrd r2, r3, [sp, #4]",
+        "ldrd r4, r5, [sp, #28]",
+        "add r2, r2, r5",
+        "add r3, r3, r5",
+        "strd r2, r3, [sp, #4]",
+        "subs r4, r4, #1",
+        "str r4, [sp, #28]",
         "bne 1b",
-        "3:",
-        "pop {{r0, r4-r11, pc}}",
-        rounds = const offset_of!(Job, rounds),
-        entry = const offset_of!(Job, entry),
-        x0 = const offset_of!(Job, x0),
-        y0 = const offset_of!(Job, y0),
-        channels = const offset_of!(Job, channels),
-        zero = const offset_of!(Job, zero),
+        "add sp, sp, #36",
+        "pop {{r4-r11, pc}}",
     )
-}
-
-impl PairSums {
-    #[inline(always)]
-    pub fn add(&mut self, [even, odd]: [u32; 2], x: u32) {
-        // SAFETY: computes on registers only; the sticky overflow flag it may set is never read.
-        unsafe {
-            asm!(
-                dsp!(),
-                "sxtb16 {b}, {a}
-                 sxtb16 {a}, {a}, ror #8
-                 smlad {p}, {even}, {b}, {p}
-                 sxtb16 {even}, {even}
-                 smlad {l}, {even}, {b}, {l}
-                 smlad {p}, {odd}, {a}, {p}
-                 sxtb16 {odd}, {odd}
-                 smlad {l}, {odd}, {a}, {l}",
-                a = inout(reg) x => _,
-                b = out(reg) _,
-                even = inout(reg) even => _,
-                odd = inout(reg) odd => _,
-                p = inout(reg) self.packed,
-                l = inout(reg) self.low,
-                options(pure, nomem, nostack, preserves_flags)
-            )
-        }
-    }
 }
 
 #[inline(always)]

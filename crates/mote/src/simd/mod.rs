@@ -18,24 +18,6 @@ pub(crate) use armv7em::*;
 #[cfg(not(all(target_arch = "arm", mote_dsp)))]
 pub(crate) use portable::*;
 
-/// Sums over one receptive field of two output channels that are packed as `256 * b + a`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[repr(C)] // assembly reads it
-pub(crate) struct PairSums {
-    /// Of `256 * b + a`, modulo 2^32.
-    packed: i32,
-    /// Of `a`.
-    low: i32,
-}
-
-impl PairSums {
-    /// The sums of `a` and of `b`.
-    #[inline(always)]
-    pub fn split(self) -> [i32; 2] {
-        [self.low, self.packed.wrapping_sub(self.low) >> 8]
-    }
-}
-
 /// Output channels in packed pairs, over one field: what [`two_steps`] computes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pairs<'a> {
@@ -53,13 +35,15 @@ pub(crate) struct Pairs<'a> {
 
 impl Pairs<'_> {
     /// Whether there is as much of everything as the counts say, and something at all.
-    fn fits(&self, x: [&[Cell<i8>]; 2], y: [&[Cell<i8>]; 2]) -> bool {
+    fn fits(&self, x: &[Cell<i8>], step: usize, y: &[Cell<i8>], count: usize) -> bool {
         let pairs = self.outputs.div_ceil(2);
+        let steps = 2 * count;
         self.outputs > 0
             && self.groups > 0
+            && steps > 0
             && self.taps.len() >= pairs * self.groups
-            && self.channels.len() >= self.outputs
-            && x.iter().all(|x| x.len() / 4 >= self.groups)
-            && y.iter().all(|y| y.len() >= self.outputs)
+            && self.channels.len() >= 2 * pairs
+            && x.len() >= (steps - 1) * step + 4 * self.groups
+            && y.len() >= steps * self.outputs
     }
 }

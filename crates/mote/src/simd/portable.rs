@@ -1,52 +1,84 @@
 //! Plain Rust: cores without DSP extension, and the host.
 
-use super::{PairSums, Pairs};
+use super::Pairs;
 use crate::quant::{doubling_high_mul, high_mul};
 use core::cell::Cell;
 
+/// Sums over one receptive field of two output channels that are packed as `256 * b + a`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C)] // assembly reads it
+pub struct PairSums {
+    /// Of `256 * b + a`, modulo 2^32.
+    packed: i32,
+    /// Of `a`.
+    low: i32,
+}
+
 impl PairSums {
-    /// Adds four taps: weights of taps 0 and 2, of taps 1 and 3, and four inputs.
+    /// The sums of `a` and of `b`.
     #[inline(always)]
-    pub fn add(&mut self, [even, odd]: [u32; 2], x: u32) {
-        let [x0, x1, x2, x3] = x.to_le_bytes();
-        self.tap(even, x0 as i8);
-        self.tap(odd, x1 as i8);
-        self.tap(even >> 16, x2 as i8);
-        self.tap(odd >> 16, x3 as i8);
+    fn split(self) -> [i32; 2] {
+        [self.low, self.packed.wrapping_sub(self.low) >> 8]
     }
 
     /// Adds one tap, whose weights are the lower halfword of `packed`.
+    #[cfg(not(all(target_arch = "arm", mote_short_multiply)))]
     #[inline(always)]
-    fn tap(&mut self, packed: u32, x: i8) {
-        let x = i32::from(x);
+    fn tap(&mut self, packed: u32, x: &Cell<i8>) {
+        let x = i32::from(x.get());
         self.packed = self.packed.wrapping_add(i32::from(packed as i16) * x);
         self.low = self.low.wrapping_add(i32::from(packed as i8) * x);
     }
 }
 
 #[cfg(all(target_arch = "arm", mote_short_multiply))]
-pub use super::armv6m::dot_field;
+use super::armv6m::dot_field;
 
 /// Adds as many groups of four taps as both slices have.
 #[cfg(not(all(target_arch = "arm", mote_short_multiply)))]
-pub fn dot_field(sums: &mut PairSums, taps: &[[u32; 2]], x: &[Cell<i8>]) {
+fn dot_field(sums: &mut PairSums, taps: &[[u32; 2]], x: &[Cell<i8>]) {
     for (&[even, odd], [x0, x1, x2, x3]) in taps.iter().zip(x.as_chunks::<4>().0) {
-        sums.tap(even, x0.get());
-        sums.tap(odd, x1.get());
-        sums.tap(even >> 16, x2.get());
-        sums.tap(odd >> 16, x3.get());
+        sums.tap(even, x0);
+        sums.tap(odd, x1);
+        sums.tap(even >> 16, x2);
+        sums.tap(odd >> 16, x3);
     }
 }
 
-/// Computes all channels of a group for two output steps, whose fields begin at `x` and whose outputs go to `y`.
-/// Leaves the outputs alone when a slice is too short.
-pub fn two_steps(pairs: &Pairs<'_>, x: [&[Cell<i8>]; 2], y: [&[Cell<i8>]; 2]) {
-    if !pairs.fits(x, y) {
+/// Adds to `sums` those of two pairs of channels over as many groups of four taps as `taps` and `x` have, which may
+/// be [`MAX_RUN`](crate::format::MAX_RUN) taps. The second pair may have no taps.
+pub fn dot4(sums: &mut [i32; 4], taps: [&[[u32; 2]]; 2], x: &[Cell<i8>]) {
+    for (sums, taps) in sums.as_chunks_mut::<2>().0.iter_mut().zip(taps) {
+        let mut pair = PairSums::default();
+        dot_field(&mut pair, taps, x);
+        for (sum, more) in sums.iter_mut().zip(pair.split()) {
+            *sum += more;
+        }
+    }
+}
+
+/// Computes all channels of `count` times two output steps, whose fields begin `step` apart in `x` and whose outputs
+/// are the first of `y`. Leaves the outputs alone when a slice is too short.
+pub fn two_steps(pairs: &Pairs<'_>, x: &[Cell<i8>], step: usize, y: &[Cell<i8>], count: usize) {
+    if !pairs.fits(x, step, y, count) {
         return;
     }
+    let (mut x, mut y) = (x, y);
+    for _ in 0..count {
+        let second = x.get(step..).unwrap_or(&[]);
+        let (y0, rest) = y.split_at_checked(pairs.outputs).unwrap_or((&[], &[]));
+        let (y1, rest) = rest.split_at_checked(pairs.outputs).unwrap_or((&[], &[]));
+        two(pairs, [x, second], [y0, y1]);
+        x = second.get(step..).unwrap_or(&[]);
+        y = rest;
+    }
+}
+
+/// All channels of two output steps.
+fn two(pairs: &Pairs<'_>, x: [&[Cell<i8>]; 2], y: [&[Cell<i8>]; 2]) {
     let mut taps = pairs.taps;
     let mut channels = pairs.channels.iter();
-    let [mut y0, mut y1] = y.map(|y| y.iter().take(pairs.outputs));
+    let [mut y0, mut y1] = y.map(<[_]>::iter);
     while let Some((field, more)) = taps.split_at_checked(pairs.groups) {
         taps = more;
         let mut sums = [PairSums::default(); 2];
