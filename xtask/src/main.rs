@@ -4,6 +4,7 @@
 //! first, so that any step can be repeated alone.
 
 mod compare;
+mod docs;
 mod run;
 mod test;
 
@@ -30,6 +31,10 @@ enum Command {
     Setup,
     /// The full conformance suite: host and every emulated core give the same outputs.
     Conformance,
+    /// Record the device figures that `cargo xtask test` holds new ones against.
+    Record,
+    /// Write the figures of a recorded run into the documentation.
+    Docs(docs::Args),
     /// Criterion benchmarks: parsing, kernels, training.
     Bench,
 }
@@ -40,6 +45,8 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Setup => run::setup(),
         Command::Conformance => test::conformance(),
+        Command::Record => test::record(),
+        Command::Docs(args) => docs::docs(&args),
         Command::Bench => bench(),
     };
     match result {

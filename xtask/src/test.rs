@@ -39,3 +39,10 @@ pub fn conformance() -> Result<()> {
         .env("MOTE_CONFORMANCE", "full")
         .args(["--", "--nocapture"]))
 }
+
+/// Writes the figures of the regression gate anew.
+pub fn record() -> Result<()> {
+    setup()?;
+    let mut command = cargo_command(["test", "--package", "mote-device", "--test", "gate"]);
+    run(command.env("MOTE_RECORD", "1"))
+}

@@ -31,9 +31,13 @@ struct Experiment {
 }
 
 /// Experiment files that come with the program.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 3] = [
     ("default", include_str!("../../../experiments/default.toml")),
     ("system", include_str!("../../../experiments/system.toml")),
+    (
+        "reference",
+        include_str!("../../../experiments/reference.toml"),
+    ),
 ];
 
 /// Every built-in pipeline, by the name a user can give.
