@@ -186,7 +186,7 @@ impl WindowPool {
             in_time: input.shape.time,
             channels: input.shape.channels,
             steps: self.steps,
-            hop: self.hop.max(1),
+            hop: self.hop,
             skip: self.skip,
         };
         let len = match (input.quant, self.kind) {

@@ -1,7 +1,8 @@
 //! Checks of a whole [`Graph`].
 
 use crate::graph::output_shape;
-use crate::{Error, Graph, Node, Op, Quant, Shape, TensorId, Weights};
+use crate::{Error, Graph, Node, Op, PoolKind, Quant, Shape, TensorId, Weights};
+use mote::kernels::window_pool::MAX_SUM;
 use std::collections::HashSet;
 
 /// Scale and zero point the int8 softmax always writes.
@@ -130,6 +131,14 @@ impl Graph {
                 return fail(&format!(
                     "the second input is {:?}; expected {expected:?}",
                     self.tensor(state)?
+                ));
+            }
+            let int8_sums = pool.kind == PoolKind::Average && expected.quant.is_some();
+            if int8_sums && pool.hop.min(pool.steps) > MAX_SUM {
+                return fail(&format!(
+                    "{} steps from window to window; int8 sums are kept over no more than {MAX_SUM}: decide more \
+                     often, or use strides",
+                    pool.hop
                 ));
             }
             let reads = self.nodes.iter().flat_map(|n| &n.inputs);

@@ -393,6 +393,21 @@ fn what_cannot_run_as_a_stream_is_named() {
     // Its columns are flattened.
     says(stream(&load("C24_int8"), 24, None), &["global pool"]);
 
+    let mut slow = Graph::new("slow", Shape::new(600, 1));
+    let mean = Pool {
+        kind: PoolKind::Average,
+        kernel: 600,
+        stride: 1,
+        padding: [0, 0],
+    };
+    slow.tensors[0].quant = Random(1).quant(true);
+    Random(1).push(&mut slow, Op::Pool(mean), true, true);
+    says(
+        stream(&slow, 257, None),
+        &["257 steps", "256", "more often"],
+    );
+    stream(&slow, 256, None).unwrap();
+
     let streamed = stream(&graph, 20, None).unwrap();
     says(stream(&streamed, 20, None), &["stream already"]);
 

@@ -67,7 +67,13 @@ pub const WINDOW_MAX_F32: Kernel = Kernel {
 /// Means of windows of a stream, int8.
 pub const WINDOW_AVERAGE_I8: Kernel = Kernel {
     op: op::WINDOW_AVERAGE_I8,
-    check: |node| check_windows(node, Elem::I8, Shape::state_average_i8),
+    check: |node| {
+        check_windows(node, Elem::I8, Shape::state_average_i8)?;
+        match node.window_pool_shape()?.sums_fit() {
+            true => Ok(()),
+            false => Err(Error::Corrupt),
+        }
+    },
     run: |node, arena| {
         let arena = i8s(arena);
         let (input, state) = (node.input()?.i8s(arena)?, node.second_input()?.i8s(arena)?);
