@@ -150,3 +150,83 @@ pub(crate) fn colors(results: &Results, colors: usize) -> Vec<usize> {
     }
     out.into_iter().map(Option::unwrap_or_default).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Data, Metrics};
+
+    /// Runs by name, techniques, and whether they name the baseline `b`.
+    fn results(runs: &[(&str, &[&str], bool)]) -> Results {
+        let mut results = Results::new("t", Data::default());
+        results.runs = runs
+            .iter()
+            .map(|(name, techniques, has)| Run {
+                techniques: techniques.iter().map(|t| (*t).to_owned()).collect(),
+                baseline: has.then(|| "b".to_owned()),
+                ..Run::new(*name, "t", "s", Metrics::default())
+            })
+            .collect();
+        results
+    }
+
+    fn chain(results: &Results, known: impl Fn(&Run) -> bool) -> Vec<(usize, &str)> {
+        let ablations = Ablation::all(results);
+        assert_eq!(ablations.len(), 1);
+        let steps = ablations[0].chain(results, known);
+        steps.into_iter().map(|s| (s.run, s.technique)).collect()
+    }
+
+    #[test]
+    fn the_chain_adds_one_technique_per_step_in_file_order() {
+        let results = results(&[
+            ("xy", &["int8", "y", "x"], true),
+            ("b", &["int8:bits=8"], false),
+            ("z", &["int8", "z"], true),
+            ("x", &["x", "int8"], true),
+            ("xyz", &["int8", "x:a=1", "y", "z"], true),
+            ("y", &["int8", "y"], true),
+            ("xz", &["int8", "x:a=2", "z"], true),
+            ("no-int8", &["x", "y", "z", "v"], true),
+            ("other", &["int8", "x", "y", "z", "v"], false),
+        ]);
+        // Six orders lead to xyz; the one through z comes first in the file.
+        assert_eq!(chain(&results, |_| true), [(2, "z"), (6, "x"), (4, "y")]);
+        let no_z = |run: &Run| run.pipeline != "z";
+        assert_eq!(chain(&results, no_z), [(3, "x"), (0, "y"), (4, "z")]);
+        // A run that is not known ends the chain early; without the baseline there is none.
+        let pairs = |run: &Run| run.pipeline != "xyz";
+        assert_eq!(chain(&results, pairs), [(2, "z"), (6, "x")]);
+        assert_eq!(chain(&results, |run| run.pipeline != "b"), []);
+    }
+
+    #[test]
+    fn a_step_of_two_techniques_is_no_step() {
+        let results = results(&[("b", &[], false), ("xy", &["x", "y"], true)]);
+        assert_eq!(chain(&results, |_| true), []);
+    }
+
+    #[test]
+    fn baselines_are_of_the_same_split_and_missing_ones_are_named() {
+        let mut results = results(&[("b", &[], false), ("x", &["x"], true), ("y", &["y"], true)]);
+        results.runs[2].split = "other".to_owned();
+        let all = Ablation::all(&results);
+        assert_eq!((all[0].baseline, all[0].rows.as_slice()), (0, &[1][..]));
+        assert_eq!(all.len(), 1);
+        let strays = strays(&results);
+        assert_eq!(strays.len(), 1);
+        assert!(strays[0].contains("for y: the baseline b"), "{strays:?}");
+    }
+
+    #[test]
+    fn runs_share_the_colour_of_their_baseline_only_when_colours_run_out() {
+        let results = results(&[
+            ("lda", &[], false),
+            ("x", &["x"], true),
+            ("b", &[], false),
+            ("y", &["y"], true),
+        ]);
+        assert_eq!(colors(&results, 4), [0, 1, 2, 3]);
+        assert_eq!(colors(&results, 3), [0, 1, 1, 1]);
+    }
+}

@@ -10,7 +10,7 @@ mod tables;
 use crate::ablation::colors as ablation_colors;
 use crate::format;
 use crate::plots::{self, Metric, Series};
-use crate::schema::{Device, Results};
+use crate::schema::{Device, Results, Run};
 use crate::view::{self, Target};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -221,6 +221,40 @@ fn chip(series: Series<'_>) -> Markup {
     html! {
         span class={ "chip " (series.class()) } { (series.index + 1) }
         " " (series.name)
+    }
+}
+
+/// Groups of runs with the same `figures`, in order of first appearance: one plot stands for each group. Runs
+/// without figures are left out.
+fn distinct<'a, K: PartialEq>(
+    series: &[Series<'a>],
+    figures: impl Fn(&'a Run) -> Option<K>,
+) -> Vec<Vec<Series<'a>>> {
+    let mut groups: Vec<(K, Vec<Series<'a>>)> = Vec::new();
+    for &one in series {
+        let Some(key) = figures(one.run) else {
+            continue;
+        };
+        match groups.iter_mut().find(|(k, _)| *k == key) {
+            Some((_, group)) => group.push(one),
+            None => groups.push((key, vec![one])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// The first run's number and name, and the numbers of the others of its group.
+fn chips(group: &[Series<'_>]) -> Markup {
+    html! {
+        @for (i, series) in group.iter().enumerate() {
+            @match i {
+                0 => (chip(*series)),
+                _ => {
+                    @if i == 1 { span.also { "and " } }
+                    span class={ "chip " (series.class()) } title=(series.name) { (series.index + 1) }
+                }
+            }
+        }
     }
 }
 

@@ -244,6 +244,15 @@ pub(crate) fn loss(exit: EarlyExit) -> String {
         .to_owned()
 }
 
+/// `62.5 % stop early, 1.2 points of accuracy lost`.
+pub(crate) fn early(exit: EarlyExit) -> String {
+    let share = 100.0 * exit.share;
+    format!(
+        "{share:.1} % stop early, {} points of accuracy lost",
+        loss(exit)
+    )
+}
+
 /// Why a figure of a run is missing.
 pub(crate) fn why_run(_: Option<&Run>) -> String {
     "does not apply to this kind of model, or was not recorded".to_owned()

@@ -13,10 +13,11 @@ fn directory(name: &str) -> PathBuf {
 
 #[test]
 fn results_survive_the_round_trip() {
-    let results = common::results();
-    let paths = write_report(&results, &directory("round-trip/new")).unwrap();
-    let same = read(&paths.json).unwrap() == results;
-    assert!(same, "{} reads back differently", paths.json.display());
+    for results in [common::results(), common::system()] {
+        let paths = write_report(&results, &directory("round-trip/new")).unwrap();
+        let same = read(&paths.json).unwrap() == results;
+        assert!(same, "{} reads back differently", paths.json.display());
+    }
     let left: Vec<_> = std::fs::read_dir(directory("round-trip/new"))
         .unwrap()
         .collect();
@@ -82,6 +83,24 @@ fn field_names_are_fixed() {
     assert_eq!(json["schema"], "mote-results/1");
     assert_eq!(json["runs"][0]["device"][0]["method"]["cycles"], "modelled");
     assert_eq!(json["runs"][2]["device"][0]["status"], "unavailable");
+    let json = serde_json::to_value(common::system()).unwrap();
+    assert_eq!(json["runs"][3]["baseline"], "f32");
+    assert_eq!(json["runs"][3]["early"]["share"], 0.625);
+    assert_eq!(json["runs"][3]["early"]["loss"], 0.012);
+    let device = json["runs"][3]["device"][0].as_object().unwrap();
+    for (worst, mean) in [
+        ("cycles_worst", "cycles"),
+        ("latency_worst_ms", "latency_ms"),
+        ("energy_worst_uj", "energy_uj"),
+    ] {
+        assert!(
+            device[worst].as_f64() > device[mean].as_f64(),
+            "{worst}: {device:?}"
+        );
+    }
+    let plain = json["runs"][0].as_object().unwrap();
+    assert!(!plain.contains_key("baseline") && !plain.contains_key("early"));
+    assert!(json.pointer("/runs/0/device/0/cycles_worst").is_none());
 }
 
 #[test]
@@ -102,6 +121,8 @@ fn unknown_fields_and_values_are_tolerated_and_optional_ones_may_be_missing() {
     std::fs::write(&path, text).unwrap();
     let results = read(&path).unwrap();
     assert_eq!(results.runs[0].metrics.accuracy.ci95, None);
+    assert_eq!(results.runs[0].baseline, None);
+    assert_eq!(results.runs[0].device[0].cycles_worst, None);
     let html = render_html(&results);
     assert!(html.contains("no reason was recorded"));
 }
@@ -169,6 +190,93 @@ fn plots_without_data_are_left_out() {
     assert!(render_html(&results).contains("holds no run"));
 }
 
+/// The part of the page from `start` up to the first `end` behind it.
+fn part<'a>(html: &'a str, start: &str, end: &str) -> &'a str {
+    let rest = html.split(start).nth(1).unwrap();
+    rest.split(end).next().unwrap()
+}
+
+#[test]
+fn the_ablation_shows_every_run_with_its_change() {
+    let html = render_html(&common::system());
+    let section = part(&html, "id=\"techniques\"", "</section>");
+    assert_eq!(section.matches("class=\"baseline\"").count(), 4);
+    assert_eq!(section.matches("<th scope=\"row\"").count(), 4 * 14);
+    let table = part(section, "Against f32 on board-a", "</table>");
+    let row = |name: &str| part(table, &format!("</span> {name}<"), "</tr>");
+    assert_eq!(row("f32+all").matches("<td").count(), 12);
+    assert_eq!(row("f32+all").matches("class=\"change").count(), 12);
+    assert!(row("f32+all").contains("3,220<span class=\"change better\">−95.3\u{a0}%</span>"));
+    assert!(row("f32+streaming").contains("2,800<span class=\"change worse\">+797\u{a0}%</span>"));
+    assert!(row("f32+lazy").contains("62.5 % stop early, 1.2 points of accuracy lost"));
+    assert!(row("f32+lazy").contains("<span class=\"worst\">max 5.41 M</span>"));
+    let board_b = section.split("Against f32 on board-b").nth(1).unwrap();
+    let failed = part(board_b, "f32+lazy<", "</tr>");
+    assert_eq!(failed.matches("–¹").count(), 10, "{failed}");
+    assert!(section.contains("¹ failed: the image needs 41,000 B of RAM"));
+    assert!(!render_html(&common::results()).contains("id=\"techniques\""));
+}
+
+#[test]
+fn waterfalls_go_from_total_to_total() {
+    let mut results = common::system();
+    let html = render_html(&results);
+    assert_eq!(html.matches("data-plot=\"waterfall-ram\"").count(), 4);
+    assert_eq!(html.matches("data-plot=\"waterfall-flash\"").count(), 4);
+    let ram = part(&html, "data-plot=\"waterfall-ram\"", "</figure>");
+    let shown: Vec<usize> = [
+        ">68,612 B<",
+        "static-pruning<",
+        ">−32,800 B<",
+        "flatten<",
+        ">−520 B<",
+        "arena<",
+        ">−23,352 B<",
+        "streaming<",
+        ">−8,720 B<",
+        "lazy<",
+        ">0 B<",
+    ]
+    .iter()
+    .map(|text| ram.find(text).unwrap_or_else(|| ram.len()))
+    .collect();
+    assert!(shown.is_sorted_by(|a, b| a < b), "{shown:?}\n{ram}");
+    assert!(ram.contains(">3,220 B<") && ram.contains("(−95.3 %)"));
+    // The run of two techniques fails on the first board: its chain is cut short and says so.
+    results.runs[6].device[0].ram_stack = None;
+    let html = render_html(&results);
+    let ram = part(&html, "data-plot=\"waterfall-ram\"", "</figure>");
+    assert!(!ram.contains("streaming<"), "{ram}");
+    assert!(
+        ram.contains("not in the chain: f32+pruning+flatten."),
+        "{ram}"
+    );
+    results.runs.truncate(1);
+    results
+        .runs
+        .extend(common::system().runs.into_iter().skip(6).take(1));
+    let html = render_html(&results);
+    assert!(html.contains("No waterfall of RAM") && html.contains("No waterfall of Flash"));
+}
+
+#[test]
+fn pipelines_with_the_same_outputs_share_a_plot_and_families_a_colour() {
+    let html = render_html(&common::system());
+    for plot in ["confusion", "class-f1", "curves"] {
+        let figures: Vec<&str> = html
+            .split(&format!("data-plot=\"{plot}\""))
+            .skip(1)
+            .collect();
+        assert_eq!(figures.len(), 4, "{plot}");
+        let caption = figures[0].split("</figcaption>").next().unwrap();
+        assert_eq!(caption.matches("class=\"chip s0\"").count(), 8, "{caption}");
+    }
+    assert!(html.contains("int8+lazy and 5 others"));
+    assert!(!html.contains("class=\"chip s2"));
+    let scatter = part(&html, "data-plot=\"accuracy-model\"", "</figure>");
+    assert!(scatter.contains(">1–3, 5–8, 11<"), "{scatter}");
+}
+
 /// Renders the page in a real browser and checks the tree it built: every plot with marks inside, the script
 /// ran to its end, nothing threw.
 #[test]
@@ -219,6 +327,11 @@ fn chromium_builds_every_plot_without_errors() {
                 let marks = ["<rect", "<circle", "<polyline"];
                 assert!(marks.iter().any(|m| figure.contains(m)), "{plot} is empty");
             }
+        }
+        let ablation = name == "page-system";
+        for plot in ["waterfall-ram", "waterfall-flash"] {
+            let there = dom.contains(&format!("data-plot=\"{plot}\""));
+            assert_eq!(there, ablation, "{plot} on {name}");
         }
         let hidden = dom.matches("hidden=\"\"").count();
         assert!(

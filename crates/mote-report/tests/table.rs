@@ -17,8 +17,8 @@ fn widest(table: &str) -> usize {
 
 #[test]
 fn fits_the_terminal_with_every_board() {
-    for results in [common::results(), common::many()] {
-        for width in [100, 120, 200] {
+    for results in [common::results(), common::many(), common::system()] {
+        for width in [80, 100, 120, 200] {
             let table = render_table(&results, &options(width));
             assert!(
                 widest(&table) <= width,
@@ -121,9 +121,95 @@ fn a_leaking_run_is_never_the_best() {
     assert_eq!(marked(true), ["cnn-f32 "]);
 }
 
+/// The lines of the table below the first line that holds `title`.
+fn below<'a>(table: &'a str, title: &str) -> Vec<&'a str> {
+    let mut lines = table.lines().skip_while(|l| !l.contains(title)).skip(1);
+    lines.by_ref().take_while(|l| !l.is_empty()).collect()
+}
+
 #[test]
-fn changes_look() {
-    println!("{}", render_table(&common::system(), &options(80)));
+fn every_pipeline_of_a_baseline_has_its_change_on_every_board() {
+    let table = render_table(&common::system(), &options(120));
+    for baseline in ["f32", "int8"] {
+        for board in ["board-a", "board-b"] {
+            let lines = below(&table, &format!("change against {baseline} on {board}"));
+            assert_eq!(lines.len(), 2 + 1 + 13 + 1, "{lines:#?}");
+            for row in &lines[3..16] {
+                assert_eq!(row.split_whitespace().count(), 1 + 9, "{row}");
+            }
+        }
+    }
+    let f32 = below(&table, "change against f32 on board-a");
+    assert_eq!(
+        f32[0].split_whitespace().skip(1).collect::<Vec<_>>(),
+        [
+            "code", "model", "static", "stack", "heap", "RAM", "cycles", "energy", "accuracy"
+        ]
+    );
+    let row = |name: &str| -> Vec<&str> {
+        let row = f32.iter().find(|l| l.starts_with(&format!("{name} ")));
+        row.unwrap().split_whitespace().skip(1).collect()
+    };
+    // 19,700 -> 6,895 B code, 68,612 -> 3,220 B RAM, 5.20 -> 0.562 M cycles.
+    assert_eq!(row("f32+all")[0], "−65");
+    assert_eq!(row("f32+all")[5], "−95.3");
+    assert_eq!(row("f32+all")[6], "−89");
+    assert_eq!(row("f32+streaming")[5], "+3.6");
+    assert_eq!(row("f32+arena")[..2], ["0", "0"]);
+    let failed = below(&table, "change against f32 on board-b");
+    let failed = failed.iter().find(|l| l.starts_with("f32+lazy ")).unwrap();
+    assert_eq!(failed.matches("–²").count(), 8, "{failed}");
+    assert!(table.contains("² failed: the image needs 41,000 B of RAM"));
+}
+
+#[test]
+fn an_early_exit_shows_its_share_its_loss_and_the_longest_decision() {
+    let table = render_table(&common::system(), &options(120));
+    let lines = below(&table, "early exit, and the longest decision on board-a");
+    let row = lines.iter().find(|l| l.starts_with("int8+lazy ")).unwrap();
+    let cells: Vec<&str> = row.split_whitespace().skip(1).collect();
+    assert_eq!(cells, ["62.5", "1.2", "1.14", "M", "9.53", "320"]);
+    assert!(!render_table(&common::results(), &options(120)).contains("early"));
+}
+
+#[test]
+fn changes_without_a_figure_to_compare_with_say_why() {
+    let mut results = common::system();
+    results.runs.truncate(3);
+    results.runs[0].device.truncate(1);
+    results.runs[0].device[0].ram_heap = Some(0);
+    results.runs[1].baseline = Some("python".to_owned());
+    let table = render_table(&results, &options(100));
+    assert!(table.contains("+67,360 B"), "{table}");
+    assert!(
+        table.contains("the baseline: not run on this board"),
+        "{table}"
+    );
+    assert!(
+        table.contains("No changes are shown for f32+static-pruning: the baseline python"),
+        "{table}"
+    );
+    for run in &mut results.runs {
+        run.device.clear();
+        run.leaks = true;
+    }
+    let table = render_table(&results, &options(100));
+    let lines = below(&table, "change against f32");
+    assert!(
+        lines.iter().any(|l| l.ends_with("–²")) && table.contains("² the split leaks"),
+        "{table}"
+    );
+}
+
+#[test]
+fn a_narrow_terminal_gets_more_tables_and_names_break_at_separators() {
+    let results = common::system();
+    let narrow = render_table(&results, &options(80));
+    assert!(widest(&narrow) <= 80, "{}", widest(&narrow));
+    let tables = |table: &str| table.matches("pipeline ").count();
+    assert!(tables(&narrow) > tables(&render_table(&results, &options(200))));
+    assert!(narrow.contains("\nf32+pruning+flatten+ "), "{narrow}");
+    assert!(narrow.contains("\narena\n"), "{narrow}");
 }
 
 #[test]

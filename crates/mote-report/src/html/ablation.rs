@@ -62,7 +62,7 @@ pub(super) fn techniques(page: &Page<'_>) -> Markup {
         "techniques",
         "What each technique is worth",
         "Below each figure its change against the baseline. Where decisions differ, as with an early exit, \
-         cycles, latency and energy are means, and the maximum is that of the longest decision. Waterfalls follow the \
+         instructions, cycles, latency and energy are means, and the maximum is that of the longest decision. Waterfalls follow the \
          longest chain of pipelines that adds one technique at a time; in another order each may be worth more or less.",
         &body,
     )
@@ -102,7 +102,6 @@ fn table(baseline: Series<'_>, rows: &[Series<'_>], target: Option<&Target>) -> 
         .iter()
         .filter(|c| target.is_some() && COSTS.contains(&c.field))
         .collect();
-    let early = rows.iter().any(|s| s.run.early.is_some());
     let method = methods(devices.iter().copied().flatten());
     let mut notes = Footnotes::default();
     let body = html! {
@@ -111,7 +110,7 @@ fn table(baseline: Series<'_>, rows: &[Series<'_>], target: Option<&Target>) -> 
             @let own = series.run.techniques.iter().filter(|t| !baseline.run.techniques.contains(t) || !changes);
             @let own: Vec<&str> = own.map(String::as_str).collect();
             tr.baseline[!changes] {
-                (row_head(series, &own))
+                (row_head(series, &own.join(" + "), series.run.early.map(view::early)))
                 @for column in &costs {
                     @match device.and_then(column.text) {
                         Some(text) => {
@@ -146,19 +145,6 @@ fn table(baseline: Series<'_>, rows: &[Series<'_>], target: Option<&Target>) -> 
                         }
                     }
                 }
-                @if early {
-                    @match series.run.early {
-                        Some(exit) => {
-                            td data-value=(exit.share) { (format!("{:.1} %", 100.0 * exit.share)) }
-                            td data-value=(exit.loss) { (view::loss(exit)) " points" }
-                        }
-                        None => {
-                            @let mark = notes.mark(view::NO_EXIT.to_owned());
-                            td.absent { (ABSENT) (mark) }
-                            td.absent { (ABSENT) (mark) }
-                        }
-                    }
-                }
             }
         }
     };
@@ -169,11 +155,8 @@ fn table(baseline: Series<'_>, rows: &[Series<'_>], target: Option<&Target>) -> 
                     tr {
                         th scope="col" { button type="button" { "pipeline" } }
                         @for column in &costs { (column_head(column, method(column.field))) }
-                        @for (title, help, _) in SHARES { (share_head(title, help)) }
-                        @if early {
-                            (share_head("stop early", "Share of the test decisions that stopped early."))
-                            (share_head("accuracy lost",
-                                "Accuracy of the full network minus accuracy with the early exit."))
+                        @for (title, help, _) in SHARES {
+                            th scope="col" title=(help) { button type="button" { (title) } }
                         }
                     }
                 }
@@ -181,13 +164,6 @@ fn table(baseline: Series<'_>, rows: &[Series<'_>], target: Option<&Target>) -> 
             }
         }
         @for (mark, reason) in notes.list() { p.note { (mark) " " (reason) } }
-    }
-}
-
-/// The heading of a share.
-fn share_head(title: &str, help: &str) -> Markup {
-    html! {
-        th scope="col" title=(help) { button type="button" { (title) } }
     }
 }
 

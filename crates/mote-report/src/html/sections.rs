@@ -1,6 +1,6 @@
 //! The sections with plots, and how to reproduce the figures.
 
-use super::{Page, chip, figure, pane, section, when_target};
+use super::{Page, chip, chips, distinct, figure, pane, section, when_target};
 use crate::format;
 use crate::plots::{self, Axis, MemoryKind, Metric, Point, Series};
 use crate::schema::{Device, Estimate, Run};
@@ -249,16 +249,16 @@ pub(super) fn layers(page: &Page<'_>) -> Markup {
 
 /// Spread over users.
 pub(super) fn users(page: &Page<'_>) -> Markup {
-    let known = page
-        .series
-        .iter()
-        .any(|s| !s.run.metrics.per_user.is_empty());
+    let groups = distinct(&page.series, |run| {
+        let users = &run.metrics.per_user;
+        (!users.is_empty()).then_some(users)
+    });
     let body = html! {
-        @if known {
+        @if !groups.is_empty() {
             div.grid {
                 @for metric in Metric::ALL {
                     (figure("users", &html! { (metric.name()) " of each user" },
-                        &plots::users(&page.series, metric)))
+                        &plots::users(&groups, metric)))
                 }
             }
         }
@@ -274,22 +274,18 @@ pub(super) fn users(page: &Page<'_>) -> Markup {
 
 /// F1 by class.
 pub(super) fn classes(page: &Page<'_>) -> Markup {
-    let known: Vec<_> = page
-        .series
-        .iter()
-        .filter(|s| !s.run.metrics.per_class.is_empty())
-        .collect();
+    let groups = distinct(&page.series, |run| {
+        let classes = &run.metrics.per_class;
+        (!classes.is_empty()).then_some(classes)
+    });
+    let first = groups.iter().flatten().next();
     let body = html! {
-        @if let Some(&&first) = known.first() {
-            div.grid {
-                @for &&series in &known {
-                    (figure("class-f1", &chip(series), &plots::class_f1(series, first)))
-                }
-            }
+        @if let Some(first) = first {
+            (grid("class-f1", &groups, |series| plots::class_f1(series, *first)))
         }
     };
-    let about = match known.as_slice() {
-        [first, _, ..] => format!(
+    let about = match (first, groups.len()) {
+        (Some(first), 2..) => format!(
             "F1 over the test windows of all folds. The tick marks {}, to compare with.",
             first.name
         ),
@@ -300,45 +296,44 @@ pub(super) fn classes(page: &Page<'_>) -> Markup {
 
 /// Confusion matrices.
 pub(super) fn confusions(page: &Page<'_>) -> Markup {
-    let known: Vec<_> = page
-        .series
-        .iter()
-        .filter(|s| s.run.metrics.confusion.total() > 0)
-        .collect();
-    let body = html! {
-        @if !known.is_empty() {
-            div.grid {
-                @for &&series in &known {
-                    (figure("confusion", &chip(series), &plots::confusion(series)))
-                }
-            }
-        }
-    };
+    let groups = distinct(&page.series, |run| {
+        let confusion = &run.metrics.confusion;
+        (confusion.total() > 0).then_some(confusion)
+    });
     optional(
         "confusion",
         "Confusion",
         "Each row is one true class; cells say which per cent of it were taken for the class of the column.",
-        &body,
+        &grid("confusion", &groups, plots::confusion),
     )
 }
 
 /// Learning curves.
 pub(super) fn curves(page: &Page<'_>) -> Markup {
-    let known: Vec<_> = page
-        .series
-        .iter()
-        .filter(|s| s.run.fold_results.iter().any(|f| !f.history.is_empty()))
-        .collect();
-    let body = html! {
-        @if !known.is_empty() {
+    let groups = distinct(&page.series, |run| {
+        let folds = run.fold_results.iter();
+        let curves: Vec<_> = folds.map(|f| (f.best_epoch, &f.history)).collect();
+        curves.iter().any(|(_, h)| !h.is_empty()).then_some(curves)
+    });
+    optional(
+        "curves",
+        "Learning curves",
+        "One line per fold.",
+        &grid("curves", &groups, plots::curves),
+    )
+}
+
+/// One plot for each group of runs, drawn from its first run; nothing without groups.
+fn grid<'a>(name: &str, groups: &[Vec<Series<'a>>], plot: impl Fn(Series<'a>) -> Markup) -> Markup {
+    html! {
+        @if !groups.is_empty() {
             div.grid {
-                @for &&series in &known {
-                    (figure("curves", &chip(series), &plots::curves(series)))
+                @for group in groups {
+                    @if let Some(&first) = group.first() { (figure(name, &chips(group), &plot(first))) }
                 }
             }
         }
-    };
-    optional("curves", "Learning curves", "One line per fold.", &body)
+    }
 }
 
 /// A section that is left out when it has no content.

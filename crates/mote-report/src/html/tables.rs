@@ -12,7 +12,7 @@ use maud::{Markup, html};
 pub(super) fn headline(page: &Page<'_>) -> Markup {
     let runs: Vec<_> = page.series.iter().map(|&s| (s, Some(s.run))).collect();
     let body = html! {
-        (table(&RUN, &runs, |_| None, view::why_run))
+        (table(&RUN, &runs, true, |_| None, view::why_run))
         @for (choice, target) in page.targets.iter().enumerate() {
             (pane(&when_target(choice), choice == 0, "", &on_board(page, target)))
         }
@@ -36,7 +36,7 @@ fn on_board(page: &Page<'_>, target: &Target) -> Markup {
     let title = target.title.replace("-O", "\u{2011}O");
     html! {
         h3 { "On " (title) }
-        (table(&DEVICE, &rows, method, view::why))
+        (table(&DEVICE, &rows, false, method, view::why))
     }
 }
 
@@ -55,12 +55,13 @@ pub(super) fn methods<'a>(
     }
 }
 
-/// The heading of a row: number and name of the run, and those of its techniques that are to be shown.
-pub(super) fn row_head(series: Series<'_>, techniques: &[&str]) -> Markup {
+/// The heading of a row: number and name of the run, its techniques as far as they are to be shown, a remark.
+pub(super) fn row_head(series: Series<'_>, techniques: &str, remark: Option<String>) -> Markup {
     html! {
         th scope="row" data-value=(series.index) {
             (chip(series))
-            @if !techniques.is_empty() { span.techniques { (techniques.join(" + ")) } }
+            @if !techniques.is_empty() { span.techniques { (techniques) } }
+            @if let Some(remark) = remark { span.techniques { (remark) } }
         }
     }
 }
@@ -76,9 +77,11 @@ pub(super) fn column_head<T>(column: &Column<T>, method: Option<String>) -> Mark
     }
 }
 
+/// One row per run; `techniques` says whether its techniques stand below its name.
 fn table<T>(
     columns: &[Column<T>],
     rows: &[(Series<'_>, Option<&T>)],
+    techniques: bool,
     method: impl Fn(&str) -> Option<String>,
     why: impl Fn(Option<&T>) -> String,
 ) -> Markup {
@@ -89,9 +92,9 @@ fn table<T>(
         .collect();
     let body = html! {
         @for &(series, row) in rows {
-            @let techniques: Vec<&str> = series.run.techniques.iter().map(String::as_str).collect();
+            @let techniques = if techniques { series.run.techniques.join(" + ") } else { String::new() };
             tr {
-                (row_head(series, &techniques))
+                (row_head(series, &techniques, None))
                 @for (column, best) in columns.iter().zip(&best) {
                     @match row.and_then(column.text) {
                         Some(text) => {

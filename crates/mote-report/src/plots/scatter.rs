@@ -1,7 +1,7 @@
 //! Accuracy against cost, with the Pareto front drawn.
 
 use super::scale::Scale;
-use super::{CHARACTER, WIDTH, class, line, n, svg, text};
+use super::{WIDTH, class, line, n, svg, text};
 use crate::format;
 use maud::{Markup, html};
 
@@ -38,6 +38,10 @@ const RIGHT: f64 = WIDTH - 14.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = HEIGHT - 44.0;
 const RADIUS: f64 = 5.5;
+/// Width of one character of a label; they are bold.
+const LETTER: f64 = 7.2;
+/// Room on either side of a label, so that it is not read together with the next one.
+const GAP: f64 = 2.0;
 /// With more points than this, numbers stand for names.
 const NAMED: usize = 7;
 
@@ -219,7 +223,7 @@ fn places(clusters: &[Vec<&Point>], x: &Scale, y: &Scale) -> Vec<Option<(f64, f6
 
 /// The first free place for `label` around a point, which is taken from then on.
 fn place(label: String, px: f64, py: f64, taken: &mut Vec<Taken>) -> Option<(f64, f64, String)> {
-    let width = label.chars().count() as f64 * CHARACTER;
+    let width = label.chars().count() as f64 * LETTER;
     let beside = RADIUS + 4.0;
     let candidates = [
         (px + beside, py + 4.0),
@@ -235,8 +239,8 @@ fn place(label: String, px: f64, py: f64, taken: &mut Vec<Taken>) -> Option<(f64
     ];
     candidates.into_iter().find_map(|(left, baseline)| {
         let place = Taken {
-            left,
-            right: left + width,
+            left: left - GAP,
+            right: left + width + GAP,
             top: baseline - 10.0,
             bottom: baseline + 3.0,
         };
@@ -296,7 +300,7 @@ mod tests {
             .flatten()
             .map(|(left, baseline, name)| Taken {
                 left,
-                right: left + name.chars().count() as f64 * CHARACTER,
+                right: left + name.chars().count() as f64 * LETTER,
                 top: baseline - 10.0,
                 bottom: baseline + 3.0,
             })

@@ -12,19 +12,19 @@ const LEFT: f64 = 12.0;
 const RIGHT: f64 = WIDTH - 12.0;
 const RADIUS: f64 = 3.0;
 
-/// Draws all pipelines that have per-user figures.
-pub(crate) fn users(series: &[Series<'_>], metric: Metric) -> Markup {
+/// Draws one row per group of pipelines with the same per-user figures.
+pub(crate) fn users(groups: &[Vec<Series<'_>>], metric: Metric) -> Markup {
     let value = |user: &UserScores| match metric {
         Metric::MacroF1 => user.macro_f1,
         Metric::Accuracy => user.accuracy,
     };
-    let shown: Vec<_> = series
+    let shown: Vec<(Series<'_>, String)> = groups
         .iter()
-        .filter(|s| !s.run.metrics.per_user.is_empty())
+        .filter_map(|group| Some((*group.first()?, name(group))))
         .collect();
     let all: Vec<f64> = shown
         .iter()
-        .flat_map(|s| s.run.metrics.per_user.iter().map(value))
+        .flat_map(|(s, _)| s.run.metrics.per_user.iter().map(value))
         .collect();
     let lowest = all.iter().copied().fold(1.0, f64::min);
     let x = Scale::linear((lowest - 0.05).max(0.0), 1.0, LEFT, RIGHT);
@@ -35,7 +35,7 @@ pub(crate) fn users(series: &[Series<'_>], metric: Metric) -> Markup {
             (text(x.at(tick), bottom + 15.0, "mid muted", &format::significant(tick)))
         }
         (text(RIGHT, bottom + 32.0, "end", &format!("{} per user", metric.name())))
-        @for (row, series) in shown.iter().enumerate() {
+        @for (row, (series, name)) in shown.iter().enumerate() {
             @let y = TOP + ROW * row as f64;
             @let middle = y + 33.0;
             @let quantiles = match metric {
@@ -44,7 +44,7 @@ pub(crate) fn users(series: &[Series<'_>], metric: Metric) -> Markup {
             };
             g class=(series.class()) {
                 text x=(n(LEFT)) y=(n(y + 14.0)) class="name" {
-                    (format::shorten(series.name, 40)) title { (series.name) }
+                    (format::shorten(name, 34)) title { (name) }
                 }
                 (text(RIGHT, y + 14.0, "end muted", &format!("median {} · worst tenth {}",
                     format::share(quantiles.median), format::share(quantiles.q10))))
@@ -69,10 +69,20 @@ pub(crate) fn users(series: &[Series<'_>], metric: Metric) -> Markup {
         }
     };
     svg(
-        &format!("{} by user of {} pipelines", metric.name(), shown.len()),
+        &format!("{} by user, {} rows", metric.name(), shown.len()),
         bottom + 38.0,
         &body,
     )
+}
+
+/// `cnn`, or `cnn and 4 others`.
+fn name(group: &[Series<'_>]) -> String {
+    match group {
+        [] => String::new(),
+        [one] => one.name.to_owned(),
+        [first, other] => format!("{} and {}", first.name, other.name),
+        [first, others @ ..] => format!("{} and {} others", first.name, others.len()),
+    }
 }
 
 /// Moves dots up and down so that neighbours stay apart, as far as the row allows.

@@ -30,16 +30,15 @@ pub(crate) fn waterfall(stages: &[Stage<'_>], kind: MemoryKind) -> Markup {
         .filter_map(|s| Some((*s, kind.total(s.device)?)))
         .collect();
     let largest = stages.iter().map(|(_, bytes)| *bytes).max().unwrap_or(0);
-    let labels = stages.iter().map(|(s, _)| s.technique);
-    let names = stages.iter().map(|(s, _)| s.name);
-    let ends = names.clone().take(1).chain(names.last());
-    let left = label_width(labels.chain(ends), 132.0) + 12.0;
-    let x = Scale::linear(0.0, largest as f64, left, RIGHT);
-    let bottom = TOP + ROW * (stages.len() + 1) as f64;
     let ends = [
         stages.first().map(|s| (0, s)),
         stages.last().map(|s| (stages.len(), s)),
     ];
+    let labels = stages.iter().map(|(s, _)| s.technique);
+    let names = ends.iter().flatten().map(|(_, (s, _))| s.name);
+    let left = label_width(labels.chain(names), 132.0) + 12.0;
+    let x = Scale::linear(0.0, largest as f64, left, RIGHT);
+    let bottom = TOP + ROW * (stages.len() + 1) as f64;
     let start = stages.first().map_or(0, |(_, bytes)| *bytes);
     let body = html! {
         (line((left, TOP), (left, bottom), "axis"))
