@@ -158,6 +158,8 @@ impl Fields<'_> {
             let steps = if let (1.., Some(x)) = (twos, field) {
                 self.two(x, step, y, twos);
                 2 * twos
+            } else if by_two && t + 1 < shape.out_time && self.last_two(input, start, step, y) {
+                2
             } else {
                 self.one(input, start, y);
                 1
@@ -185,6 +187,24 @@ impl Fields<'_> {
                 y.set(output.clamp(y.get()));
             }
         }
+    }
+
+    /// As [`Fields::two`], once, when of the last field only zero weights reach past the input. False when it is not so,
+    /// or the fields are long.
+    #[inline(never)] // apart, the piece is on the stack for itself only
+    fn last_two(&self, input: &[Cell<i8>], start: isize, step: usize, y: &[Cell<i8>]) -> bool {
+        let taps = self.rows.taps();
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        let x = input.get(start..).unwrap_or(&[]);
+        if x.len() < step + taps || step + taps.next_multiple_of(4) > PIECE {
+            return false;
+        }
+        let piece = [const { Cell::new(0) }; PIECE];
+        for (slot, x) in piece.iter().zip(x) {
+            slot.set(x.get());
+        }
+        self.two(&piece, step, y, 1);
+        true
     }
 
     /// One output step, four channels at a time.
