@@ -150,7 +150,7 @@ fn table(baseline: Series<'_>, rows: &[Series<'_>], target: Option<&Target>) -> 
     };
     html! {
         div.scroll tabindex="0" {
-            table.sortable.changes {
+            table.sortable.dense.changes {
                 thead {
                     tr {
                         th scope="col" { button type="button" { "pipeline" } }

@@ -111,7 +111,7 @@ fn table<T>(
     };
     html! {
         div.scroll tabindex="0" {
-            table.sortable {
+            table.sortable.dense[columns.len() > 10] {
                 thead {
                     tr {
                         th scope="col" { button type="button" { "pipeline" } }
