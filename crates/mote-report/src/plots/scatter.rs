@@ -234,6 +234,8 @@ fn place(label: String, px: f64, py: f64, taken: &mut Vec<Taken>) -> Option<(f64
         (px - beside + 2.0 - width, py + 15.0),
         (px - width / 2.0, py - 11.0),
         (px - width / 2.0, py + 19.0),
+        (px - beside + 2.0 - width, py - 22.0),
+        (px - beside + 2.0 - width, py + 30.0),
         (px - width / 2.0, py - 24.0),
         (px - width / 2.0, py + 32.0),
     ];
