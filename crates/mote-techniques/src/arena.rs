@@ -98,6 +98,7 @@ mod tests {
             windows: &windows,
             train: &[],
             seed: 1,
+            training: None,
         };
         let mut artifact = Artifact::baseline(graph);
         let change = Arena

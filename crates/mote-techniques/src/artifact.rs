@@ -1,10 +1,14 @@
 //! What flows through a pipeline, and what a technique may look at.
 
-use crate::Error;
+use crate::{Error, Technique};
 use mote_data::Windows;
 use mote_model::codegen::Runtime;
 use mote_model::{Graph, stream};
+use mote_train::{Job, TrainConfig, Trained};
 use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 /// A network and how it runs.
 #[derive(Debug, Clone)]
@@ -58,4 +62,42 @@ pub struct Context<'a> {
     pub train: &'a [usize],
     /// Seed of every choice made at random.
     pub seed: u64,
+    /// What it takes to train on; `None` where a network comes without its training.
+    pub training: Option<Training<'a>>,
+}
+
+/// How the fold's network was trained, for techniques that train on or anew.
+#[derive(Clone, Copy)]
+pub struct Training<'a> {
+    /// The network as it was trained, before any technique.
+    pub trained: &'a Trained,
+    /// Its settings.
+    pub config: &'a TrainConfig,
+    /// Its windows, and the number of its fold.
+    pub job: Job<'a>,
+    /// Training ends when this becomes true.
+    pub stop: Option<&'a AtomicBool>,
+    /// Where checkpoints may lie: one folder per fold, of which a technique takes a subfolder of its name.
+    pub directory: Option<&'a Path>,
+}
+
+impl fmt::Debug for Training<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Training")
+            .field("fold", &self.job.fold)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Context<'a> {
+    /// What it takes to train on.
+    ///
+    /// # Errors
+    /// [`Error::Impossible`] for a network that came without its training.
+    pub fn training(&self, technique: &dyn Technique) -> Result<Training<'a>, Error> {
+        self.training.ok_or_else(|| Error::Impossible {
+            technique: technique.name(),
+            why: "it trains, and this network came without its training".into(),
+        })
+    }
 }

@@ -31,6 +31,9 @@ pub enum Error {
     /// The network description is at fault.
     #[error(transparent)]
     Model(#[from] mote_model::Error),
+    /// Training failed, or was stopped.
+    #[error(transparent)]
+    Train(#[from] mote_train::Error),
     /// The engine refused to run the network.
     #[error("the engine cannot run `{network}`: {error}")]
     Engine {

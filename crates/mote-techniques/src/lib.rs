@@ -16,7 +16,7 @@ mod static_pruning;
 mod streaming;
 
 pub use arena::Arena;
-pub use artifact::{Artifact, Context, Stream};
+pub use artifact::{Artifact, Context, Stream, Training};
 pub use error::Error;
 pub use flatten::Flatten;
 pub use int8::Int8;

@@ -33,6 +33,7 @@ fn outliers_are_clipped_and_the_rest_stays() {
         windows: &windows,
         train: &[],
         seed: 1,
+        training: None,
     };
     let mut graph = Graph::new("dense", Shape::new(1, 8));
     let mut weights = vec![0.1; 8];

@@ -108,6 +108,7 @@ fn apply_all(steps: &[&str], windows: &Windows) -> Result<(Artifact, Vec<Change>
         windows,
         train: &train,
         seed: 1,
+        training: None,
     };
     let mut artifact = Artifact::baseline(network());
     let changes: Result<Vec<Change>, _> = steps

@@ -2,6 +2,7 @@
 
 use crate::args::{DataArgs, SplitArgs};
 use crate::commands::report::print_table;
+use crate::experiment::network::Network;
 use crate::experiment::{Experiment, classical, device, evaluate, network};
 use crate::pipeline::{self, Pipeline};
 use crate::ui::Ui;
@@ -70,7 +71,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     } else {
         device::boards(&args.boards)?
     };
-    let mut networks: BTreeMap<&str, (Vec<Trained>, f64)> = BTreeMap::new();
+    let mut networks: BTreeMap<&str, (Network, f64)> = BTreeMap::new();
     let mut results = Results::new(&experiment.task.name, describe(&experiment));
     results.command = std::env::args().collect::<Vec<_>>().join(" ");
     results.seed = experiment.seed;
@@ -90,7 +91,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
             let outcomes = evaluate::networks(&experiment, pipeline, trained)?;
             let mut run = evaluate::row(&experiment, pipeline, &outcomes)?;
             run.train_seconds = Some(*seconds);
-            add_history(&mut run, trained);
+            add_history(&mut run, &trained.folds);
             run.device =
                 device::measure(&experiment, pipeline, trained, &boards, args.optimize, ui)?;
             run

@@ -130,18 +130,15 @@ fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
     // One fold's network is enough for a footprint.
     experiment.folds.truncate(1);
     let trained = network::train(&experiment, &pipeline.model, &config, ui)?;
-    let (fold, first) = experiment
-        .folds
-        .first()
-        .zip(trained.first())
-        .context("no fold")?;
-    let (artifact, changes) = evaluate::artifact(&experiment, pipeline, fold, first)?;
-    for change in &changes {
+    let fold = experiment.folds.first().context("no fold")?;
+    let applied = evaluate::artifact(&experiment, pipeline, 0, fold, &trained)?;
+    let (artifact, changes) = &*applied;
+    for change in changes {
         for line in &change.lines {
             ui.info(format_args!("{}: {line}", change.technique));
         }
     }
-    let prepared = Prepared::new(&experiment, &pipeline.name, &artifact, &fold.test)?;
+    let prepared = Prepared::new(&experiment, &pipeline.name, artifact, &fold.test)?;
     let Measured {
         mean: measurement,
         worst,

@@ -43,7 +43,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         .with_context(|| format!("--fold {}: there are folds 1 to {count}", args.fold))?;
     experiment.folds = vec![experiment.folds.swap_remove(fold)];
     let trained = network::train(&experiment, &args.model, &config, ui)?;
-    let graph = &trained.first().context("nothing was trained")?.graph;
+    let graph = &trained.folds.first().context("nothing was trained")?.graph;
     if let Some(folder) = args.save.parent() {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot create `{}`", folder.display()))?;

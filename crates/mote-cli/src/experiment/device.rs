@@ -1,5 +1,6 @@
 //! Device columns: a pipeline as firmware on the emulated core of each board.
 
+use super::network::Network;
 use super::prepared::{Measured as Figures, Prepared};
 use super::{Experiment, evaluate};
 use crate::pipeline::Pipeline;
@@ -11,7 +12,6 @@ use mote_device::image::Workshop;
 use mote_device::measure::Measurement;
 use mote_device::setup::Status;
 use mote_report::{Device, Layer, Method, Status as Measured};
-use mote_train::Trained;
 
 /// What the compiler optimises firmware for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -40,7 +40,7 @@ pub fn boards(names: &[String]) -> Result<Vec<Board>> {
 pub fn measure(
     experiment: &Experiment,
     pipeline: &Pipeline,
-    trained: &[Trained],
+    network: &Network,
     boards: &[Board],
     optimize: Optimize,
     ui: &Ui,
@@ -50,11 +50,8 @@ pub fn measure(
     }
     // Footprint and cycles do not depend on the fold's weights; the first fold stands for all.
     let fold = experiment.folds.first().context("there is no fold")?;
-    let first = trained
-        .first()
-        .context("a fold without a trained network")?;
-    let (artifact, _) = evaluate::artifact(experiment, pipeline, fold, first)?;
-    let prepared = Prepared::new(experiment, &pipeline.name, &artifact, &fold.test)?;
+    let applied = evaluate::artifact(experiment, pipeline, 0, fold, network)?;
+    let prepared = Prepared::new(experiment, &pipeline.name, &applied.0, &fold.test)?;
     let workshop = workshop();
     boards
         .iter()

@@ -1,13 +1,13 @@
 //! Evaluation of a pipeline on the test users of every fold, by the engine.
 
 use super::Experiment;
+use super::network::Network;
 use crate::pipeline::Pipeline;
 use anyhow::{Context as _, Result};
 use mote_data::{Fold, Windows};
 use mote_model::{Graph, Op};
 use mote_report::{EarlyExit, FoldPredictions, ModelSize, Run};
 use mote_techniques::{Artifact, Change, Context, host};
-use mote_train::Trained;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,44 +45,78 @@ pub struct Predicted {
     pub bytes: usize,
 }
 
-/// Applies a pipeline's techniques to the network trained in one fold.
+/// Artifacts by fold, model and techniques: pipelines that begin alike share what their beginnings gave.
+pub type Artifacts = Mutex<HashMap<(usize, String), Arc<(Artifact, Vec<Change>)>>>;
+
+/// Applies a pipeline's techniques to the network trained in fold `index`.
 pub fn artifact(
     experiment: &Experiment,
     pipeline: &Pipeline,
+    index: usize,
     fold: &Fold,
-    trained: &Trained,
-) -> Result<(Artifact, Vec<Change>)> {
-    let mut artifact = Artifact::baseline(trained.graph.clone());
+    network: &Network,
+) -> Result<Arc<(Artifact, Vec<Change>)>> {
+    let windows = &experiment.loaded.windows;
+    let trained = network
+        .folds
+        .get(index)
+        .context("a fold without a trained network")?;
     let context = Context {
-        windows: &experiment.loaded.windows,
+        windows,
         train: &fold.train,
         seed: experiment.seed,
+        training: network.training(windows, index, fold),
     };
-    let changes = pipeline
-        .techniques
-        .iter()
-        .map(|step| mote_techniques::apply(step, &mut artifact, &context))
-        .collect::<Result<_, _>>()
-        .with_context(|| format!("pipeline `{}`, fold {}", pipeline.name, fold.name))?;
-    Ok((artifact, changes))
+    let known = || {
+        let known = experiment.artifacts.lock();
+        known.unwrap_or_else(PoisonError::into_inner)
+    };
+    let baseline = Artifact::baseline(trained.graph.clone());
+    let mut at = Arc::new((baseline, Vec::new()));
+    for count in 1..=pipeline.techniques.len() {
+        let steps = pipeline.techniques.get(..count).unwrap_or_default();
+        let key = (index, format!("{} {}", pipeline.model, steps.join(" ")));
+        if let Some(found) = known().get(&key) {
+            at = Arc::clone(found);
+            continue;
+        }
+        let (mut artifact, mut changes) = (*at).clone();
+        for step in steps.last() {
+            let change = mote_techniques::apply(step, &mut artifact, &context);
+            changes.push(
+                change
+                    .map_err(stopped)
+                    .with_context(|| format!("pipeline `{}`, fold {}", pipeline.name, fold.name))?,
+            );
+        }
+        at = Arc::new((artifact, changes));
+        known().insert(key, Arc::clone(&at));
+    }
+    Ok(at)
+}
+
+/// A training that was stopped ends the program as one between techniques does.
+fn stopped(error: mote_techniques::Error) -> anyhow::Error {
+    match error {
+        mote_techniques::Error::Train(mote_train::Error::Stopped { .. }) => super::Stopped.into(),
+        other => other.into(),
+    }
 }
 
 /// Evaluates a neural pipeline in every fold.
 pub fn networks(
     experiment: &Experiment,
     pipeline: &Pipeline,
-    trained: &[Trained],
+    network: &Network,
 ) -> Result<Vec<Outcome>> {
     let windows = &experiment.loaded.windows;
     experiment.each_fold(|index, fold| {
-        let trained = trained
-            .get(index)
-            .context("a fold without a trained network")?;
-        let (artifact, changes) = artifact(experiment, pipeline, fold, trained)?;
-        let network = artifact.network()?;
-        let predicted = cached(experiment, index, &network, &fold.test)?;
-        let early = if network.has_exits() {
-            let full = cached(experiment, index, &without_exits(&network), &fold.test)?;
+        let applied = artifact(experiment, pipeline, index, fold, network)?;
+        let (artifact, changes) = &*applied;
+        let deployed = artifact.network()?;
+        let predicted = cached(experiment, index, &deployed, &fold.test)?;
+        let early = if deployed.has_exits() {
+            let full = cached(experiment, index, &without_exits(&deployed), &fold.test)?;
             Some(early(windows, &fold.test, &predicted, &full))
         } else {
             None
@@ -95,7 +129,7 @@ pub fn networks(
                 macs: Some(artifact.graph.macs() as u64),
                 bytes: Some(predicted.bytes as u64),
             },
-            changes,
+            changes: changes.clone(),
             early,
         })
     })

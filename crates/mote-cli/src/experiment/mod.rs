@@ -36,6 +36,8 @@ pub struct Experiment {
     pub threads: usize,
     /// What networks made of test windows: pipelines that differ only in how they run share it.
     pub predictions: evaluate::Cache,
+    /// What techniques made of networks.
+    pub artifacts: evaluate::Artifacts,
 }
 
 impl Experiment {
@@ -78,6 +80,7 @@ impl Experiment {
             out,
             threads,
             predictions: evaluate::Cache::default(),
+            artifacts: evaluate::Artifacts::default(),
         })
     }
 

@@ -4,8 +4,12 @@ use super::{Experiment, Stopped};
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
+use mote_data::{Fold, Windows};
+use mote_techniques::Training;
 use mote_train::{CnnConfig, Epoch, Hooks, Job, Progress, TrainConfig, Trained};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The training settings of the network a pipeline names: a preset, or a TOML file of [`TrainConfig`].
 pub fn config(model: &str, epochs: Option<usize>, seed: u64) -> Result<TrainConfig> {
@@ -31,13 +35,48 @@ pub fn config(model: &str, epochs: Option<usize>, seed: u64) -> Result<TrainConf
     Ok(config)
 }
 
+/// A network of every fold.
+pub struct Network {
+    /// Its settings.
+    pub config: TrainConfig,
+    /// What training made of them, fold by fold.
+    pub folds: Vec<Trained>,
+    /// Where the checkpoints of each fold lie.
+    pub folders: Vec<PathBuf>,
+    /// Ends trainings.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Network {
+    /// What techniques need that train on in fold `index`.
+    pub fn training<'a>(
+        &'a self,
+        windows: &'a Windows,
+        index: usize,
+        fold: &'a Fold,
+    ) -> Option<Training<'a>> {
+        Some(Training {
+            trained: self.folds.get(index)?,
+            config: &self.config,
+            job: Job {
+                windows,
+                train: &fold.train,
+                validation: &fold.validation,
+                fold: index,
+            },
+            stop: Some(&self.stop),
+            directory: self.folders.get(index).map(PathBuf::as_path),
+        })
+    }
+}
+
 /// Trains `model` on every fold; folds that are done already are read back.
 pub fn train(
     experiment: &Experiment,
     model: &str,
     config: &TrainConfig,
     ui: &Ui,
-) -> Result<Vec<Trained>> {
+) -> Result<Network> {
     let steps = (experiment.folds.len() * config.epochs) as u64;
     let bar = ui.bar(steps, model);
     let watch = Watch { bar: &bar };
@@ -62,7 +101,14 @@ pub fn train(
         }
     });
     bar.finish_and_clear();
-    trained
+    Ok(Network {
+        config: config.clone(),
+        folds: trained?,
+        folders: (0..experiment.folds.len())
+            .map(|index| folder(experiment, model, index))
+            .collect(),
+        stop,
+    })
 }
 
 /// Where a fold's checkpoint lies: one folder per data, window and split, so that comparisons with other
