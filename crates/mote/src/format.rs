@@ -36,7 +36,7 @@
 //! **Convolution, f32.** Per group and block of four output channels four biases; then, in the same order, per
 //! row, per tap four weights. Missing channels of the last block are zero.
 //!
-//! **Depthwise, int8.** Per channel, rounded up to four, a `Channel`; then per tap four channels per word.
+//! **Depthwise, int8.** Per channel, rounded up to four, a `Channel`; then per four channels a word per tap.
 //! **Depthwise, f32.** Biases, then per tap the channels.
 //!
 //! **Add, int8.** Multiplier value and exponent of both inputs and the output. **Activation, int8.** Multiplier

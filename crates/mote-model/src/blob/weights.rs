@@ -71,8 +71,8 @@ impl Layer<'_> {
                 let mut all = self.channels(weights, scales, bias)?;
                 all.resize(channels.next_multiple_of(block), NO_CHANNEL);
                 let mut words: Vec<u32> = all.iter().flat_map(|c| c.to_words()).collect();
-                for tap in 0..kernel {
-                    for first in (0..channels).step_by(block) {
+                for first in (0..channels).step_by(block) {
+                    for tap in 0..kernel {
                         let weight = |i: usize| match first + i {
                             c if c < channels => at(weights, c * kernel + tap) as u8,
                             _ => 0,

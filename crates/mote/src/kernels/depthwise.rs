@@ -5,6 +5,7 @@ use super::{Clamp, part};
 use crate::Error;
 use crate::format::MAX_TAPS;
 use crate::quant::{Channel, Output, Rounding};
+use crate::simd::{self, Columns};
 use core::cell::Cell;
 
 /// Channels that are computed together in int8; a word of weights holds as many.
@@ -89,7 +90,7 @@ pub struct DepthwiseI8<'a> {
     pub output: Output,
     /// A [`Channel`] per channel, rounded up to four.
     pub channels: &'a [[u32; 2]],
-    /// Four channels per word, `[kernel][channels / 4]`.
+    /// Four channels per word, `[channels / 4][kernel]`.
     pub weights: &'a [u32],
 }
 
@@ -148,59 +149,56 @@ impl<'a> DepthwiseI8<'a> {
     pub fn run(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
         let shape = &self.shape;
         shape.check(input, output)?;
-        let blocks = shape.in_channels.div_ceil(BLOCK);
-        let mut outputs = output.iter();
+        let (channels, kernel) = (shape.in_channels, shape.kernel);
         for t in 0..shape.out_time {
-            let (tap, first, taps) = clip(shape, t);
-            let mut left = shape.in_channels;
-            for (block, channels) in self.channels.as_chunks::<BLOCK>().0.iter().enumerate() {
-                let x = input
-                    .get(first * shape.in_channels + block * BLOCK..)
-                    .unwrap_or(&[]);
-                let sums = self.block(block, blocks, x, tap..tap + taps);
-                for (&channel, sum) in channels.iter().zip(sums).take(left) {
-                    if let Some(y) = outputs.next() {
-                        y.set(self.output.finish(
-                            sum,
-                            Channel::from_words(channel),
-                            Rounding::Twice,
-                        ));
-                    }
+            let (before, first, inside) = clip(shape, t);
+            let columns = Columns {
+                weights: self.weights,
+                taps: [before, inside, kernel - before - inside],
+                x: input.get(first * channels..).unwrap_or(&[]),
+                row: shape.dilation * channels,
+                outside: u32::from(self.input_zero as u8) * 0x0101_0101,
+                channels: self.channels,
+                output: self.output,
+            };
+            let y = part(output, t * channels, channels)?;
+            let done = simd::depthwise(&columns, y);
+            if self.output.clamps() {
+                for y in y.iter().take(done) {
+                    y.set(self.output.clamp(y.get()));
                 }
-                left = left.saturating_sub(BLOCK);
+            }
+            for block in done / BLOCK..channels.div_ceil(BLOCK) {
+                block_of_four(&columns, block, y);
             }
         }
         Ok(())
     }
+}
 
-    /// Sums of four channels over all taps, of which `inside` lie in the input, from `x` on.
-    #[inline(always)]
-    fn block(
-        &self,
-        block: usize,
-        blocks: usize,
-        x: &[Cell<i8>],
-        inside: core::ops::Range<usize>,
-    ) -> [i32; BLOCK] {
-        let mut sums = [0i32; BLOCK];
-        let mut weights = self.weights.get(block..).unwrap_or(&[]);
-        let mut x = x;
-        for tap in 0..self.shape.kernel {
-            let w = weights.first().copied().unwrap_or(0).to_le_bytes();
-            weights = weights.get(blocks..).unwrap_or(&[]);
-            let mut taps = [self.input_zero; BLOCK];
-            if inside.contains(&tap) {
-                for (tap, x) in taps.iter_mut().zip(x) {
-                    *tap = x.get();
-                }
-                x = x
-                    .get(self.shape.dilation * self.shape.in_channels..)
-                    .unwrap_or(&[]);
+/// Four channels of one step, fewer at the end.
+#[inline(never)] // mostly unused where there is assembly
+fn block_of_four(columns: &Columns<'_>, block: usize, y: &[Cell<i8>]) {
+    let [before, inside, behind] = columns.taps;
+    let kernel = before + inside + behind;
+    let mut sums = [0i32; BLOCK];
+    let weights = columns.weights.get(block * kernel..).unwrap_or(&[]);
+    let mut x = columns.x.get(block * BLOCK..).unwrap_or(&[]);
+    for (tap, w) in weights.iter().take(kernel).enumerate() {
+        let mut taps = columns.outside.to_le_bytes();
+        if (before..before + inside).contains(&tap) {
+            for (tap, x) in taps.iter_mut().zip(x) {
+                *tap = x.get() as u8;
             }
-            for ((sum, w), x) in sums.iter_mut().zip(w).zip(taps) {
-                *sum += i32::from(w as i8) * i32::from(x);
-            }
+            x = x.get(columns.row..).unwrap_or(&[]);
         }
-        sums
+        for ((sum, w), x) in sums.iter_mut().zip(w.to_le_bytes()).zip(taps) {
+            *sum += i32::from(w as i8) * i32::from(x as i8);
+        }
+    }
+    let channels = columns.channels.iter().zip(y).skip(block * BLOCK);
+    for ((&channel, y), sum) in channels.zip(sums) {
+        let channel = Channel::from_words(channel);
+        y.set(columns.output.finish(sum, channel, Rounding::Twice));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! [`portable`] is what all other targets run, and what the assembly is equal to, bit for bit.
 
+use crate::quant::Output;
 use core::cell::Cell;
 
 #[cfg(all(target_arch = "arm", mote_short_multiply))]
@@ -46,4 +47,23 @@ impl Pairs<'_> {
             && x.len() >= (steps - 1) * step + 4 * self.groups
             && y.len() >= steps * self.outputs
     }
+}
+
+/// One output step of a depthwise convolution: what [`depthwise`] computes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Columns<'a> {
+    /// A word per four channels and tap, the taps of a channel together.
+    pub weights: &'a [u32],
+    /// Taps before, in and behind the input.
+    pub taps: [usize; 3],
+    /// The input, from the first tap in it on.
+    pub x: &'a [Cell<i8>],
+    /// Elements from one tap to the next.
+    pub row: usize,
+    /// What four taps outside the input read.
+    pub outside: u32,
+    /// Two words per channel, see [`Channel`](crate::quant::Channel).
+    pub channels: &'a [[u32; 2]],
+    /// Grid and clamp of the output; assembly leaves the clamp to the caller.
+    pub output: Output,
 }

@@ -1,6 +1,6 @@
 //! Plain Rust: cores without DSP extension, and the host.
 
-use super::Pairs;
+use super::{Columns, Pairs};
 use crate::quant::{doubling_high_mul, high_mul};
 use core::cell::Cell;
 
@@ -97,6 +97,12 @@ fn two(pairs: &Pairs<'_>, x: [&[Cell<i8>]; 2], y: [&[Cell<i8>]; 2]) {
             }
         }
     }
+}
+
+/// Computes as many output channels as it can do well and says how many, a multiple of four: none here.
+#[inline(always)]
+pub fn depthwise(_: &Columns<'_>, _: &[Cell<i8>]) -> usize {
+    0
 }
 
 /// `acc` plus the bias in the upper 24 bits of `bias_shift`, times `multiplier / 2^31`, shifted right by

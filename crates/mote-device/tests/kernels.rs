@@ -1,0 +1,146 @@
+//! The int8 kernels give the same outputs, bit for bit, in plain code on the host and in assembly on emulated cores:
+//! odd channels, single steps, edges, dilation, groups, long fields, blocks of depthwise channels that are not full.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use common::workshop;
+use mote::{Interpreter, Model, registry};
+use mote_device::conformance::{Expected, conformance};
+use mote_device::core::{Core, Optimize};
+use mote_device::emulator::Windows;
+use mote_model::codegen::{Runtime, generate};
+use mote_model::{
+    Activation, Conv1d, Dense, Graph, Op, Quant, Shape, Strategy, Weights, blob, plan,
+};
+use std::fs;
+
+const CORES: [Core; 3] = [Core::M0, Core::M4, Core::M33];
+
+/// A random number that belongs to `i`.
+fn noise(i: usize) -> i8 {
+    ((i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as i8
+}
+
+fn weights(outputs: usize, taps: usize) -> Weights {
+    Weights::I8 {
+        weights: (0..outputs * taps).map(|i| noise(i).max(-127)).collect(),
+        // Outputs spread about as inputs do.
+        scales: vec![0.9 / (taps as f32).sqrt() / 73.0; outputs],
+        bias: (0..outputs).map(|i| 20 * i32::from(noise(7 * i))).collect(),
+    }
+}
+
+/// A convolution with `[kernel, stride, dilation, groups]` over `channels`.
+fn conv(
+    channels: usize,
+    outputs: usize,
+    [kernel, stride, dilation, groups]: [usize; 4],
+    padding: [usize; 2],
+) -> Op {
+    Op::Conv1d(Conv1d {
+        out_channels: outputs,
+        kernel,
+        stride,
+        dilation,
+        padding,
+        groups,
+        activation: Activation::None,
+        weights: weights(outputs, kernel * channels / groups),
+    })
+}
+
+fn network(name: &str, input: Shape, ops: Vec<Op>) -> Graph {
+    let mut graph = Graph::new(name, input);
+    for (i, op) in ops.into_iter().enumerate() {
+        graph.push(format!("layer{i}"), op).unwrap();
+    }
+    for (i, tensor) in graph.tensors.iter_mut().enumerate() {
+        tensor.quant = Some(Quant {
+            scale: 0.1,
+            zero_point: noise(i) / 8,
+        });
+    }
+    graph
+}
+
+fn networks() -> Vec<Graph> {
+    let dense = |inputs, outputs| {
+        Op::Dense(Dense {
+            out_features: outputs,
+            activation: Activation::None,
+            weights: weights(outputs, inputs),
+        })
+    };
+    vec![
+        network(
+            "separable",
+            Shape::new(31, 3),
+            vec![
+                conv(3, 13, [5, 1, 1, 1], [2, 2]),
+                conv(13, 13, [5, 2, 1, 13], [2, 2]),
+                conv(13, 24, [1, 1, 1, 1], [0, 0]),
+                conv(24, 24, [3, 1, 2, 24], [2, 2]),
+                conv(24, 7, [1, 1, 1, 1], [0, 0]),
+            ],
+        ),
+        network(
+            "edges",
+            Shape::new(9, 30),
+            vec![
+                conv(30, 10, [5, 1, 1, 1], [4, 4]),
+                conv(10, 9, [4, 3, 2, 1], [3, 5]),
+                conv(9, 12, [3, 1, 1, 3], [1, 1]),
+                conv(12, 5, [5, 1, 1, 1], [0, 0]),
+            ],
+        ),
+        network(
+            "long fields",
+            Shape::new(12, 140),
+            vec![conv(140, 9, [5, 1, 1, 1], [2, 2]), dense(108, 11)],
+        ),
+        network(
+            "single step",
+            Shape::new(5, 16),
+            vec![conv(16, 33, [5, 1, 1, 1], [0, 0])],
+        ),
+    ]
+}
+
+#[test]
+fn assembly_and_plain_code_agree() {
+    let Some(workshop) = workshop(&CORES) else {
+        return;
+    };
+    for graph in networks() {
+        let plan = plan(&graph, Strategy::Overlap).unwrap();
+        let words = blob::to_words(&graph, &plan).unwrap();
+        let engine = Interpreter::new(Model::parse(&words).unwrap(), registry::ALL_INT8).unwrap();
+        let mut arena = vec![0; plan.arena.div_ceil(4)];
+        let window = graph.tensors[graph.input].shape.len();
+        let inputs: Vec<i8> = (0..3 * window).map(noise).collect();
+        let mut expected = Vec::new();
+        for input in inputs.chunks(window) {
+            engine.input_i8(&mut arena).unwrap().copy_from_slice(input);
+            engine.run(&mut arena).unwrap();
+            expected.extend_from_slice(engine.output_i8(&arena).unwrap());
+        }
+        let distinct: std::collections::BTreeSet<i8> = expected.iter().copied().collect();
+        assert!(distinct.len() > 10, "{}: {distinct:?}", graph.name);
+        let dir = tempfile::tempdir().unwrap();
+        let source = generate(&graph, Runtime::FLAT).unwrap();
+        fs::write(dir.path().join("pipeline.rs"), source).unwrap();
+        let bytes: Vec<u8> = inputs.iter().map(|&x| x as u8).collect();
+        for core in CORES {
+            let differences = conformance(
+                &workshop,
+                dir.path(),
+                core,
+                Optimize::Speed,
+                Windows::new(&bytes, window),
+                Expected::I8(&expected),
+            );
+            assert_eq!(differences.unwrap(), [], "{} on {core}", graph.name);
+        }
+    }
+}
