@@ -34,6 +34,7 @@ fn agrees(blocks: Vec<Block>, nonlinearity: Nonlinearity, time: usize, channels:
         network: CnnConfig {
             blocks,
             nonlinearity,
+            ..CnnConfig::default()
         },
         epochs: 2,
         batch: 12,

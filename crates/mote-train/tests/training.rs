@@ -41,6 +41,7 @@ fn config() -> TrainConfig {
         network: CnnConfig {
             blocks: vec![Block::plain(8, 5, 2), Block::separable(12, 3, 2)],
             nonlinearity: Nonlinearity::Relu6,
+            ..CnnConfig::default()
         },
         epochs: 6,
         batch: 16,
