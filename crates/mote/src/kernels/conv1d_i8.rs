@@ -137,8 +137,9 @@ impl Fields<'_> {
         let groups = self.rows.taps().div_ceil(4);
         let contiguous = self.rows.count == 1;
         // Groups are rare, and so are dense layers of many steps.
+        let short = (1..=MAX_RUN / 4).contains(&groups);
         let by_two = contiguous
-            && groups <= MAX_RUN / 4
+            && short
             && shape.group_outputs == shape.out_channels
             && self.conv.rounding == Rounding::Twice;
         let mut start = first_input as isize - (shape.padding * shape.in_channels) as isize;
@@ -161,7 +162,10 @@ impl Fields<'_> {
             } else if by_two && t + 1 < shape.out_time && self.last_two(input, start, step, y) {
                 2
             } else {
-                self.one(input, start, y);
+                match field {
+                    Some(x) if short => self.single(x, groups, y),
+                    _ => self.one(input, start, y),
+                }
                 1
             };
             t += steps;
@@ -207,7 +211,24 @@ impl Fields<'_> {
         true
     }
 
-    /// One output step, four channels at a time.
+    /// One output step whose field is one short run of `groups` times four elements at the beginning of `x`.
+    #[inline(never)] // apart, it has registers enough and a small frame
+    fn single(&self, x: &[Cell<i8>], groups: usize, y: &[Cell<i8>]) {
+        let mut weights = self.weights;
+        let mut channels = self.channels.as_flattened();
+        let mut y = y.get(..self.conv.shape.group_outputs).unwrap_or(y);
+        while let Some((a, rest)) = weights.split_at_checked(groups) {
+            let (b, rest) = rest.split_at_checked(groups).unwrap_or((a, &[]));
+            weights = rest;
+            let mut sums = [0; 4];
+            simd::dot4(&mut sums, [a, b], x);
+            self.store(channels, sums, y);
+            channels = channels.get(4..).unwrap_or(&[]);
+            y = y.get(4..).unwrap_or(&[]);
+        }
+    }
+
+    /// One output step, four channels at a time, whatever its field.
     #[inline(never)] // apart, each has registers enough and a small frame
     fn one(&self, input: &[Cell<i8>], start: isize, y: &[Cell<i8>]) {
         let groups = self.rows.taps().div_ceil(4);
