@@ -151,7 +151,20 @@ fn device(board: &Board, figures: &Figures, hop_seconds: Option<f64>) -> Device 
         .collect(),
         layers: m.layers.iter().map(layer).collect(),
         status: Measured::Measured,
+        why: unknown(board, m),
         ..Device::default()
+    }
+}
+
+/// Why a board's figures are not all there.
+fn unknown(board: &Board, m: &Measurement) -> Option<String> {
+    if m.cycles.is_none() {
+        return Some(m.method.cycles.clone());
+    }
+    match (&board.energy, &board.sleep) {
+        (None, _) => Some("the board file has no energy per cycle".to_owned()),
+        (_, None) => Some("the board file has no sleep power".to_owned()),
+        _ => None,
     }
 }
 

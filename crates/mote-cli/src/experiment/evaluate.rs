@@ -81,7 +81,7 @@ pub fn artifact(
             continue;
         }
         let (mut artifact, mut changes) = (*at).clone();
-        for step in steps.last() {
+        if let Some(step) = steps.last() {
             let change = mote_techniques::apply(step, &mut artifact, &context);
             changes.push(
                 change
