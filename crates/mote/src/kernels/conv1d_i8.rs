@@ -257,23 +257,24 @@ impl Fields<'_> {
                 first += 4 * count;
             }
             let (now, later) = y.split_at_checked(4).unwrap_or((y, &[]));
-            self.store(channels.as_flattened(), sums, now);
+            self.store(channels.as_flattened(), &sums, now);
             y = later;
         }
     }
 
     #[inline(never)] // or it is unrolled
-    fn store(&self, channels: &[[u32; 2]], sums: [i32; 4], y: &[Cell<i8>]) {
+    fn store(&self, channels: &[[u32; 2]], sums: &[i32], y: &[Cell<i8>]) {
         let &Conv1dI8 {
             output, rounding, ..
         } = self.conv;
-        for ((&channel, sum), y) in channels.iter().zip(sums).zip(y) {
+        for ((&channel, &sum), y) in channels.iter().zip(sums).zip(y) {
             y.set(output.finish(sum, Channel::from_words(channel), rounding));
         }
     }
 }
 
 /// How many fields of `len` elements, `step` elements apart, lie in `available` elements; at most `most`.
+#[inline(never)] // or it is unrolled
 fn inside(available: usize, len: usize, step: usize, most: usize) -> usize {
     // Not a division, which some cores do in software.
     let (mut count, mut end) = (0, len);
