@@ -333,6 +333,10 @@ fn network_a_over_a_recording() {
     let outputs: Vec<Vec<i8>> = serde_json::from_value(golden["outputs"].clone()).unwrap();
     let recording = inputs.concat();
     assert_eq!(total_stride(&graph), 4);
+    for (hop, tick) in [(20, 4), (24, 8), (100, 4)] {
+        let streamed = stream(&graph, hop, None).unwrap();
+        assert_eq!(streamed.tensors[streamed.input].shape.time, tick);
+    }
     for tick in [4, 20] {
         assert_eq!(
             check(&graph, 20, Some(tick), &recording),
