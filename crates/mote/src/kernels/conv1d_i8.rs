@@ -222,7 +222,7 @@ impl Fields<'_> {
             weights = rest;
             let mut sums = [0; 4];
             simd::dot4(&mut sums, [a, b], x);
-            self.store(channels, sums, y);
+            self.store(channels, &sums, y);
             channels = channels.get(4..).unwrap_or(&[]);
             y = y.get(4..).unwrap_or(&[]);
         }
@@ -344,7 +344,7 @@ impl<'a> Field<'a> {
             left -= 1;
             if left == 0 {
                 left = self.rows.len;
-                at += (self.rows.step - self.rows.len) as isize;
+                at += self.rows.step as isize - self.rows.len as isize;
             }
         }
     }

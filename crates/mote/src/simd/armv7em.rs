@@ -367,7 +367,9 @@ pub fn depthwise(columns: &Columns<'_>, y: &[Cell<i8>]) -> usize {
     let [before, inside, behind] = columns.taps;
     let reach = match inside {
         0 => 0,
-        _ => (inside - 1) * columns.row + 4 * blocks,
+        _ => (inside - 1)
+            .saturating_mul(columns.row)
+            .saturating_add(4 * blocks),
     };
     let fits = columns.weights.len() >= blocks * (before + inside + behind)
         && columns.channels.len() >= 4 * blocks

@@ -42,10 +42,13 @@ impl Pairs<'_> {
         self.outputs > 0
             && self.groups > 0
             && steps > 0
-            && self.taps.len() >= pairs * self.groups
+            && self.taps.len() >= pairs.saturating_mul(self.groups)
             && self.channels.len() >= 2 * pairs
-            && x.len() >= (steps - 1) * step + 4 * self.groups
-            && y.len() >= steps * self.outputs
+            && x.len()
+                >= (steps - 1)
+                    .saturating_mul(step)
+                    .saturating_add(4 * self.groups)
+            && y.len() >= steps.saturating_mul(self.outputs)
     }
 }
 
