@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::core::{Core, Optimize};
 use crate::emulator::{Run, Windows};
-use crate::image::{Plan, Workshop};
+use crate::image::{Plan, Workshop, on_large_enough};
 use std::path::Path;
 
 /// Largest relative difference allowed between float outputs: cores differ in fused multiply-add and in the
@@ -33,7 +33,8 @@ pub struct Difference {
     pub found: f32,
 }
 
-/// Runs the pipeline in `dir` over `windows` on `core` and compares its outputs with `expected`.
+/// Runs the pipeline in `dir` over `windows` on `core`, on a machine that has the memory it needs, and compares its
+/// outputs with `expected`.
 ///
 /// # Errors
 /// Those of building and running; [`Error::Emulator`] when there are more or fewer outputs than expected.
@@ -45,17 +46,19 @@ pub fn conformance(
     windows: Windows<'_>,
     expected: Expected<'_>,
 ) -> Result<Vec<Difference>, Error> {
-    let plan = Plan::new(core, optimize);
-    let images = workshop.build(dir, &plan)?;
-    let outcome = Run {
-        image: &images.measure,
-        machine: plan.machine,
-        stack: plan.stack,
-        windows,
-        counting: None,
-        seconds: RUN_SECONDS,
-    }
-    .start()?;
+    let outcome = on_large_enough(core, |machine| {
+        let plan = Plan::on(machine, core, optimize);
+        let images = workshop.build(dir, &plan)?;
+        Run {
+            image: &images.measure,
+            machine: plan.machine,
+            stack: plan.stack,
+            windows,
+            counting: None,
+            seconds: RUN_SECONDS,
+        }
+        .start()
+    })?;
     differences(&outcome.outputs, expected)
 }
 

@@ -72,6 +72,22 @@ impl Plan {
     }
 }
 
+/// Does `work` on the core's own machine, or on one with more memory when that is too small.
+pub(crate) fn on_large_enough<T>(
+    core: Core,
+    work: impl Fn(Machine) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let too_small = |error: &Error| match error {
+        Error::Build { log, .. } => log.contains("will not fit in region"),
+        Error::OutOfMemory { .. } => true,
+        _ => false,
+    };
+    match (work(core.machine()), core.large_machine()) {
+        (Err(error), Some(large)) if too_small(&error) => work(large),
+        (done, _) => done,
+    }
+}
+
 impl Workshop {
     /// Uses the checkout at `MOTE_HOME`, or else the one this program was compiled from; keeps its files in
     /// `MOTE_CACHE`, or else below the checkout's `target`.

@@ -9,7 +9,7 @@ use crate::disasm::Code;
 use crate::emulator::{Counting, Run, Windows};
 use crate::energy::{Budget, Fits};
 use crate::footprint::{Footprint, Section, Symbol};
-use crate::image::{Images, Plan, Workshop};
+use crate::image::{Images, Plan, Workshop, on_large_enough};
 use serde::Serialize;
 use std::fs;
 use std::path::Path;
@@ -117,23 +117,7 @@ pub struct Measurement {
 /// # Errors
 /// Those of [`Workshop::build`] and [`Run::start`].
 pub fn measure(workshop: &Workshop, job: &Job<'_>) -> Result<Measurement, Error> {
-    let core = job.board.core;
-    match (
-        measure_on(core.machine(), workshop, job),
-        core.large_machine(),
-    ) {
-        (Err(error), Some(large)) if is_too_small(&error) => measure_on(large, workshop, job),
-        (measured, _) => measured,
-    }
-}
-
-/// Whether `error` says that the machine has too little memory.
-fn is_too_small(error: &Error) -> bool {
-    match error {
-        Error::Build { log, .. } => log.contains("will not fit in region"),
-        Error::OutOfMemory { .. } => true,
-        _ => false,
-    }
+    on_large_enough(job.board.core, |machine| measure_on(machine, workshop, job))
 }
 
 fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Measurement, Error> {

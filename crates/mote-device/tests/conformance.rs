@@ -44,24 +44,69 @@ fn streamed(network: Network) -> Network {
     }
 }
 
-/// Outputs of the engine on the host.
-fn on_host<T: Copy>(
-    network: &Network,
-    fill: impl Fn(&Interpreter<'_>, &mut [u32], &[f32]),
-    read: impl Fn(&Interpreter<'_>, &mut [u32]) -> Vec<T>,
-) -> Vec<T> {
-    let plan = plan(&network.graph, Strategy::Overlap).unwrap();
-    let words = blob::to_words(&network.graph, &plan).unwrap();
-    let engine = Interpreter::new(Model::parse(&words).unwrap(), registry::ALL).unwrap();
-    let mut arena = vec![0; plan.arena.div_ceil(4)];
-    let mut outputs = Vec::new();
-    for input in &network.inputs {
-        fill(&engine, &mut arena, input);
-        if engine.run(&mut arena).unwrap() {
-            outputs.extend(read(&engine, &mut arena));
+/// Outputs of all windows.
+enum Outputs {
+    I8(Vec<i8>),
+    F32(Vec<f32>),
+}
+
+impl Outputs {
+    fn expected(&self) -> Expected<'_> {
+        match self {
+            Outputs::I8(values) => Expected::I8(values),
+            Outputs::F32(values) => Expected::F32(values),
         }
     }
-    outputs
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Outputs::I8(values) => values.is_empty(),
+            Outputs::F32(values) => values.is_empty(),
+        }
+    }
+}
+
+impl Network {
+    fn is_int8(&self, tensor: usize) -> bool {
+        self.graph.tensor(tensor).unwrap().quant.is_some()
+    }
+
+    /// Outputs of the engine on the host.
+    fn on_host(&self) -> Outputs {
+        let plan = plan(&self.graph, Strategy::Overlap).unwrap();
+        let words = blob::to_words(&self.graph, &plan).unwrap();
+        let engine = Interpreter::new(Model::parse(&words).unwrap(), registry::ALL).unwrap();
+        let mut arena = vec![0; plan.arena.div_ceil(4)];
+        let mut outputs = if self.is_int8(self.graph.output) {
+            Outputs::I8(Vec::new())
+        } else {
+            Outputs::F32(Vec::new())
+        };
+        for input in &self.inputs {
+            if let Ok(slots) = engine.input_i8(&mut arena) {
+                slots.iter_mut().zip(input).for_each(|(s, &x)| *s = x as i8);
+            } else {
+                engine.input_f32(&mut arena).unwrap().copy_from_slice(input);
+            }
+            if engine.run(&mut arena).unwrap() {
+                match &mut outputs {
+                    Outputs::I8(values) => values.extend(engine.output_i8(&arena).unwrap()),
+                    Outputs::F32(values) => values.extend(engine.output_f32(&arena).unwrap()),
+                }
+            }
+        }
+        outputs
+    }
+
+    /// The windows as the device reads them.
+    fn bytes(&self) -> Vec<u8> {
+        let values = self.inputs.iter().flatten();
+        if self.is_int8(self.graph.input) {
+            values.map(|&x| x as i8 as u8).collect()
+        } else {
+            values.flat_map(|x| x.to_le_bytes()).collect()
+        }
+    }
 }
 
 fn check(
@@ -74,11 +119,7 @@ fn check(
     let dir = tempfile::tempdir().unwrap();
     let source = generate(&network.graph, runtime).unwrap();
     fs::write(dir.path().join("pipeline.rs"), source).unwrap();
-    let values = network.inputs.iter().flatten();
-    let bytes: Vec<u8> = match expected {
-        Expected::I8(_) => values.map(|&x| x as i8 as u8).collect(),
-        Expected::F32(_) => values.flat_map(|x| x.to_le_bytes()).collect(),
-    };
+    let bytes = network.bytes();
     let windows = Windows::new(&bytes, bytes.len() / network.inputs.len());
     let name = &network.graph.name;
     let differences = conformance(
@@ -97,10 +138,16 @@ fn full() -> bool {
     std::env::var_os("MOTE_CONFORMANCE").is_some_and(|v| v == "full")
 }
 
-/// What runs where: interpreted everywhere (streams on an M4 and an M0), flat code and boxed layers on these two.
-fn runs(is_stream: bool) -> Vec<(Runtime, Core)> {
+/// What runs where: interpreted everywhere (streams on an M4 and an M0), flat code and boxed layers on these two. Flat
+/// code is all of one type.
+fn runs(network: &Network) -> Vec<(Runtime, Core)> {
+    let is_stream = Schedule::of(&network.graph).is_some();
+    let mut types = network.graph.tensors.iter().map(|t| t.quant.is_some());
+    let first = types.next();
+    let converts = types.any(|int8| Some(int8) != first);
     [Runtime::INTERPRETER, Runtime::FLAT, Runtime::BASELINE]
         .iter()
+        .filter(|runtime| !(runtime.flat && converts))
         .flat_map(|&runtime| CORES.map(|core| (runtime, core)))
         .filter(|&(runtime, core)| {
             let everywhere = runtime == Runtime::INTERPRETER && !is_stream;
@@ -118,59 +165,39 @@ fn networks(small: &str, rest: &[&str]) -> Vec<Network> {
         .collect()
 }
 
-#[test]
-fn int8_is_the_same_bit_for_bit_on_every_core() {
+fn all_agree(small: &str, rest: &[&str]) {
     let Some(workshop) = workshop(&CORES) else {
         return;
     };
-    for network in networks(
-        "B_int8",
-        &[
-            "A_int8",
-            "A_valid_int8_pt",
-            "C24_int8",
-            "ops_int8",
-            "head_int8",
-        ],
-    ) {
-        let host = on_host(
-            &network,
-            |engine, arena, input| {
-                let slots = engine.input_i8(arena).unwrap();
-                slots.iter_mut().zip(input).for_each(|(s, &x)| *s = x as i8);
-            },
-            |engine, arena| engine.output_i8(arena).unwrap().to_vec(),
-        );
-        let is_stream = Schedule::of(&network.graph).is_some();
+    for network in networks(small, rest) {
+        let host = network.on_host();
         assert!(!host.is_empty());
-        for (runtime, core) in runs(is_stream) {
-            check(&workshop, &network, runtime, core, Expected::I8(&host));
+        let runs = runs(&network);
+        for &(runtime, core) in &runs {
+            check(&workshop, &network, runtime, core, host.expected());
         }
-        let (name, runs) = (&network.graph.name, runs(is_stream).len());
-        eprintln!("{name}, stream: {is_stream}: {runs} runs identical to the host");
+        let is_stream = Schedule::of(&network.graph).is_some();
+        let name = &network.graph.name;
+        eprintln!(
+            "{name}, stream: {is_stream}: {} runs agree with the host",
+            runs.len()
+        );
     }
 }
 
 #[test]
+fn int8_is_the_same_bit_for_bit_on_every_core() {
+    let rest = [
+        "A_int8",
+        "A_valid_int8_pt",
+        "C24_int8",
+        "ops_int8",
+        "head_int8",
+    ];
+    all_agree("B_int8", &rest);
+}
+
+#[test]
 fn f32_is_the_same_within_tolerance() {
-    let Some(workshop) = workshop(&CORES) else {
-        return;
-    };
-    for network in networks("B_f32", &["A_f32", "C24_f32", "ops_f32", "head_f32"]) {
-        let host = on_host(
-            &network,
-            |engine, arena, input| {
-                let slots = engine.input_f32(arena).unwrap();
-                slots.iter_mut().zip(input).for_each(|(s, &x)| *s = x);
-            },
-            |engine, arena| engine.output_f32(arena).unwrap().to_vec(),
-        );
-        let is_stream = Schedule::of(&network.graph).is_some();
-        assert!(!host.is_empty());
-        for (runtime, core) in runs(is_stream) {
-            check(&workshop, &network, runtime, core, Expected::F32(&host));
-        }
-        let (name, runs) = (&network.graph.name, runs(is_stream).len());
-        eprintln!("{name}, stream: {is_stream}: {runs} runs within tolerance of the host");
-    }
+    all_agree("B_f32", &["A_f32", "C24_f32", "ops_f32", "head_f32"]);
 }
