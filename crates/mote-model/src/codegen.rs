@@ -20,7 +20,15 @@
 //!
 //! It has no unsafe code, needs the engine only and does not allocate; but one that is neither flat nor planned
 //! needs `mote_baseline` and a global allocator, which its second line, `// features: heap`, asks the firmware
-//! for. The model format is the common source: all are written from its words, so that weights are laid out in
+//! for. One whose weights are [paged](Runtime::paged) is generic over its [`mote::Storage`], has besides
+//!
+//! ```text
+//! pub struct Pipeline<S = &'static [u32]>;
+//! impl<S: Storage> Pipeline<S> { pub const fn over(storage: S) -> Self; }
+//! pub mod external { pub static WEIGHTS: [u32; _]; } // what is to be written to the storage
+//! ```
+//!
+//! and asks for the feature `external`: a driver of the storage. The model format is the common source: all are written from its words, so that weights are laid out in
 //! one place.
 
 mod boxed;
@@ -37,8 +45,13 @@ use mote::{Elem, Model, Tensor};
 /// The source of `pipeline.rs` for `graph`, held and run as `runtime` says.
 ///
 /// # Errors
-/// As [`blob::to_words`]; and for flat code when the network mixes int8 and f32.
+/// As [`blob::to_words`]; for flat code when the network mixes int8 and f32; for paging when the code is not flat, or
+/// the window is smaller than what the least part of a layer needs.
 pub fn generate(graph: &Graph, runtime: Runtime) -> Result<String, Error> {
+    if runtime.paged.is_some() && !runtime.flat {
+        let what = "only flat code pages its weights; flatten the network, too";
+        return Err(Error::network("paging", what));
+    }
     let words = blob::to_words(graph, &runtime.plan(graph)?)?;
     let own = |_: mote::Error| Error::network("model", "the engine does not accept it");
     let model = Model::parse(&words).map_err(own)?;

@@ -126,6 +126,17 @@ fn generated_pipelines_agree_with_the_interpreter() {
     let all: Vec<Runtime> = Runtime::all().collect();
     let interpreted: Vec<Runtime> = Runtime::all().filter(|r| !r.flat).collect();
     let three = [Runtime::BASELINE, Runtime::INTERPRETER, Runtime::FLAT];
+    let paged = |bytes| Runtime {
+        paged: Some(bytes),
+        ..Runtime::FLAT
+    };
+    // All pages in one, a few channels per page, and as few as can be.
+    let windows = [paged(1 << 20), paged(1024), paged(400)];
+    let unplanned = Runtime {
+        flat: true,
+        paged: Some(700),
+        ..Runtime::BASELINE
+    };
     let mut pipelines = Vec::new();
     let mut wanted = String::new();
     for (graph, runtimes) in [
@@ -139,6 +150,12 @@ fn generated_pipelines_agree_with_the_interpreter() {
         (with_frontend("B_f32"), &three[..]),
         (streamed(with_frontend("B_int8")), &all[..]),
         (streamed(load("B_f32")), &three[..]),
+        (load("A_int8"), &windows[..]),
+        (load("C24_int8"), &[paged(1728)][..]),
+        (load("B_f32"), &[paged(700), unplanned][..]),
+        (load("ops_f32"), &windows[..1]),
+        (with_frontend("B_int8"), &[windows[2], unplanned][..]),
+        (streamed(with_frontend("B_int8")), &windows[1..]),
     ] {
         let plan = plan(&graph, Strategy::Overlap).unwrap();
         for &runtime in runtimes {
@@ -175,6 +192,24 @@ fn flat_code_of_a_network_that_converts_is_refused_by_name() {
         error.contains("quantize_1") && error.contains("interpreter"),
         "{error}"
     );
+}
+
+#[test]
+fn paging_needs_flat_code_and_a_window_for_two_channels() {
+    let graph = load("A_int8");
+    let runtime = Runtime {
+        paged: Some(300),
+        ..Runtime::FLAT
+    };
+    let error = generate(&graph, runtime).unwrap_err().to_string();
+    // Two channels of 5 x 32 taps, with bias and factor.
+    assert!(error.contains("336 bytes at least"), "{error}");
+    let runtime = Runtime {
+        flat: false,
+        ..runtime
+    };
+    let error = generate(&graph, runtime).unwrap_err().to_string();
+    assert!(error.contains("flat"), "{error}");
 }
 
 #[test]

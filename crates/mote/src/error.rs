@@ -28,6 +28,8 @@ pub enum Error {
     NoFrontend,
     /// The tensor has the other element type.
     ElementType,
+    /// The storage of the weights cannot be read, or ends too early.
+    Storage,
 }
 
 impl fmt::Display for Error {
@@ -52,6 +54,9 @@ impl fmt::Display for Error {
             Error::BufferLength => "a buffer does not have the length of its tensor",
             Error::NoFrontend => "the model has no front end: fill its input tensor instead",
             Error::ElementType => "the tensor has another element type: int8 and f32 were mixed up",
+            Error::Storage => {
+                "the storage of the weights does not answer or is truncated: check the driver and what was written to it"
+            }
         })
     }
 }

@@ -6,6 +6,7 @@
 //!   supplies, with the operators the caller registers ([`registry`]).
 //! - [`kernels`] has one operator per module, usable on its own: generated code calls them with constant
 //!   shapes.
+//! - [`Page`]s of weights that do not lie in the image come from a [`Storage`], checked.
 //! - [`quant`] is TensorFlow Lite's fixed-point arithmetic.
 //!
 //! ```
@@ -43,11 +44,15 @@ pub mod format;
 mod interp;
 pub mod kernels;
 mod model;
+mod pager;
 pub mod quant;
 pub mod registry;
 mod simd;
+mod storage;
 
 pub use crc::crc32;
 pub use error::Error;
 pub use interp::{Interpreter, View};
 pub use model::{Elem, Model, Node, Tensor};
+pub use pager::Page;
+pub use storage::Storage;

@@ -4,38 +4,43 @@
 //! only data that is read at run time stays in the image: no shapes, no operator codes, no checksum.
 
 mod layer;
+mod paged;
 
 use super::{Pipeline, rust_type, words_list};
 use crate::Error;
 use layer::Layer;
 use mote::Elem;
 use mote::format::FRONTEND_WORDS;
+use paged::Pages;
 
 pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     let runtime = pipeline.runtime;
     let elem = pipeline.input.elem;
     let mut weights = Weights {
-        copied: !runtime.pruned,
+        copied: !runtime.pruned && runtime.paged.is_none(),
+        pages: runtime.paged.map(Pages::new),
         ..Weights::default()
     };
     let mut layers = String::new();
     let mut calls = String::new();
     let mut data = String::new();
-    // Not pruned, layers read their weights from a copy in RAM.
-    let (extra, extra_type) = if runtime.pruned {
-        ("", "")
+    // Not pruned, layers read their weights from a copy in RAM; paged, from a window.
+    let (generic, extra, extra_type) = if runtime.paged.is_some() {
+        paged::ARGUMENTS
+    } else if weights.copied {
+        ("", ", &self.weights", ", weights: &[u32; WEIGHTS_LEN]")
     } else {
-        (", &self.weights", ", weights: &[u32; WEIGHTS_LEN]")
+        ("", "", "")
     };
     let nodes: Vec<mote::Node> = pipeline.model.nodes().collect();
     for (index, (node, named)) in nodes.iter().zip(&pipeline.graph.nodes).enumerate() {
         let layer = Layer::new(node, named, elem)?;
         let function = format!("layer_{index:02}_{}", identifier(&named.name));
         let code = layer.code(&function.to_uppercase(), &mut weights)?;
-        let (extra, extra_type) = if code.reads_weights {
-            (extra, extra_type)
+        let (generic, extra, extra_type) = if code.reads_weights {
+            (generic, extra, extra_type)
         } else {
-            ("", "")
+            ("", "", "")
         };
         let result = if code.flows {
             calls.push_str(&format!(
@@ -52,7 +57,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
         };
         layers.push_str(&format!(
             "#[inline(never)]\n\
-             fn {function}(arena: &Arena{extra_type}) -> Result<{result}, Error> {{\n\
+             fn {function}{generic}(arena: &Arena{extra_type}) -> Result<{result}, Error> {{\n\
              {}    {}\n\
              }}\n\n",
             layer.bindings(),
@@ -91,7 +96,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     }
     let (mut init, mut ensure, mut load) = ("        Ok(())\n", "", "");
     let mut constants = String::new();
-    if !runtime.pruned {
+    if weights.copied {
         let len = weights.words.len();
         constants = format!("const WEIGHTS_LEN: usize = {len};\n");
         fields.push_str("    loaded: bool,\n    weights: [u32; WEIGHTS_LEN],\n");
@@ -107,7 +112,17 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
             ("        self.load();\n        Ok(())\n", "")
         };
     }
-    let head = pipeline.head("one function per layer.");
+    let mut frame = paged::RESIDENT;
+    let mut external = String::new();
+    if let Some(pages) = &weights.pages {
+        frame = paged::PAGED;
+        constants = format!("const WINDOW_WORDS: usize = {};\n", pages.window());
+        fields.push_str(paged::FIELDS);
+        values.push_str(paged::VALUES);
+        external = pages.module();
+    }
+    let head = pipeline.head(frame.how);
+    let (parameters, constructor) = (frame.parameters, frame.constructor);
     let labels = pipeline.labels();
     let arena = pipeline.model.arena_words() * size;
     let output = pipeline.output.offset * size;
@@ -128,13 +143,11 @@ type Arena = [Cell<{scalar}>; ARENA_LEN];
 #[repr(align(4))]
 struct Aligned([{scalar}; ARENA_LEN]);
 
-pub struct Pipeline {{
+pub struct Pipeline{parameters} {{
 {fields}    arena: Aligned,
 }}
 
-impl Pipeline {{
-    pub const fn new() -> Self {{
-        Self {{
+{constructor}        Self {{
 {values}            arena: Aligned([{zero}; ARENA_LEN]),
         }}
     }}
@@ -161,7 +174,7 @@ fn part<T>(arena: &[T], first: usize, len: usize) -> Result<&[T], Error> {{
     arena.get(first..first + len).ok_or(Error::ArenaTooSmall)
 }}
 
-{layers}mod model_data {{
+{layers}{external}mod model_data {{
     #[allow(unused_imports)]
     use super::{{Output, Rounding, kernels}};
 
@@ -180,9 +193,10 @@ const LOAD: &str = "    fn load(&mut self) {
 
 ";
 
-/// The weights of all layers, when they are to lie in RAM.
+/// The weights of all layers, when they are to lie in RAM or in a storage.
 #[derive(Default)]
 struct Weights {
+    pages: Option<Pages>,
     copied: bool,
     words: Vec<u32>,
 }

@@ -3,8 +3,8 @@
 use crate::{Error, Graph, Plan, Strategy, plan};
 use serde::{Deserialize, Serialize};
 
-/// One switch per system-level technique; all off is the baseline. (Streaming is no switch: it is written into
-/// the network, see [`crate::stream`].)
+/// One switch per system-level technique, and paging; all off is the baseline. (Streaming is no switch: it is
+/// written into the network, see [`crate::stream`].)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Runtime {
     /// Only what the result depends on: the operators in use, and constants that stay in flash. Otherwise every
@@ -17,6 +17,11 @@ pub struct Runtime {
     /// Tensors share one arena, planned by their lifetimes. Otherwise each has a buffer of its own for the whole
     /// run: on a heap when the network is interpreted.
     pub planned: bool,
+    /// Weights lie outside the image, in a storage that the application supplies, and pass through a window in RAM of
+    /// so many bytes: page by page, each checked. Flat code only. It says nothing about the rest, so it is none of
+    /// the sixteen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paged: Option<usize>,
 }
 
 impl Runtime {
@@ -26,6 +31,7 @@ impl Runtime {
         flat: false,
         lazy: false,
         planned: false,
+        paged: None,
     };
 
     /// The engine's interpreter over a model in flash and a planned arena.
@@ -41,22 +47,24 @@ impl Runtime {
         ..Self::INTERPRETER
     };
 
-    /// All sixteen combinations.
+    /// All sixteen combinations of the four switches, nothing paged.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..16u8).map(|bits| Self {
             pruned: bits & 1 != 0,
             flat: bits & 2 != 0,
             lazy: bits & 4 != 0,
             planned: bits & 8 != 0,
+            paged: None,
         })
     }
 
     /// How tensors share memory.
     pub const fn strategy(self) -> Strategy {
-        if self.planned {
-            Strategy::Overlap
-        } else {
-            Strategy::KeepAll
+        match (self.planned, self.paged) {
+            (false, _) => Strategy::KeepAll,
+            (true, None) => Strategy::Overlap,
+            // A convolution in tiles goes through its input several times.
+            (true, Some(_)) => Strategy::InPlace,
         }
     }
 

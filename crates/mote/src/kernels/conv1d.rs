@@ -88,17 +88,6 @@ impl Shape {
             0
         }
     }
-
-    /// Error unless the groups fit and the buffers have the right lengths.
-    pub(crate) fn check<T, U>(&self, input: &[T], output: &[U]) -> Result<(), Error> {
-        expect_len(input, self.in_time * self.in_channels)?;
-        expect_len(output, self.out_time * self.out_channels)?;
-        if self.groups() == 0 {
-            Err(Error::Corrupt)
-        } else {
-            Ok(())
-        }
-    }
 }
 
 /// Output channels that are computed together; weights are stored in blocks of as many.
@@ -129,8 +118,30 @@ impl Conv1d<'_> {
     /// # Errors
     /// When a buffer does not have the length the shape says.
     pub fn run(&self, input: &[Cell<f32>], output: &[Cell<f32>]) -> Result<(), Error> {
+        self.run_tile(input, output, 0, self.shape.out_channels)
+    }
+
+    /// As [`Conv1d::run`], into the channels from `first` on of an `output` of `row` channels: for convolutions
+    /// computed a few output channels at a time, which go through the input once each. The two may not overlap.
+    ///
+    /// # Errors
+    /// When a buffer does not have the length the shape says, or the channels do not lie in the row.
+    pub fn run_tile(
+        &self,
+        input: &[Cell<f32>],
+        output: &[Cell<f32>],
+        first: usize,
+        row: usize,
+    ) -> Result<(), Error> {
         let shape = &self.shape;
-        shape.check(input, output)?;
+        expect_len(input, shape.in_time * shape.in_channels)?;
+        expect_len(output, shape.out_time * row)?;
+        if first.saturating_add(shape.out_channels) > row {
+            return Err(Error::BufferLength);
+        }
+        if shape.groups() == 0 {
+            return Err(Error::Corrupt);
+        }
         let rows = shape.rows();
         let blocks = shape.group_outputs.div_ceil(BLOCK);
         let parameters = part(self.parameters, 0, Self::parameter_words(shape))?;
@@ -148,6 +159,7 @@ impl Conv1d<'_> {
             Group {
                 conv: self,
                 rows,
+                row,
                 biases: bias,
                 weights: taps,
             }
@@ -155,7 +167,7 @@ impl Conv1d<'_> {
                 input,
                 group * shape.group_inputs,
                 output,
-                group * shape.group_outputs,
+                first + group * shape.group_outputs,
             );
         }
         Ok(())
@@ -173,6 +185,8 @@ fn add([a, b, c, d]: Acc, weights: &[u32; BLOCK], x: f32) -> Acc {
 struct Group<'a> {
     conv: &'a Conv1d<'a>,
     rows: Rows,
+    /// Elements of one output step.
+    row: usize,
     biases: &'a [[u32; BLOCK]],
     weights: &'a [[u32; BLOCK]],
 }
@@ -196,11 +210,9 @@ impl Group<'_> {
         while t < shape.out_time {
             let next = start + step;
             let two = t + TOGETHER <= shape.out_time && inside(start) && inside(next);
-            let y = output
-                .get(t * shape.out_channels + first_output..)
-                .unwrap_or(&[]);
+            let y = output.get(t * self.row + first_output..).unwrap_or(&[]);
             let mut left = shape.group_outputs;
-            let (mut y0, mut y1) = (y, y.get(shape.out_channels..).unwrap_or(&[]));
+            let (mut y0, mut y1) = (y, y.get(self.row..).unwrap_or(&[]));
             for block in self.blocks() {
                 let channels = left.min(BLOCK);
                 if two {

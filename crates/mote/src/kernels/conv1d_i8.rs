@@ -91,18 +91,50 @@ impl<'a> Conv1dI8<'a> {
     /// When a buffer does not have the length the shape says.
     #[inline(never)]
     pub fn run(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
+        self.tile(input, output, 0, self.shape.out_channels)
+    }
+
+    /// As [`Conv1dI8::run`], into the channels from `first` on of an `output` of `row` channels: for convolutions
+    /// computed a few output channels at a time, which go through the input once each. The two may not overlap.
+    ///
+    /// # Errors
+    /// When a buffer does not have the length the shape says, or the channels do not lie in the row.
+    #[inline(never)]
+    pub fn run_tile(
+        &self,
+        input: &[Cell<i8>],
+        output: &[Cell<i8>],
+        first: usize,
+        row: usize,
+    ) -> Result<(), Error> {
+        self.tile(input, output, first, row)
+    }
+
+    #[inline(always)]
+    fn tile(
+        &self,
+        input: &[Cell<i8>],
+        output: &[Cell<i8>],
+        first: usize,
+        row: usize,
+    ) -> Result<(), Error> {
         let shape = &self.shape;
+        let end = first.saturating_add(shape.out_channels);
+        if end > row {
+            return Err(Error::BufferLength);
+        }
         expect_len(input, shape.in_time * shape.in_channels)?;
-        expect_len(output, shape.out_time * shape.out_channels)?;
+        expect_len(output, shape.out_time * row)?;
         let pairs = shape.group_outputs.div_ceil(2);
         let rows = shape.rows();
         let field = rows.taps().div_ceil(4);
         let (mut weights, mut channels) = (self.weights, self.channels);
-        let (mut first_input, mut first_output) = (0, 0);
-        while first_output < shape.out_channels {
+        let (mut first_input, mut first_output) = (0, first);
+        while first_output < end {
             let group = Fields {
                 conv: self,
                 rows,
+                row,
                 weights: part(weights, 0, pairs * field)?,
                 channels: part(channels, 0, pairs * 2)?.as_chunks().0,
             };
@@ -120,6 +152,8 @@ impl<'a> Conv1dI8<'a> {
 struct Fields<'a> {
     conv: &'a Conv1dI8<'a>,
     rows: Rows,
+    /// Elements of one output step.
+    row: usize,
     weights: &'a [Group],
     channels: &'a [[[u32; 2]; 2]],
 }
@@ -140,7 +174,7 @@ impl Fields<'_> {
         let short = (1..=MAX_RUN / 4).contains(&groups);
         let by_two = contiguous
             && short
-            && shape.group_outputs == shape.out_channels
+            && shape.group_outputs == self.row
             && self.conv.rounding == Rounding::Twice;
         let mut start = first_input as isize - (shape.padding * shape.in_channels) as isize;
         let mut t = 0;
@@ -149,9 +183,7 @@ impl Fields<'_> {
                 .ok()
                 .and_then(|start| input.get(start..));
             let field = field.filter(|x| contiguous && x.len() >= 4 * groups);
-            let y = output
-                .get(t * shape.out_channels + first_output..)
-                .unwrap_or(&[]);
+            let y = output.get(t * self.row + first_output..).unwrap_or(&[]);
             let twos = match field {
                 Some(x) if by_two => (inside(x.len(), 4 * groups, step, shape.out_time - t)) / 2,
                 _ => 0,

@@ -1,7 +1,7 @@
 //! Depthwise 1-D convolution: each channel has a kernel of its own.
 
 use super::conv1d::Shape;
-use super::{Clamp, part};
+use super::{Clamp, expect_len, part};
 use crate::Error;
 use crate::format::MAX_TAPS;
 use crate::quant::{Channel, Output, Rounding};
@@ -28,6 +28,25 @@ fn clip(shape: &Shape, t: usize) -> (usize, usize, usize) {
     (tap, first, taps)
 }
 
+/// Error unless the channels from `first` on lie in a row of `row`, of which the buffers have as many as the shape says.
+fn check<T>(
+    shape: &Shape,
+    input: &[Cell<T>],
+    output: &[Cell<T>],
+    first: usize,
+    row: usize,
+) -> Result<(), Error> {
+    expect_len(input, shape.in_time * row)?;
+    expect_len(output, shape.out_time * row)?;
+    if shape.in_channels != shape.out_channels {
+        return Err(Error::Corrupt);
+    }
+    if first.saturating_add(shape.in_channels) > row {
+        return Err(Error::BufferLength);
+    }
+    Ok(())
+}
+
 /// An f32 depthwise convolution.
 #[derive(Debug, Clone, Copy)]
 pub struct Depthwise<'a> {
@@ -50,18 +69,33 @@ impl Depthwise<'_> {
     /// # Errors
     /// When a buffer does not have the length the shape says.
     pub fn run(&self, input: &[Cell<f32>], output: &[Cell<f32>]) -> Result<(), Error> {
+        self.run_tile(input, output, 0, self.shape.in_channels)
+    }
+
+    /// As [`Depthwise::run`], over the channels from `first` on of an `input` and `output` of `row` channels: for
+    /// convolutions computed a few channels at a time. The two may not overlap.
+    ///
+    /// # Errors
+    /// When a buffer does not have the length the shape says, or the channels do not lie in the row.
+    pub fn run_tile(
+        &self,
+        input: &[Cell<f32>],
+        output: &[Cell<f32>],
+        first: usize,
+        row: usize,
+    ) -> Result<(), Error> {
         let shape = &self.shape;
-        shape.check(input, output)?;
+        check(shape, input, output, first, row)?;
         let channels = shape.in_channels;
         let (bias, weights) = part(self.parameters, 0, Self::parameter_words(shape))?
             .split_at_checked(channels)
             .ok_or(Error::Corrupt)?;
-        let mut y = output.iter();
         for t in 0..shape.out_time {
-            let (tap, first, taps) = clip(shape, t);
+            let (tap, step, taps) = clip(shape, t);
             let weights = weights.get(tap * channels..).unwrap_or(&[]);
-            let x = input.get(first * channels..).unwrap_or(&[]);
-            for (channel, (&bias, y)) in bias.iter().zip(&mut y).enumerate() {
+            let x = input.get(step * row + first..).unwrap_or(&[]);
+            let y = output.get(t * row + first..).unwrap_or(&[]);
+            for (channel, (&bias, y)) in bias.iter().zip(y).enumerate() {
                 let mut acc = f32::from_bits(bias);
                 let mut w = weights.get(channel..).unwrap_or(&[]);
                 let mut x = x.get(channel..).unwrap_or(&[]);
@@ -70,7 +104,7 @@ impl Depthwise<'_> {
                         acc += f32::from_bits(w) * x.get();
                     }
                     w = w.get(channels..).unwrap_or(&[]);
-                    x = x.get(shape.dilation * channels..).unwrap_or(&[]);
+                    x = x.get(shape.dilation * row..).unwrap_or(&[]);
                 }
                 y.set(self.clamp.apply(acc));
             }
@@ -147,21 +181,36 @@ impl<'a> DepthwiseI8<'a> {
     /// # Errors
     /// When a buffer does not have the length the shape says.
     pub fn run(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
+        self.run_tile(input, output, 0, self.shape.in_channels)
+    }
+
+    /// As [`DepthwiseI8::run`], over the channels from `first` on of an `input` and `output` of `row` channels: for
+    /// convolutions computed a few channels at a time. The two may not overlap.
+    ///
+    /// # Errors
+    /// When a buffer does not have the length the shape says, or the channels do not lie in the row.
+    pub fn run_tile(
+        &self,
+        input: &[Cell<i8>],
+        output: &[Cell<i8>],
+        first: usize,
+        row: usize,
+    ) -> Result<(), Error> {
         let shape = &self.shape;
-        shape.check(input, output)?;
+        check(shape, input, output, first, row)?;
         let (channels, kernel) = (shape.in_channels, shape.kernel);
         for t in 0..shape.out_time {
-            let (before, first, inside) = clip(shape, t);
+            let (before, step, inside) = clip(shape, t);
             let columns = Columns {
                 weights: self.weights,
                 taps: [before, inside, kernel - before - inside],
-                x: input.get(first * channels..).unwrap_or(&[]),
-                row: shape.dilation * channels,
+                x: input.get(step * row + first..).unwrap_or(&[]),
+                row: shape.dilation * row,
                 outside: u32::from(self.input_zero as u8) * 0x0101_0101,
                 channels: self.channels,
                 output: self.output,
             };
-            let y = part(output, t * channels, channels)?;
+            let y = part(output, t * row + first, channels)?;
             let done = simd::depthwise(&columns, y);
             if self.output.clamps() {
                 for y in y.iter().take(done) {

@@ -1,6 +1,7 @@
 //! The code of one layer: its constants, and the call of its kernel.
 
 use super::Weights;
+use super::paged::Paged;
 use crate::codegen::words_list;
 use crate::{Error, Node as GraphNode};
 use mote::format::op;
@@ -30,7 +31,7 @@ pub(super) struct Code {
     pub call: String,
     /// Whether the call says how the run goes on.
     pub flows: bool,
-    /// Whether it reads `weights`, the copy in RAM.
+    /// Whether it reads weights from RAM: from their copy there, or through the window.
     pub reads_weights: bool,
 }
 
@@ -201,24 +202,37 @@ impl<'a> Layer<'a> {
                 )
             }
         };
+        // From parameters that are found at run time.
+        let construct = |shape: &str, parameters: &str| match node.op() {
+            op::CONV_I8 => format!(
+                "kernels::{kernel}::new({shape}, {zero}, {grid:?}, Rounding::{rounding:?}, {parameters})?"
+            ),
+            op::DEPTHWISE_I8 => {
+                format!("kernels::{kernel}::new({shape}, {zero}, {grid:?}, {parameters})?")
+            }
+            _ => format!(
+                "kernels::{kernel} {{ shape: {shape}, {values}, parameters: {parameters} }}"
+            ),
+        };
+        if let Some(pages) = &mut weights.pages {
+            let layer = Paged {
+                name: self.name,
+                constant,
+                op: node.op(),
+                shape,
+                words,
+            };
+            return layer.code(pages, construct);
+        }
         let shape = format!("kernels::conv1d::{shape:?}");
         if weights.copied {
             let first = weights.words.len();
             weights.words.extend_from_slice(words);
             let parameters = format!("part(weights, {first}, {})?", words.len());
-            let conv = match node.op() {
-                op::CONV_I8 => {
-                    format!("new({shape}, {zero}, {grid:?}, Rounding::{rounding:?}, {parameters})?")
-                }
-                op::DEPTHWISE_I8 => format!("new({shape}, {zero}, {grid:?}, {parameters})?"),
-                _ => format!("{{ shape: {shape}, {values}, parameters: {parameters} }}"),
-            };
-            let path = if conv.starts_with("new") { "::" } else { " " };
+            let conv = construct(&shape, &parameters);
             return Ok(Code {
                 data: String::new(),
-                call: format!(
-                    "let conv = kernels::{kernel}{path}{conv};\n    conv.run(input, output)"
-                ),
+                call: format!("let conv = {conv};\n    conv.run(input, output)"),
                 flows: false,
                 reads_weights: true,
             });

@@ -1,0 +1,239 @@
+//! Weights outside the image: what lies in the storage, and the code that brings it page by page.
+
+use super::layer::Code;
+use crate::Error;
+use crate::codegen::words_list;
+use mote::Page;
+use mote::format::op;
+use mote::kernels::conv1d::{self, Shape};
+use mote::kernels::depthwise;
+
+/// Parts of the source that differ when weights are paged.
+pub(super) struct Frame {
+    /// What the file is.
+    pub how: &'static str,
+    /// Parameters of the pipeline's type.
+    pub parameters: &'static str,
+    /// From the first `impl` up to the body of the constructor.
+    pub constructor: &'static str,
+}
+
+pub(super) const RESIDENT: Frame = Frame {
+    how: "one function per layer.",
+    parameters: "",
+    constructor: "impl Pipeline {
+    pub const fn new() -> Self {
+",
+};
+
+pub(super) const PAGED: Frame = Frame {
+    how: "one function per layer, weights paged from a storage.\n// features: external",
+    parameters: "<S = &'static [u32]>",
+    constructor: "impl Pipeline {
+    /// Weights in memory that the core can address.
+    pub const fn new() -> Self {
+        Self::over(&external::WEIGHTS)
+    }
+}
+
+impl<S: mote::Storage> Pipeline<S> {
+    /// Weights in `storage`, which holds `external::WEIGHTS`.
+    pub const fn over(storage: S) -> Self {
+",
+};
+
+/// What layers with weights take: parameter of the function, arguments, their types.
+pub(super) const ARGUMENTS: (&str, &str, &str) = (
+    "<S: mote::Storage>",
+    ", &mut self.storage, &mut self.window",
+    ", storage: &mut S, window: &mut [u32; WINDOW_WORDS]",
+);
+
+pub(super) const FIELDS: &str = "    storage: S,\n    window: [u32; WINDOW_WORDS],\n";
+
+pub(super) const VALUES: &str = "            storage,\n            window: [0; WINDOW_WORDS],\n";
+
+/// What the storage holds, and the window it passes through.
+pub(super) struct Pages {
+    /// Words the window may have.
+    limit: usize,
+    /// Words of the largest page.
+    largest: usize,
+    words: Vec<u32>,
+}
+
+impl Pages {
+    /// For a window of at most `bytes`.
+    pub fn new(bytes: usize) -> Self {
+        Self {
+            limit: bytes / 4,
+            largest: 0,
+            words: Vec::new(),
+        }
+    }
+
+    /// Words of the window: no more than the largest page needs.
+    pub fn window(&self) -> usize {
+        self.largest
+    }
+
+    /// The contents of the storage, as a module.
+    pub fn module(&self) -> String {
+        format!(
+            "/// What the storage holds.\n\
+             pub mod external {{\n\
+             \x20   #[cfg_attr(target_os = \"none\", unsafe(link_section = \".external\"))]\n\
+             \x20   pub static WEIGHTS: [u32; {}] = {};\n\
+             }}\n\n",
+            self.words.len(),
+            words_list(&self.words)
+        )
+    }
+
+    /// Puts a page behind those there are.
+    fn add(&mut self, words: &[u32]) -> Page {
+        let page = Page::of(words, self.words.len() as u32);
+        self.words.extend_from_slice(words);
+        self.largest = self.largest.max(words.len());
+        page
+    }
+}
+
+/// A convolution whose parameters are paged.
+pub(super) struct Paged<'a> {
+    pub name: &'a str,
+    /// Name of what it puts into `model_data`.
+    pub constant: &'a str,
+    pub op: u8,
+    pub shape: Shape,
+    pub words: &'a [u32],
+}
+
+/// How parameters can be cut: into units of output channels. Each has so many words in each section of the
+/// parameters (biases and factors, then weights).
+struct Units {
+    count: usize,
+    channels: usize,
+    sections: Vec<usize>,
+}
+
+impl Units {
+    /// `None` when the output channels are in groups.
+    fn of(op: u8, shape: &Shape) -> Option<Self> {
+        let taps = shape.rows().taps();
+        let (channels, sections) = match op {
+            op::DEPTHWISE_I8 => (depthwise::BLOCK, vec![2 * depthwise::BLOCK, shape.kernel]),
+            op::DEPTHWISE_F32 => (1, vec![1; 1 + shape.kernel]),
+            _ if shape.group_inputs != shape.in_channels => return None,
+            op::CONV_I8 => (2, vec![4, 2 * taps.div_ceil(4)]),
+            _ => (conv1d::BLOCK, vec![conv1d::BLOCK, conv1d::BLOCK * taps]),
+        };
+        Some(Self {
+            count: shape.out_channels.div_ceil(channels),
+            channels,
+            sections,
+        })
+    }
+
+    fn words(&self) -> usize {
+        self.sections.iter().sum()
+    }
+
+    /// The parameters of the units from `first` up to `end`, as those of a convolution of their own.
+    fn cut(&self, words: &[u32], first: usize, end: usize) -> Vec<u32> {
+        let mut start = 0;
+        let mut cut = Vec::new();
+        for unit in &self.sections {
+            let own = words.get(start + first * unit..start + end * unit);
+            cut.extend_from_slice(own.unwrap_or(&[]));
+            start += self.count * unit;
+        }
+        cut
+    }
+}
+
+impl Paged<'_> {
+    /// The code; `construct` writes the kernel's descriptor of a shape and parameters.
+    pub fn code(
+        &self,
+        pages: &mut Pages,
+        construct: impl Fn(&str, &str) -> String,
+    ) -> Result<Code, Error> {
+        let constant = format!("{}_PAGES", self.constant);
+        let whole = format!("kernels::conv1d::{:?}", self.shape);
+        let (list, call) = if self.words.len() <= pages.limit {
+            let conv = construct(&whole, "parameters");
+            let call = format!(
+                "let [page] = &model_data::{constant};\n    \
+                 let parameters = page.load(storage, window)?;\n    \
+                 let conv = {conv};\n    \
+                 conv.run(input, output)"
+            );
+            (vec![pages.add(self.words)], call)
+        } else {
+            let (units, per_page) = self.tiles(pages.limit)?;
+            let list = (0..units.count)
+                .step_by(per_page)
+                .map(|first| {
+                    let end = units.count.min(first + per_page);
+                    pages.add(&units.cut(self.words, first, end))
+                })
+                .collect();
+            let conv = construct("shape", "parameters");
+            let row = self.shape.out_channels;
+            // Of a depthwise convolution, each channel is an input and a group of its own.
+            let tile = match self.op {
+                op::DEPTHWISE_I8 | op::DEPTHWISE_F32 => "in_channels: channels",
+                _ => "group_outputs: channels",
+            };
+            let call = format!(
+                "let mut first = 0;\n    \
+                 for page in &model_data::{constant} {{\n        \
+                 let parameters = page.load(storage, window)?;\n        \
+                 let channels = {}.min({row}usize.saturating_sub(first));\n        \
+                 let whole = {whole};\n        \
+                 let shape = kernels::conv1d::Shape {{ out_channels: channels, {tile}, ..whole }};\n        \
+                 let conv = {conv};\n        \
+                 conv.run_tile(input, output, first, {row})?;\n        \
+                 first += channels;\n    \
+                 }}\n    \
+                 Ok(())",
+                per_page * units.channels
+            );
+            (list, call)
+        };
+        let items: Vec<String> = list.iter().map(|page| format!("mote::{page:?}")).collect();
+        Ok(Code {
+            data: format!(
+                "    pub static {constant}: [mote::Page; {}] = [{}];\n",
+                items.len(),
+                items.join(", ")
+            ),
+            call,
+            flows: false,
+            reads_weights: true,
+        })
+    }
+
+    /// How the parameters are cut, and the units of each page: as even as can be.
+    fn tiles(&self, limit: usize) -> Result<(Units, usize), Error> {
+        let units = Units::of(self.op, &self.shape);
+        let least = units.as_ref().map_or(self.words.len(), Units::words);
+        match units {
+            Some(units) if least <= limit => {
+                let tiles = units.count.div_ceil(limit / least);
+                let per_page = units.count.div_ceil(tiles);
+                Ok((units, per_page))
+            }
+            _ => Err(Error::invalid(
+                self.name,
+                "window",
+                format!(
+                    "its weights need a window of {} bytes at least, not {}; page through a larger one",
+                    4 * least,
+                    4 * limit
+                ),
+            )),
+        }
+    }
+}

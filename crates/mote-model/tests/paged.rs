@@ -1,0 +1,130 @@
+//! A paged pipeline whose storage is damaged, cut short or broken says so, every time: it hangs never, and gives no
+//! answer.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use mote_model::codegen::{Runtime, generate};
+use mote_model::import::tflite::import;
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+/// The program that abuses a pipeline of network B: weights from a file, then each byte of it damaged in turn.
+const MAIN: &str = r#"#![forbid(unsafe_code)]
+#![deny(warnings)]
+use mote::{Error, Storage};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+mod paged { include!("paged.rs"); }
+use paged::{Out, Pipeline, external::WEIGHTS};
+
+/// A file of weights.
+struct Contents(File);
+
+impl Storage for Contents {
+    fn read(&mut self, offset: usize, words: &mut [u32]) -> Result<(), Error> {
+        let at = SeekFrom::Start(4 * offset as u64);
+        self.0.seek(at).map_err(|_| Error::Storage)?;
+        for word in words {
+            let mut bytes = [0; 4];
+            self.0.read_exact(&mut bytes).map_err(|_| Error::Storage)?;
+            *word = u32::from_le_bytes(bytes);
+        }
+        Ok(())
+    }
+}
+
+/// A driver that works `left` times.
+struct Breaking {
+    left: usize,
+}
+
+impl Storage for Breaking {
+    fn read(&mut self, offset: usize, words: &mut [u32]) -> Result<(), Error> {
+        self.left = self.left.checked_sub(1).ok_or(Error::Storage)?;
+        (&WEIGHTS[..]).read(offset, words)
+    }
+}
+
+fn scores<S: Storage>(mut pipeline: Pipeline<S>) -> Result<Vec<Out>, Error> {
+    pipeline.init()?;
+    for (i, x) in pipeline.input().iter_mut().enumerate() {
+        *x = (i * 37 % 251) as u8 as i8;
+    }
+    assert!(pipeline.run()?);
+    Ok(pipeline.output().to_vec())
+}
+
+fn main() {
+    assert_eq!(Pipeline::new().input().len(), paged::INPUT_LEN);
+    assert_eq!(Pipeline::new().output().len(), paged::OUTPUT_LEN);
+    let right = scores(Pipeline::new()).unwrap();
+    let bytes: Vec<u8> = WEIGHTS.iter().flat_map(|w| w.to_le_bytes()).collect();
+    std::fs::write("weights.bin", &bytes).unwrap();
+    let file = || Contents(File::open("weights.bin").unwrap());
+    assert_eq!(scores(Pipeline::over(file())), Ok(right.clone()));
+
+    for i in 0..bytes.len() {
+        for mask in [1 << (i % 8), 0xff] {
+            let mut damaged = WEIGHTS.to_vec();
+            damaged[i / 4] ^= mask << (i % 4 * 8);
+            let result = scores(Pipeline::over(&*damaged.leak()));
+            assert_eq!(result, Err(Error::Checksum), "byte {i}");
+        }
+    }
+    for len in 0..WEIGHTS.len() {
+        let result = scores(Pipeline::over(&WEIGHTS[..len]));
+        assert!(matches!(result, Err(Error::Storage)), "{len} words");
+    }
+    std::fs::write("weights.bin", &bytes[..bytes.len() - 1]).unwrap();
+    assert_eq!(scores(Pipeline::over(file())), Err(Error::Storage));
+
+    // Read after read fails, until none has to.
+    let mut left = 0;
+    while scores(Pipeline::over(Breaking { left })) == Err(Error::Storage) {
+        left += 1;
+    }
+    assert_eq!(scores(Pipeline::over(Breaking { left })), Ok(right));
+    println!("{} bytes, {left} pages", bytes.len());
+}
+"#;
+
+#[test]
+fn every_damage_is_found() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    let graph = import("B", &fs::read(models.join("B_int8.tflite")).unwrap()).unwrap();
+    let runtime = Runtime {
+        paged: Some(256),
+        ..Runtime::FLAT
+    };
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("paged");
+    fs::create_dir_all(dir.join("src")).unwrap();
+    let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote");
+    let manifest = format!(
+        "[package]\nname = \"paged\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [dependencies]\nmote = {{ path = {engine:?} }}\n"
+    );
+    fs::write(dir.join("Cargo.toml"), manifest).unwrap();
+    fs::write(dir.join("src/main.rs"), MAIN).unwrap();
+    fs::write(dir.join("src/paged.rs"), generate(&graph, runtime).unwrap()).unwrap();
+    // The versions this test was built with are at hand; nothing is downloaded.
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
+    if lock.exists() {
+        fs::copy(lock, dir.join("Cargo.lock")).unwrap();
+    }
+    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["run", "--quiet", "--offline", "--target-dir"])
+        .arg(dir.join("target"))
+        .current_dir(&dir)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.contains(" bytes, ") && said.contains(" pages"),
+        "{said}"
+    );
+    eprintln!("{said}");
+}
