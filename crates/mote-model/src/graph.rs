@@ -42,6 +42,24 @@ pub struct Quant {
     pub zero_point: i8,
 }
 
+impl Quant {
+    /// The grid over `low..=high`, which hold zero.
+    pub fn over(low: f32, high: f32) -> Self {
+        let scale = ((high - low) / 255.0).max(1e-9);
+        Self {
+            scale,
+            zero_point: (-128.0 - low / scale).round().clamp(-128.0, 127.0) as i8,
+        }
+    }
+
+    /// The value of the grid nearest to `real`.
+    pub fn nearest(&self, real: f32) -> f32 {
+        let zero = f32::from(self.zero_point);
+        let q = (real / self.scale + zero).round().clamp(-128.0, 127.0);
+        (q - zero) * self.scale
+    }
+}
+
 /// Index of a tensor in [`Graph::tensors`].
 pub type TensorId = usize;
 

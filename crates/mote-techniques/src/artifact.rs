@@ -4,7 +4,7 @@ use crate::{Error, Technique};
 use mote_data::Windows;
 use mote_model::codegen::Runtime;
 use mote_model::{Graph, stream};
-use mote_train::{Job, TrainConfig, Trained};
+use mote_train::{Hooks, Job, TrainConfig, Trained};
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
@@ -19,6 +19,8 @@ pub struct Artifact {
     pub runtime: Runtime,
     /// When samples are consumed as they arrive.
     pub stream: Option<Stream>,
+    /// The network as training holds it, when a technique trained it on or anew.
+    pub trained: Option<Trained>,
 }
 
 /// How samples are consumed that arrive one by one.
@@ -38,7 +40,36 @@ impl Artifact {
             graph,
             runtime: Runtime::BASELINE,
             stream: None,
+            trained: None,
         }
+    }
+
+    /// The network as training holds it, to train on from.
+    ///
+    /// # Errors
+    /// [`Error::Impossible`] when a technique changed the network in ways that training does not know.
+    pub fn to_train_on<'t>(
+        &'t self,
+        training: &Training<'t>,
+        technique: &dyn Technique,
+    ) -> Result<&'t Trained, Error> {
+        let trained = self.trained.as_ref().unwrap_or(training.trained);
+        if trained.graph == self.graph {
+            return Ok(trained);
+        }
+        let name = technique.name();
+        let why = if self.graph.is_int8() {
+            format!("it trains, and the network is int8 already; name `{name}` before `int8`")
+        } else {
+            format!(
+                "it trains, and the network is no longer what training made; name `{name}` before the techniques \
+                 that change it otherwise"
+            )
+        };
+        Err(Error::Impossible {
+            technique: name,
+            why,
+        })
     }
 
     /// The network the device runs: [`Artifact::graph`], or what consumes one tick of it.
@@ -79,6 +110,25 @@ pub struct Training<'a> {
     pub stop: Option<&'a AtomicBool>,
     /// Where checkpoints may lie: one folder per fold, of which a technique takes a subfolder of its name.
     pub directory: Option<&'a Path>,
+}
+
+impl Training<'_> {
+    /// Runs `train` with a technique's stop flag and folder of checkpoints.
+    ///
+    /// # Errors
+    /// Those of `train`.
+    pub fn run<T>(
+        &self,
+        technique: &dyn Technique,
+        train: impl FnOnce(Hooks<'_>) -> Result<T, mote_train::Error>,
+    ) -> Result<T, Error> {
+        let folder = self.directory.map(|d| d.join(technique.name()));
+        Ok(train(Hooks {
+            stop: self.stop,
+            checkpoint: folder.as_deref(),
+            ..Hooks::default()
+        })?)
+    }
 }
 
 impl fmt::Debug for Training<'_> {

@@ -146,16 +146,10 @@ fn range(mut values: Vec<f32>, calibration: Calibration) -> (f32, f32) {
                 .step_by(values.len().div_ceil(20_000).max(1))
                 .collect();
             let error = |share: f32| {
-                let quant = quant_of((low * share, high * share));
+                let quant = Quant::over(low * share, high * share);
                 sample
                     .iter()
-                    .map(|&v| {
-                        let q = (v / quant.scale + f32::from(quant.zero_point))
-                            .round()
-                            .clamp(-128.0, 127.0);
-                        let back = (q - f32::from(quant.zero_point)) * quant.scale;
-                        f64::from(back - v).powi(2)
-                    })
+                    .map(|&v| f64::from(quant.nearest(v) - v).powi(2))
                     .sum::<f64>()
             };
             let shares = (30..=100)
@@ -171,18 +165,11 @@ fn range(mut values: Vec<f32>, calibration: Calibration) -> (f32, f32) {
     }
 }
 
-/// The int8 grid over a range that holds zero.
-fn quant_of((low, high): (f32, f32)) -> Quant {
-    let scale = ((high - low) / 255.0).max(1e-9);
-    let zero_point = (-128.0 - low / scale).round().clamp(-128.0, 127.0) as i8;
-    Quant { scale, zero_point }
-}
-
 /// Writes the int8 network of `graph`, given each tensor's range.
 fn quantize(graph: &Graph, ranges: &[(f32, f32)]) -> Result<Graph, Error> {
     let mut out = graph.clone();
-    for (tensor, &range) in out.tensors.iter_mut().zip(ranges) {
-        tensor.quant = Some(quant_of(range));
+    for (tensor, &(low, high)) in out.tensors.iter_mut().zip(ranges) {
+        tensor.quant = Some(Quant::over(low, high));
     }
     for node in &mut out.nodes {
         let input = node.inputs.first().copied().unwrap_or(graph.input);
@@ -276,7 +263,7 @@ mod tests {
     #[test]
     fn the_grid_holds_zero_exactly_and_covers_the_range() {
         for range in [(-1.0, 3.0), (0.0, 6.0), (-2.5, 0.0), (0.0, 0.0)] {
-            let q = quant_of(range);
+            let q = Quant::over(range.0, range.1);
             let lowest = (-128.0 - f32::from(q.zero_point)) * q.scale;
             let highest = (127.0 - f32::from(q.zero_point)) * q.scale;
             assert!(
@@ -317,12 +304,11 @@ mod tests {
         let tail = (1..10_000).map(|i| -(i as f32 / 10_000.0).ln());
         let values: Vec<f32> = tail.chain([40.0]).collect();
         let error = |calibration| {
-            let grid = quant_of(range(values.clone(), calibration));
-            let zero = f32::from(grid.zero_point);
-            let squares = values.iter().map(|v| {
-                let q = (v / grid.scale + zero).round().clamp(-128.0, 127.0);
-                f64::from((q - zero) * grid.scale - v).powi(2)
-            });
+            let (low, high) = range(values.clone(), calibration);
+            let grid = Quant::over(low, high);
+            let squares = values
+                .iter()
+                .map(|&v| f64::from(grid.nearest(v) - v).powi(2));
             squares.sum::<f64>()
         };
         assert!(error(Calibration::Mse) <= error(Calibration::MinMax));

@@ -6,22 +6,32 @@
 
 mod arena;
 mod artifact;
+mod contrastive;
+mod distill;
 mod error;
 mod flatten;
 pub mod host;
 mod int8;
 mod lazy;
 mod options;
+mod pca;
+mod prune_channels;
+mod qat;
 mod static_pruning;
 mod streaming;
 
 pub use arena::Arena;
 pub use artifact::{Artifact, Context, Stream, Training};
+pub use contrastive::Contrastive;
+pub use distill::Distill;
 pub use error::Error;
 pub use flatten::Flatten;
 pub use int8::Int8;
 pub use lazy::Lazy;
 pub use options::Options;
+pub use pca::Pca;
+pub use prune_channels::PruneChannels;
+pub use qat::Qat;
 pub use static_pruning::StaticPruning;
 pub use streaming::Streaming;
 
@@ -91,7 +101,19 @@ pub trait Technique: Sync {
 
 /// Every technique there is.
 pub fn registry() -> &'static [&'static dyn Technique] {
-    &[&Int8, &StaticPruning, &Flatten, &Lazy, &Arena, &Streaming]
+    &[
+        &Contrastive,
+        &Distill,
+        &Pca,
+        &PruneChannels,
+        &Qat,
+        &Int8,
+        &StaticPruning,
+        &Flatten,
+        &Lazy,
+        &Arena,
+        &Streaming,
+    ]
 }
 
 /// The technique `name`.

@@ -40,6 +40,20 @@ pub(crate) struct State {
     pub best: Option<Best>,
 }
 
+impl State {
+    /// Before the first step of training from `start`.
+    pub fn new(start: Snapshot) -> Self {
+        Self {
+            average: start.values.clone(),
+            current: start,
+            moments: None,
+            steps: 0,
+            history: Vec::new(),
+            best: None,
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct File<S> {
     version: u32,

@@ -1,13 +1,17 @@
 //! Classical baselines on window features: linear discriminant analysis and a random forest.
 
+mod forest;
+mod spec;
+
+pub use forest::{Node, Tree};
+pub use spec::Spec;
+
 use crate::Error;
 use crate::features::Table;
+use crate::pca::{Keep, Pca};
+use forest::forest;
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
-use smartcore::ensemble::random_forest_classifier::{
-    RandomForestClassifier, RandomForestClassifierParameters,
-};
-use smartcore::linalg::basic::matrix::DenseMatrix;
 
 /// Which classical model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,15 +22,6 @@ pub enum Kind {
     /// Random forest.
     RandomForest,
 }
-
-/// Trees of a random forest.
-const TREES: u16 = 50;
-
-/// Deepest level of a tree.
-const DEPTH: u16 = 12;
-
-/// Fewest training windows in a leaf.
-const LEAF: usize = 3;
 
 /// Share of the identity in the within-class covariance of standardised features, so that constant and
 /// duplicate columns do no harm.
@@ -42,6 +37,10 @@ pub struct Classical {
     classes: usize,
     /// Training mean per column, which also stands in for missing values.
     mean: Vec<f32>,
+    /// Projects features before the model, when it does not do so itself.
+    projection: Option<Pca>,
+    /// Components and the share of the variance they have.
+    reduction: Option<(usize, f64)>,
     model: Model,
 }
 
@@ -59,34 +58,6 @@ pub enum Model {
     Forest(Vec<Tree>),
 }
 
-/// A decision tree; node 0 is the root.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Tree {
-    /// The nodes.
-    pub nodes: Vec<Node>,
-}
-
-/// One node of a tree.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub enum Node {
-    /// Decides for a class.
-    Leaf {
-        /// The class.
-        class: usize,
-    },
-    /// Goes `left` when the feature is at most `threshold`.
-    Split {
-        /// Column.
-        feature: usize,
-        /// Threshold.
-        threshold: f32,
-        /// Node for values up to the threshold.
-        left: usize,
-        /// Node for larger values.
-        right: usize,
-    },
-}
-
 impl Classical {
     /// Fits a model to the rows `indices` of `table`, whose classes are `y[index]`. Missing values (NaN) become
     /// the mean over those rows.
@@ -96,6 +67,23 @@ impl Classical {
     /// fitted.
     pub fn fit(
         kind: Kind,
+        table: &Table,
+        indices: &[usize],
+        y: &[usize],
+        classes: usize,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let spec = Spec { kind, pca: None };
+        Self::fit_spec(spec, table, indices, y, classes, seed)
+    }
+
+    /// As [`Classical::fit`], on principal components when `spec` says so. LDA and the projection before it become
+    /// one linear map.
+    ///
+    /// # Errors
+    /// Those of [`Classical::fit`] and of [`Pca::fit`].
+    pub fn fit_spec(
+        spec: Spec,
         table: &Table,
         indices: &[usize],
         y: &[usize],
@@ -124,17 +112,45 @@ impl Classical {
             return Err(Error::Data("there is no training window".to_owned()));
         }
         let mean = column_means(&rows, columns);
-        let complete: Vec<Vec<f32>> = rows.iter().map(|r| impute(r, &mean)).collect();
-        let model = match kind {
-            Kind::Lda => lda(&complete, &labels, &mean, classes)?,
+        let mut complete: Vec<Vec<f32>> = rows.iter().map(|r| impute(r, &mean)).collect();
+        let mut projection = match spec.pca {
+            Some(keep) => Some(components(&complete, &mean, keep)?),
+            None => None,
+        };
+        let reduction = projection.as_ref().map(|p| (p.len(), p.kept()));
+        if let Some(pca) = &projection {
+            complete.iter_mut().for_each(|row| *row = pca.project(row));
+        }
+        let model = match spec.kind {
+            Kind::Lda => match projection.take() {
+                None => lda(&complete, &labels, &mean, classes)?,
+                Some(pca) => {
+                    let centre = vec![0.0; pca.len()];
+                    match lda(&complete, &labels, &centre, classes)? {
+                        Model::Lda { weights, bias } => {
+                            let (weights, bias) = pca.fuse(&weights, &bias);
+                            Model::Lda { weights, bias }
+                        }
+                        other => other,
+                    }
+                }
+            },
             Kind::RandomForest => forest(&complete, &labels, seed)?,
         };
         Ok(Self {
             columns,
             classes,
             mean,
+            projection,
+            reduction,
             model,
         })
+    }
+
+    /// Components of the features that the model looks at, and the share of the variance they have; `None` when it
+    /// looks at all features.
+    pub fn reduction(&self) -> Option<(usize, f64)> {
+        self.reduction
     }
 
     /// Classes of the rows `indices` of `table`.
@@ -153,7 +169,11 @@ impl Classical {
                         self.columns
                     )));
                 }
-                Ok(self.classify(&impute(row, &self.mean)))
+                let row = impute(row, &self.mean);
+                Ok(match &self.projection {
+                    Some(pca) => self.classify(&pca.project(&row)),
+                    None => self.classify(&row),
+                })
             })
             .collect()
     }
@@ -183,45 +203,31 @@ impl Classical {
         &self.model
     }
 
-    /// Number of fitted values: weights and biases, or tree nodes.
+    /// Number of fitted values: weights and biases, or tree nodes, and those of a projection before them.
     pub fn parameters(&self) -> usize {
-        match &self.model {
-            Model::Lda { weights, bias } => weights.len() + bias.len(),
-            Model::Forest(trees) => trees.iter().map(|t| t.nodes.len()).sum(),
-        }
+        self.projected()
+            + match &self.model {
+                Model::Lda { weights, bias } => weights.len() + bias.len(),
+                Model::Forest(trees) => trees.iter().map(|t| t.nodes.len()).sum(),
+            }
+    }
+
+    /// Weights of the projection before the model, and one bias per component.
+    fn projected(&self) -> usize {
+        self.projection
+            .as_ref()
+            .map_or(0, |p| p.components.len() + p.len())
     }
 
     /// Bytes of the model on a device, without the code that computes features: f32 weights, or 8 bytes per
     /// tree node.
     pub fn bytes(&self) -> usize {
-        match &self.model {
-            Model::Lda { .. } => self.parameters() * size_of::<f32>(),
-            Model::Forest(_) => self.parameters() * NODE_BYTES,
-        }
-    }
-}
-
-impl Tree {
-    /// The class that `row` ends at.
-    pub fn classify(&self, row: &[f32]) -> usize {
-        let mut at = 0;
-        // A tree has no more levels than nodes: the bound keeps a damaged tree from hanging.
-        for _ in 0..self.nodes.len() {
-            match self.nodes.get(at) {
-                Some(&Node::Split {
-                    feature,
-                    threshold,
-                    left,
-                    right,
-                }) => {
-                    let value = row.get(feature).copied().unwrap_or(f32::NAN);
-                    at = if value <= threshold { left } else { right };
-                }
-                Some(&Node::Leaf { class }) => return class,
-                None => break,
-            }
-        }
-        usize::MAX
+        let (projected, all) = (self.projected(), self.parameters());
+        let own = match &self.model {
+            Model::Lda { .. } => size_of::<f32>(),
+            Model::Forest(_) => NODE_BYTES,
+        };
+        projected * size_of::<f32>() + (all - projected) * own
     }
 }
 
@@ -238,6 +244,32 @@ fn column_means(rows: &[&[f32]], columns: usize) -> Vec<f32> {
         .collect()
 }
 
+/// Principal components of the standardised columns, of raw rows.
+fn components(rows: &[Vec<f32>], mean: &[f32], keep: Keep) -> Result<Pca, Error> {
+    let deviation: Vec<f32> = deviations(rows, mean).iter().map(|&d| d as f32).collect();
+    let standardised: Vec<f32> = rows
+        .iter()
+        .flat_map(|row| {
+            let columns = row.iter().zip(mean).zip(&deviation);
+            columns.map(|((x, mean), deviation)| (x - mean) / deviation)
+        })
+        .collect();
+    let mut pca = Pca::fit(&standardised, mean.len(), keep)?;
+    pca.behind_scaling(&deviation);
+    pca.mean = mean.to_vec();
+    Ok(pca)
+}
+
+/// Standard deviation per column; 1 for a constant one.
+fn deviations(rows: &[Vec<f32>], mean: &[f32]) -> Vec<f64> {
+    let of_column = |(c, &mean): (usize, &f32)| {
+        let square = |r: &Vec<f32>| (f64::from(r[c]) - f64::from(mean)).powi(2);
+        let std = (rows.iter().map(square).sum::<f64>() / rows.len() as f64).sqrt();
+        if std > 1e-9 { std } else { 1.0 }
+    };
+    mean.iter().enumerate().map(of_column).collect()
+}
+
 fn impute(row: &[f32], mean: &[f32]) -> Vec<f32> {
     row.iter()
         .zip(mean)
@@ -247,15 +279,14 @@ fn impute(row: &[f32], mean: &[f32]) -> Vec<f32> {
 
 /// Gaussian classes with one shared covariance: score = x' C^-1 m - m' C^-1 m / 2 + ln(prior)
 /// (Hastie, Tibshirani and Friedman 2009, equation 4.10).
-fn lda(rows: &[Vec<f32>], labels: &[usize], mean: &[f32], classes: usize) -> Result<Model, Error> {
+pub(crate) fn lda(
+    rows: &[Vec<f32>],
+    labels: &[usize],
+    mean: &[f32],
+    classes: usize,
+) -> Result<Model, Error> {
     let (n, columns) = (rows.len(), mean.len());
-    let deviation: Vec<f64> = (0..columns)
-        .map(|c| {
-            let square = |r: &Vec<f32>| (f64::from(r[c]) - f64::from(mean[c])).powi(2);
-            let std = (rows.iter().map(square).sum::<f64>() / n as f64).sqrt();
-            if std > 1e-9 { std } else { 1.0 }
-        })
-        .collect();
+    let deviation = deviations(rows, mean);
     let x = DMatrix::from_fn(n, columns, |r, c| {
         (f64::from(rows[r][c]) - f64::from(mean[c])) / deviation[c]
     });
@@ -292,79 +323,15 @@ fn lda(rows: &[Vec<f32>], labels: &[usize], mean: &[f32], classes: usize) -> Res
     Ok(Model::Lda { weights, bias })
 }
 
-fn forest(rows: &[Vec<f32>], labels: &[usize], seed: u64) -> Result<Model, Error> {
-    let failed = |what: String| Error::Classical {
-        model: "random forest",
-        what,
-    };
-    let x = DenseMatrix::from_2d_vec(&rows.to_vec()).map_err(|e| failed(e.to_string()))?;
-    let y: Vec<u32> = labels.iter().map(|&c| c as u32).collect();
-    let parameters = RandomForestClassifierParameters::default()
-        .with_n_trees(TREES)
-        .with_max_depth(DEPTH)
-        .with_min_samples_leaf(LEAF)
-        .with_seed(seed);
-    let forest =
-        RandomForestClassifier::fit(&x, &y, parameters).map_err(|e| failed(e.to_string()))?;
-    // The library keeps its trees to itself; its serialized form is how they get out.
-    let stored: StoredForest = serde_json::to_value(&forest)
-        .and_then(serde_json::from_value)
-        .map_err(|e| failed(e.to_string()))?;
-    let trees = stored
-        .trees
-        .iter()
-        .map(|t| Tree {
-            nodes: t.nodes.iter().map(|n| n.node(&stored.classes)).collect(),
-        })
-        .collect();
-    Ok(Model::Forest(trees))
-}
-
-/// The library's forest as it is serialized; `output` counts the classes that occur.
-#[derive(Deserialize)]
-struct StoredForest {
-    trees: Vec<StoredTree>,
-    classes: Vec<usize>,
-}
-
-#[derive(Deserialize)]
-struct StoredTree {
-    nodes: Vec<StoredNode>,
-}
-
-#[derive(Deserialize)]
-struct StoredNode {
-    output: usize,
-    split_feature: usize,
-    split_value: Option<f64>,
-    true_child: Option<usize>,
-    false_child: Option<usize>,
-}
-
-impl StoredNode {
-    fn node(&self, classes: &[usize]) -> Node {
-        match (self.split_value, self.true_child, self.false_child) {
-            (Some(threshold), Some(left), Some(right)) => Node::Split {
-                feature: self.split_feature,
-                threshold: threshold as f32,
-                left,
-                right,
-            },
-            _ => Node::Leaf {
-                class: classes.get(self.output).copied().unwrap_or(self.output),
-            },
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use super::forest::TREES;
     use super::*;
     use rand::rngs::SmallRng;
     use rand::{Rng, SeedableRng};
 
     /// Three classes around three centres; one constant column, one copy, some values missing.
-    fn data(n: usize) -> (Table, Vec<usize>) {
+    pub fn data(n: usize) -> (Table, Vec<usize>) {
         let mut rng = SmallRng::seed_from_u64(7);
         let (mut x, mut y) = (Vec::new(), Vec::new());
         for i in 0..n {
@@ -414,30 +381,29 @@ mod tests {
     }
 
     #[test]
-    fn our_trees_vote_as_the_library_does() {
-        let (table, y) = data(300);
-        let rows: Vec<Vec<f32>> = (0..300).map(|i| impute(table.row(i), &[1.0; 4])).collect();
-        let x = DenseMatrix::from_2d_vec(&rows).unwrap();
-        let labels: Vec<u32> = y.iter().map(|&c| c as u32).collect();
-        let parameters = RandomForestClassifierParameters::default()
-            .with_n_trees(TREES)
-            .with_max_depth(DEPTH)
-            .with_min_samples_leaf(LEAF)
-            .with_seed(9);
-        let theirs: Vec<u32> = RandomForestClassifier::fit(&x, &labels, parameters)
-            .unwrap()
-            .predict(&x)
-            .unwrap();
-        let model = Classical {
-            columns: 4,
-            classes: 4,
-            mean: vec![1.0; 4],
-            model: forest(&rows, &y, 9).unwrap(),
-        };
-        let ours = model
-            .predict(&table, &(0..300).collect::<Vec<_>>())
-            .unwrap();
-        assert!(ours.iter().zip(&theirs).all(|(&a, &b)| a == b as usize));
+    fn components_stand_in_for_features() {
+        let (table, y) = data(600);
+        let (train, test): (Vec<usize>, Vec<usize>) = (0..600).partition(|i| i % 5 != 0);
+        for (name, bytes) in [("lda:pca=2", Some(80)), ("random-forest:pca=0.9", None)] {
+            let spec = name.parse().unwrap();
+            let model = Classical::fit_spec(spec, &table, &train, &y, 4, 1).unwrap();
+            // The copy and the constant carry nothing, so two components have it all.
+            let (components, kept) = model.reduction().unwrap();
+            assert_eq!(components, 2, "{name}");
+            assert!(kept > 0.999, "{name}: {kept}");
+            let p = model.predict(&table, &test).unwrap();
+            let right = p.iter().zip(&test).filter(|&(&p, &i)| p == y[i]).count();
+            assert!(right as f64 > 0.97 * test.len() as f64, "{name}: {right}");
+            if let Some(bytes) = bytes {
+                assert_eq!(model.bytes(), bytes, "one map of all features");
+            } else {
+                let nodes = model.parameters() - (2 * 4 + 2);
+                assert_eq!(model.bytes(), nodes * 8 + (2 * 4 + 2) * 4);
+            }
+        }
+        for bad in ["svm", "lda:pca=0", "lda:components=3"] {
+            assert!(bad.parse::<Spec>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -299,8 +299,17 @@ pub struct TrainConfig {
     /// Keeps the validation users out of training, to watch it by. Off, they train too: more users are worth more
     /// than a look at how training goes, when nothing is decided by it.
     pub hold_out: bool,
+    /// Share of the training windows whose labels are used, in `0..=1`: at least one window of every class, of as many
+    /// users as possible, and those of a smaller share are among those of a larger one. An epoch keeps its length.
+    /// Left out when it is 1, so that settings from before it was there keep their digest.
+    #[serde(skip_serializing_if = "is_one")]
+    pub labels: f64,
     /// Seed of everything random.
     pub seed: u64,
+}
+
+fn is_one(share: &f64) -> bool {
+    *share == 1.0
 }
 
 impl Default for TrainConfig {
@@ -319,6 +328,7 @@ impl Default for TrainConfig {
             augmentation: Augmentation::default(),
             patience: None,
             hold_out: false,
+            labels: 1.0,
             seed: 1,
         }
     }
@@ -364,6 +374,12 @@ impl TrainConfig {
             if !(value.is_finite() && value >= 0.0) {
                 return Err(Error::config(field, format!("{value} is not zero or more")));
             }
+        }
+        if !(self.labels > 0.0 && self.labels <= 1.0) {
+            return Err(Error::config(
+                "labels",
+                format!("{} is not a share above 0 and up to 1", self.labels),
+            ));
         }
         if self.patience.is_some() && !self.hold_out {
             return Err(Error::config(

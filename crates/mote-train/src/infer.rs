@@ -14,18 +14,18 @@ pub(crate) fn input_shape(network: &Network, n: usize) -> [usize; 3] {
 }
 
 /// One tensor per parameter slot.
-pub(crate) fn leaves(network: &Network, values: &[f32], device: &Device) -> Vec<Tensor<1>> {
+pub(crate) fn leaves(slots: &[Slot], values: &[f32], device: &Device) -> Vec<Tensor<1>> {
     let leaf = |slot: &Slot| {
         let values = values.get(slot.range.clone()).unwrap_or(&[]);
         Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
     };
-    network.slots.iter().map(leaf).collect()
+    slots.iter().map(leaf).collect()
 }
 
 /// Logits of normalised windows, `[n][classes]`.
 pub(crate) fn logits(network: &Network, snapshot: &Snapshot, x: &[f32]) -> Result<Vec<f32>, Error> {
     let device = Device::flex();
-    let leaves = leaves(network, &snapshot.values, &device);
+    let leaves = leaves(&network.slots, &snapshot.values, &device);
     let stride = network.input.len();
     let mut logits = Vec::with_capacity(x.len() / stride * network.classes);
     for x in x.chunks(EVALUATION_BATCH * stride) {
@@ -37,6 +37,22 @@ pub(crate) fn logits(network: &Network, snapshot: &Snapshot, x: &[f32]) -> Resul
         logits.extend(host(network.forward(x, &leaves, phase)?)?);
     }
     Ok(logits)
+}
+
+/// Pooled features of a batch of normalised windows, `[n][features]`.
+pub(crate) fn features(
+    network: &Network,
+    snapshot: &Snapshot,
+    x: Vec<f32>,
+) -> Result<Vec<f32>, Error> {
+    let device = Device::flex();
+    let leaves = leaves(&network.slots, &snapshot.values, &device);
+    let shape = input_shape(network, x.len() / network.input.len());
+    let x = Tensor::from_data(TensorData::new(x, shape), &device);
+    let phase = Phase::Infer {
+        running: &snapshot.running,
+    };
+    host(network.pooled(x, &leaves, phase)?)
 }
 
 /// Index of the largest value; the first of equals.

@@ -3,14 +3,14 @@
 use crate::Error;
 use crate::config::CnnConfig;
 use crate::ops::{self, Slide, Statistics};
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use mote_model::Shape;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::ops::Range;
 
 /// Bounds of "no clamp".
-const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
+pub(crate) const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
 
 /// One parameter tensor inside the flat vector.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +58,8 @@ pub(crate) struct Layer {
 /// Layers, pool and dense head, with where their parameters lie.
 #[derive(Debug, Clone)]
 pub(crate) struct Network {
+    /// What it was laid out from.
+    pub config: CnnConfig,
     pub input: Shape,
     pub classes: usize,
     pub layers: Vec<Layer>,
@@ -76,6 +78,12 @@ pub(crate) enum Phase<'a> {
     },
     /// Norms use running statistics.
     Infer { running: &'a [Statistics] },
+    /// As [`Phase::Infer`], but differentiable, and what leaves layer `i` is multiplied by `gates[i]`,
+    /// `[n, 1, channels]`: zeros mask channels, and the gradient of ones is what each channel matters.
+    Gated {
+        running: &'a [Statistics],
+        gates: &'a [Tensor<3>],
+    },
 }
 
 impl Network {
@@ -131,6 +139,7 @@ impl Network {
             (time, channels) = (slide.time_out, block.channels);
         }
         Ok(Self {
+            config: config.clone(),
             input,
             classes,
             layers,
@@ -150,34 +159,11 @@ impl Network {
         self.layers.last().map_or(0, |l| l.channels_out)
     }
 
-    /// Draws initial parameters: He et al. 2015, equation 10, for weights.
-    pub fn initialise(&self, rng: &mut impl Rng) -> Vec<f32> {
-        let mut values = Vec::with_capacity(self.len());
-        for slot in &self.slots {
-            match slot.role {
-                Role::Weights { fan_in } => {
-                    let std = (2.0 / fan_in.max(1) as f32).sqrt();
-                    values.extend(slot.range.clone().map(|_| {
-                        let z: f32 = StandardNormal.sample(rng);
-                        z * std
-                    }));
-                }
-                Role::Gain => values.extend(slot.range.clone().map(|_| 1.0)),
-                Role::Shift => values.extend(slot.range.clone().map(|_| 0.0)),
-            }
-        }
-        values
-    }
-
-    /// One for each parameter that weight decay applies to, zero for the rest.
-    pub fn decays(&self) -> Vec<f32> {
-        self.slots
-            .iter()
-            .flat_map(|s| {
-                let decays = matches!(s.role, Role::Weights { .. });
-                s.range.clone().map(move |_| f32::from(decays))
-            })
-            .collect()
+    /// The parameter `id` in the flat vector `values`; nothing when `values` is of another network.
+    pub fn values<'v>(&self, id: SlotId, values: &'v [f32]) -> &'v [f32] {
+        let slot = self.slots.get(id);
+        slot.and_then(|s| values.get(s.range.clone()))
+            .unwrap_or(&[])
     }
 
     /// Running statistics before the first batch: mean 0, variance 1, per layer.
@@ -193,6 +179,21 @@ impl Network {
 
     /// Logits, `[n, classes]`, of `x`, `[n, time, channels]`. `parameters` holds one tensor per slot.
     pub fn forward(
+        &self,
+        x: Tensor<3>,
+        parameters: &[Tensor<1>],
+        phase: Phase<'_>,
+    ) -> Result<Tensor<2>, Error> {
+        let dropout = match &phase {
+            Phase::Train { dropout, .. } => *dropout,
+            Phase::Infer { .. } | Phase::Gated { .. } => None,
+        };
+        let features = self.pooled(x, parameters, phase)?;
+        self.classify(features, dropout, parameters)
+    }
+
+    /// Features, `[n, features]`, of `x`, `[n, time, channels]`: the network up to its pool.
+    pub fn pooled(
         &self,
         mut x: Tensor<3>,
         parameters: &[Tensor<1>],
@@ -224,28 +225,65 @@ impl Network {
                     rows
                 }
                 Phase::Infer { running } => {
-                    let statistics = running.get(i).ok_or(Error::Backend {
-                        place: "inference",
-                        what: format!("no running statistics for layer {i}"),
-                    })?;
-                    let (scale, shift) = statistics.affine(&host(gamma)?, &host(beta)?);
+                    let (scale, shift) = of_layer(running, i)?.affine(&host(gamma)?, &host(beta)?);
                     ops::scale_shift(rows, &scale, &shift, layer.norm.clamp)?
+                }
+                Phase::Gated { running, .. } => {
+                    let (scale, shift) = of_layer(running, i)?.affine(&host(gamma)?, &host(beta)?);
+                    let row = |v: Vec<f32>| {
+                        let shape = [1, v.len()];
+                        Tensor::<2>::from_data(TensorData::new(v, shape), &rows.device())
+                    };
+                    let z = rows.clone() * row(scale) + row(shift);
+                    let (low, high) = layer.norm.clamp;
+                    if low == f32::NEG_INFINITY {
+                        z
+                    } else {
+                        z.clamp(low, high)
+                    }
                 }
             };
             x = rows.reshape([n, time, layer.channels_out]);
+            if let Phase::Gated { gates, .. } = &phase {
+                x = x * of_layer(gates, i)?.clone();
+            }
         }
-        let mut features = x.mean_dim(1).reshape([n, self.features()]);
-        if let Phase::Train {
-            dropout: Some(mask),
-            ..
-        } = phase
-        {
+        Ok(x.mean_dim(1).reshape([n, self.features()]))
+    }
+
+    /// Logits, `[n, classes]`, of pooled features, `[n, features]`, multiplied by the dropout mask if there is one.
+    pub fn classify(
+        &self,
+        mut features: Tensor<2>,
+        dropout: Option<&Tensor<2>>,
+        parameters: &[Tensor<1>],
+    ) -> Result<Tensor<2>, Error> {
+        if let Some(mask) = dropout {
             features = features.mul(mask.clone());
         }
         let weights = parameter(parameters, self.head_weights)?;
         let bias = parameter(parameters, self.head_bias)?.reshape([1, self.classes]);
         Ok(features.matmul(weights.reshape([self.features(), self.classes])) + bias)
     }
+}
+
+/// Draws initial parameters: He et al. 2015, equation 10, for weights.
+pub(crate) fn initialise(slots: &[Slot], rng: &mut impl Rng) -> Vec<f32> {
+    let mut values = Vec::with_capacity(slots.last().map_or(0, |s| s.range.end));
+    for slot in slots {
+        match slot.role {
+            Role::Weights { fan_in } => {
+                let std = (2.0 / fan_in.max(1) as f32).sqrt();
+                values.extend(slot.range.clone().map(|_| {
+                    let z: f32 = StandardNormal.sample(rng);
+                    z * std
+                }));
+            }
+            Role::Gain => values.extend(slot.range.clone().map(|_| 1.0)),
+            Role::Shift => values.extend(slot.range.clone().map(|_| 0.0)),
+        }
+    }
+    values
 }
 
 /// The values of `tensor`.
@@ -259,7 +297,14 @@ pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error>
         })
 }
 
-fn parameter(parameters: &[Tensor<1>], id: SlotId) -> Result<Tensor<1>, Error> {
+fn of_layer<T>(all: &[T], layer: usize) -> Result<&T, Error> {
+    all.get(layer).ok_or(Error::Backend {
+        place: "forward pass",
+        what: format!("nothing for layer {layer}"),
+    })
+}
+
+pub(crate) fn parameter(parameters: &[Tensor<1>], id: SlotId) -> Result<Tensor<1>, Error> {
     parameters.get(id).cloned().ok_or(Error::Backend {
         place: "forward pass",
         what: format!("no parameter {id}"),

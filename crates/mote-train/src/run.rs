@@ -2,11 +2,14 @@
 
 use crate::checkpoint::{Best, Snapshot, State};
 use crate::config::TrainConfig;
+use crate::contrastive::Contrast;
+use crate::distill::Teacher;
 use crate::metrics::Confusion;
-use crate::network::{Network, Phase, host};
-use crate::optimiser::AdamW;
+use crate::network::{Network, Phase, Slot};
+use crate::optimiser::{AdamW, Descent};
+use crate::qat::FakeQuant;
 use crate::train::{Epoch, Hooks, Job, Trained, Validation};
-use crate::{Error, export, frontend, infer};
+use crate::{Error, export, frontend, infer, labels, network};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use mote_data::Windows;
@@ -16,26 +19,32 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
-/// Share of a running statistic that one batch leaves, when no weight average is kept.
-const STATISTICS_SHARE: f32 = 0.9;
+/// Windows on which activations are observed before an epoch that rounds them.
+const OBSERVED: usize = 256;
 
 /// One run: the data as sensor counts, the network, and what stays constant.
 pub(crate) struct Run<'a> {
     windows: &'a Windows,
-    fold: usize,
-    config: &'a TrainConfig,
+    pub fold: usize,
+    pub config: &'a TrainConfig,
     /// Windows to train on.
     train: Vec<usize>,
     /// Windows to watch the training with.
     watch: Vec<usize>,
-    network: Network,
+    pub network: Network,
     frontend: Frontend,
     /// Counts of the training windows, in the order of `train`.
     counts: Vec<f32>,
     /// Normalised validation windows.
     validation: Vec<f32>,
     class_weights: Vec<f32>,
-    decays: Tensor<1>,
+    /// Positions in `train` of the windows whose labels are used, in increasing order.
+    labelled: Vec<usize>,
+    pub descent: Descent,
+    teacher: Option<Teacher<'a>>,
+    contrast: Option<Contrast>,
+    /// What is rounded while training, if anything is.
+    fake: Option<FakeQuant>,
 }
 
 impl<'a> Run<'a> {
@@ -47,11 +56,7 @@ impl<'a> Run<'a> {
             Shape::new(windows.time, windows.channels),
             classes,
         )?;
-        let mut train = job.train.to_vec();
-        let mut watch = job.validation.to_vec();
-        if !config.hold_out {
-            train.append(&mut watch);
-        }
+        let (train, watch) = labels::divide(&job, config);
         if train.len() < 2 {
             return Err(Error::Data("at least 2 training windows are needed".into()));
         }
@@ -59,24 +64,49 @@ impl<'a> Run<'a> {
         let counts = gather(windows, &train)?;
         let mut validation = gather(windows, &watch)?;
         frontend::normalise(&frontend, &mut validation);
-        let class_weights = class_weights(windows, &train, config.class_weights)?;
-        let decays = Tensor::from_data(
-            TensorData::new(network.decays(), [network.len()]),
-            &Device::flex(),
-        );
+        let labelled = labels::positions(windows, &train, config.labels, config.seed);
+        let of_labelled: Vec<usize> = labelled.iter().map(|&p| train[p]).collect();
+        let class_weights = class_weights(windows, &of_labelled, config.class_weights)?;
         Ok(Self {
             windows,
             fold: job.fold,
             config,
             train,
             watch,
+            descent: Descent::new(&network.slots, 0..0, config),
             network,
             frontend,
             counts,
             validation,
             class_weights,
-            decays,
+            labelled,
+            teacher: None,
+            contrast: None,
+            fake: None,
         })
+    }
+
+    /// Leaves the first `slots` parameter tensors as they are. When those are all layers, norms stay too.
+    pub fn freeze(&mut self, slots: usize) {
+        self.descent = Descent::new(&self.network.slots, 0..slots, self.config);
+    }
+
+    /// Pulls views of one window together instead of learning classes.
+    pub fn contrast(&mut self, contrast: Contrast) {
+        let head = self.network.head_weights..self.network.head_bias + 1;
+        self.descent = Descent::new(&contrast.slots, head, self.config);
+        self.watch.clear();
+        self.contrast = Some(contrast);
+    }
+
+    /// Learns from `teacher` too.
+    pub fn learn_from(&mut self, teacher: Teacher<'a>) {
+        self.teacher = Some(teacher);
+    }
+
+    /// Rounds weights and activations while training, with norms at their running statistics.
+    pub fn round(&mut self, fake: FakeQuant) {
+        self.fake = Some(fake);
     }
 
     /// Identifies everything that the weights depend on.
@@ -93,21 +123,42 @@ impl<'a> Run<'a> {
         for x in self.counts.iter().chain(&self.validation) {
             hash.update(x.to_le_bytes());
         }
+        if !self.descent.frozen.is_empty() {
+            hash.update(self.descent.frozen.start.to_le_bytes());
+            hash.update(self.descent.frozen.end.to_le_bytes());
+        }
+        if let Some(teacher) = &self.teacher {
+            teacher.digest(&mut hash);
+        }
+        if let Some(contrast) = &self.contrast {
+            contrast.digest(&mut hash);
+        }
+        if let Some(fake) = &self.fake {
+            hash.update([fake.bits]);
+        }
+        hash.finalize().into()
+    }
+
+    /// As [`Run::digest`], for a run from `start`.
+    pub fn digest_from(&self, start: &Snapshot) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.digest());
+        let statistics = start.running.iter().flat_map(|s| [&s.mean, &s.variance]);
+        for x in std::iter::once(&start.values).chain(statistics).flatten() {
+            hash.update(x.to_le_bytes());
+        }
         hash.finalize().into()
     }
 
     pub fn start(&self) -> State {
-        let values = self.network.initialise(&mut self.rng(0));
-        State {
-            average: values.clone(),
-            current: Snapshot {
-                values,
-                running: self.network.initial_statistics(),
-            },
-            moments: None,
-            steps: 0,
-            history: Vec::new(),
-            best: None,
+        State::new(self.start_of(&self.network.slots))
+    }
+
+    /// A random start of `slots`, which begin with the network's own.
+    pub fn start_of(&self, slots: &[Slot]) -> Snapshot {
+        Snapshot {
+            values: network::initialise(slots, &mut self.rng(0)),
+            running: self.network.initial_statistics(),
         }
     }
 
@@ -130,12 +181,16 @@ impl<'a> Run<'a> {
     pub fn epoch(&mut self, state: &mut State, hooks: &Hooks<'_>) -> Result<(), Error> {
         let epoch = state.history.len();
         let mut rng = self.rng(1 + epoch);
-        let mut order: Vec<usize> = (0..self.train.len()).collect();
-        order.shuffle(&mut rng);
+        let order = self.order(&mut rng);
         let size = self.config.batch.min(order.len());
         // The rest is left out: a batch of a few windows would have wild norms. Another epoch, another rest.
         let batches = order.len() / size;
         let mut optimiser = AdamW::new(state);
+        if let Some(mut fake) = self.fake.take() {
+            let x = self.plain(&self.sample(OBSERVED));
+            fake.observe(&self.network, &state.current, x)?;
+            self.fake = Some(fake);
+        }
         let mut loss = 0.0;
         for (i, batch) in order.chunks_exact(size).enumerate() {
             if hooks.stopped() {
@@ -173,6 +228,23 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Positions in `train`, shuffled; labelled windows come again until the epoch has its length.
+    fn order(&self, rng: &mut SmallRng) -> Vec<usize> {
+        if self.contrast.is_some() {
+            let mut order: Vec<usize> = (0..self.train.len()).collect();
+            order.shuffle(rng);
+            return order;
+        }
+        let mut order = Vec::with_capacity(self.train.len());
+        while order.len() < self.train.len() {
+            let mut pass = self.labelled.clone();
+            pass.shuffle(rng);
+            order.append(&mut pass);
+        }
+        order.truncate(self.train.len());
+        order
+    }
+
     /// One step of the optimiser on the windows `batch` (positions in `train`). Returns the loss.
     fn step(
         &self,
@@ -182,65 +254,63 @@ impl<'a> Run<'a> {
         optimiser: &mut AdamW,
         rng: &mut SmallRng,
     ) -> Result<f64, Error> {
+        if let Some(contrast) = &self.contrast {
+            return contrast.step(self, batch, rate, state, optimiser, rng);
+        }
         let device = Device::flex().autodiff();
-        let x = Tensor::from_data(
-            TensorData::new(
-                self.augmented(batch, rng),
-                infer::input_shape(&self.network, batch.len()),
-            ),
-            &device,
-        );
-        let targets = Tensor::<2>::from_data(
-            TensorData::new(self.targets(batch), [batch.len(), self.network.classes]),
-            &device,
-        );
+        let x = self.augmented(batch, rng);
+        let hard = self.targets(batch);
+        let soft = match &self.teacher {
+            Some(teacher) => Some(teacher.targets(&x, &hard)?),
+            None => None,
+        };
         let dropout = self.dropout_mask(batch.len(), rng).map(|mask| {
             Tensor::from_data(
                 TensorData::new(mask, [batch.len(), self.network.features()]),
                 &device,
             )
         });
-        let leaves: Vec<Tensor<1>> = infer::leaves(&self.network, &state.current.values, &device)
-            .into_iter()
-            .map(Tensor::require_grad)
-            .collect();
+        let leaves = self.descent.leaves(&state.current.values, &device);
         let mut statistics = Vec::new();
-        let phase = Phase::Train {
-            statistics: &mut statistics,
-            dropout: dropout.as_ref(),
+        let shape = infer::input_shape(&self.network, batch.len());
+        let logits = if let Some(fake) = &self.fake {
+            let running = &state.current.running;
+            fake.forward(&self.network, x, &leaves, running, dropout.as_ref())?
+        } else if self.descent.frozen.end < self.network.head_weights {
+            let phase = Phase::Train {
+                statistics: &mut statistics,
+                dropout: dropout.as_ref(),
+            };
+            let x = Tensor::from_data(TensorData::new(x, shape), &device);
+            self.network.forward(x, &leaves, phase)?
+        } else {
+            let features = infer::features(&self.network, &state.current, x)?;
+            let features = TensorData::new(features, [batch.len(), self.network.features()]);
+            let features = Tensor::from_data(features, &device);
+            self.network.classify(features, dropout.as_ref(), &leaves)?
         };
-        let logits = self.network.forward(x, &leaves, phase)?;
-        let loss = (log_softmax(logits, 1) * targets).sum().neg();
-        let mut gradients = loss.backward();
-        let gradient = leaves
-            .iter()
-            .map(|leaf| {
-                leaf.grad_remove(&mut gradients).ok_or(Error::Backend {
-                    place: "backward pass",
-                    what: "a parameter has no gradient".to_owned(),
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let decay = self.decays.clone() * (rate * self.config.weight_decay);
-        state.current.values = optimiser.step(&state.current.values, gradient, rate, decay)?;
-
-        // Averages start short, so that they forget the random start.
-        let young = (1.0 + state.steps as f32) / (10.0 + state.steps as f32);
-        let keep = self.config.ema.min(young);
-        for (average, value) in state.average.iter_mut().zip(&state.current.values) {
-            *average = *average * keep + value * (1.0 - keep);
-        }
-        let keep = self.config.ema.max(STATISTICS_SHARE).min(young);
-        for (running, batch) in state.current.running.iter_mut().zip(&statistics) {
-            running.blend(batch, keep);
-        }
-        state.steps += 1;
-        Ok(f64::from(
-            host(loss.inner())?.first().copied().unwrap_or(f32::NAN),
-        ))
+        let cross_entropy = |logits, rows| {
+            let shape = [batch.len(), self.network.classes];
+            let targets = Tensor::<2>::from_data(TensorData::new(rows, shape), &device);
+            (log_softmax(logits, 1) * targets).sum().neg()
+        };
+        let loss = match (soft, &self.teacher) {
+            (Some(soft), Some(teacher)) => {
+                let Teacher {
+                    temperature, share, ..
+                } = *teacher;
+                // Gradients of the soft part shrink with the square of the temperature.
+                cross_entropy(logits.clone(), hard) * (1.0 - share)
+                    + cross_entropy(logits / temperature, soft)
+                        * (temperature * temperature * share)
+            }
+            _ => cross_entropy(logits, hard),
+        };
+        self.descent
+            .step(loss, &leaves, &statistics, rate, state, optimiser)
     }
 
-    fn augmented(&self, batch: &[usize], rng: &mut SmallRng) -> Vec<f32> {
+    pub fn augmented(&self, batch: &[usize], rng: &mut SmallRng) -> Vec<f32> {
         let stride = self.windows.stride();
         let mut x = Vec::with_capacity(batch.len() * stride);
         for &position in batch {
@@ -255,8 +325,26 @@ impl<'a> Run<'a> {
         x
     }
 
+    /// Evenly spaced labelled windows, at most `count` of them, by position.
+    pub fn sample(&self, count: usize) -> Vec<usize> {
+        let step = self.labelled.len().div_ceil(count.max(1)).max(1);
+        self.labelled.iter().step_by(step).copied().collect()
+    }
+
+    /// The windows `batch` (positions in training) as they are, normalised.
+    pub fn plain(&self, batch: &[usize]) -> Vec<f32> {
+        let stride = self.windows.stride();
+        let windows = batch.iter().flat_map(|p| {
+            let start = p * stride;
+            self.counts.get(start..start + stride).unwrap_or(&[])
+        });
+        let mut x: Vec<f32> = windows.copied().collect();
+        frontend::normalise(&self.frontend, &mut x);
+        x
+    }
+
     /// Smoothed one-hot rows, weighted by class, that sum to 1 over the batch.
-    fn targets(&self, batch: &[usize]) -> Vec<f32> {
+    pub fn targets(&self, batch: &[usize]) -> Vec<f32> {
         let classes = self.network.classes;
         let smooth = self.config.label_smoothing / classes as f32;
         let mut targets = vec![0.0; batch.len() * classes];
@@ -297,6 +385,12 @@ impl<'a> Run<'a> {
             },
             running: state.current.running.clone(),
         }
+    }
+
+    /// Class of the window at `position` in `train`, if its label is used.
+    pub fn class(&self, position: usize) -> Option<usize> {
+        self.labelled.binary_search(&position).ok()?;
+        Some(label(self.windows, *self.train.get(position)?))
     }
 
     fn validate(&self, snapshot: &Snapshot) -> Result<Option<Validation>, Error> {

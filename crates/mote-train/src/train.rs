@@ -1,7 +1,7 @@
 //! Training of one network: what goes in, what comes out, and the loop over epochs.
 
-use crate::checkpoint::{self, Snapshot};
-use crate::config::TrainConfig;
+use crate::checkpoint::{self, Snapshot, State};
+use crate::config::{CnnConfig, TrainConfig};
 use crate::network::Network;
 use crate::run::{Run, gather};
 use crate::{Error, frontend, infer};
@@ -99,6 +99,11 @@ impl PartialEq for Trained {
 }
 
 impl Trained {
+    /// What the network was laid out from.
+    pub fn network(&self) -> &CnnConfig {
+        &self.network.config
+    }
+
     /// Logits of the windows `indices`, `[n][classes]`, by the tensor library's forward pass with batch norms
     /// unfolded. For checking the engine against, and for quick looks while tuning: reported figures come
     /// from the engine.
@@ -129,26 +134,52 @@ impl Trained {
 /// set, [`Error::Diverged`] when the loss is no longer a number, and errors of the checkpoint file.
 pub fn train(job: Job<'_>, config: &TrainConfig, hooks: Hooks<'_>) -> Result<Trained, Error> {
     config.validate()?;
-    let mut run = Run::new(job, config)?;
+    let run = Run::new(job, config)?;
     let digest = run.digest();
+    let start = run.start();
+    complete(run, digest, start, hooks)
+}
+
+/// Trains `run` from `start`, the state of a network like its own trained before. The checkpoint lies in a
+/// subdirectory named after all that it depends on, so that runs from different starts do not meet.
+pub(crate) fn train_on(run: Run<'_>, start: Snapshot, hooks: Hooks<'_>) -> Result<Trained, Error> {
+    run.config.validate()?;
+    let digest = run.digest_from(&start);
+    let name: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let checkpoint = hooks.checkpoint.map(|directory| directory.join(name));
+    let hooks = Hooks {
+        checkpoint: checkpoint.as_deref(),
+        ..hooks
+    };
+    complete(run, digest, State::new(start), hooks)
+}
+
+/// Trains what is left of a run, from its checkpoint if there is one, else from `start`.
+fn complete(
+    mut run: Run<'_>,
+    digest: [u8; 32],
+    start: State,
+    hooks: Hooks<'_>,
+) -> Result<Trained, Error> {
+    let (fold, config) = (run.fold, run.config);
     let mut state = match hooks.checkpoint {
         Some(directory) => checkpoint::load(directory, digest)?,
         None => None,
     }
-    .unwrap_or_else(|| run.start());
+    .unwrap_or(start);
     for epoch in &state.history {
-        hooks.each(|p| p.epoch(job.fold, epoch));
+        hooks.each(|p| p.epoch(fold, epoch));
     }
     while state.history.len() < config.epochs && !run.out_of_patience(&state) {
         run.epoch(&mut state, &hooks)?;
         if let Some(epoch) = state.history.last() {
-            hooks.each(|p| p.epoch(job.fold, epoch));
+            hooks.each(|p| p.epoch(fold, epoch));
         }
         if let Some(directory) = hooks.checkpoint {
             checkpoint::save(directory, digest, &state)?;
         }
     }
-    hooks.each(|p| p.finished(job.fold));
+    hooks.each(|p| p.finished(fold));
     run.finish(state)
 }
 

@@ -7,10 +7,12 @@
 
 mod depthwise;
 mod norm;
+mod snap;
 mod unfold;
 
 pub(crate) use depthwise::depthwise;
 pub(crate) use norm::{Statistics, batch_norm, scale_shift};
+pub(crate) use snap::snap;
 pub(crate) use unfold::unfold;
 
 use crate::Error;
