@@ -37,7 +37,9 @@ fn main() {
          \x20 RAM : ORIGIN = {ram} + {stack}, LENGTH = {ram_len} - {stack}\n\
          }}\n\
          _stack_start = ORIGIN(STACK) + LENGTH(STACK);\n\
-         _stack_end = ORIGIN(STACK);\n"
+         _stack_end = ORIGIN(STACK);\n\
+         /* Contents of another chip, which lie here because the machine has only one. */\n\
+         SECTIONS {{ .external : ALIGN(4) {{ KEEP(*(.external)); }} > FLASH }} INSERT AFTER .rodata;\n"
     );
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
     fs::write(out.join("memory.x"), map).expect("cannot write memory.x");

@@ -18,8 +18,17 @@
 //! mod model_data { /* statics: everything that is model and not code */ }
 //! ```
 //!
-//! A pipeline that allocates says `// features: heap` in its first lines, and is built with that feature.
+//! A pipeline that allocates says `// features: heap` in its first lines, and is built with that feature. One that
+//! pages its weights says `// features: external`, and has besides
+//!
+//! ```text
+//! impl<S: mote::Storage> Pipeline<S> { pub const fn over(storage: S) -> Self; }
+//! pub mod external { pub static WEIGHTS: [u32; _]; } // in section `.external`
+//! ```
 #![no_std]
+
+#[cfg(feature = "external")]
+pub mod external;
 
 #[cfg(feature = "heap")]
 pub mod heap;
@@ -34,7 +43,21 @@ pub mod pipeline {
     include!(concat!(env!("MOTE_PIPELINE_DIR"), "/pipeline.rs"));
 }
 
-pub use pipeline::{Elem, INPUT_LEN, OUTPUT_LEN, Out, Pipeline};
+#[cfg(not(feature = "external"))]
+pub use pipeline::Pipeline;
+pub use pipeline::{Elem, INPUT_LEN, OUTPUT_LEN, Out};
+
+/// The generated pipeline, over the modelled storage.
+#[cfg(feature = "external")]
+pub type Pipeline = pipeline::Pipeline<external::Nor>;
+
+/// The pipeline as it is when the core starts.
+pub const fn pipeline() -> Pipeline {
+    #[cfg(feature = "external")]
+    return Pipeline::over(external::Nor);
+    #[cfg(not(feature = "external"))]
+    Pipeline::new()
+}
 
 use cortex_m_rt as _;
 

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::core::Core;
+use crate::emulator::Traffic;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
@@ -31,6 +32,9 @@ pub struct Board {
     /// What waiting costs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sleep: Option<Sleep>,
+    /// The chip that paged weights lie in; without it their loading has no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
 }
 
 /// Energy of computing.
@@ -55,6 +59,53 @@ pub struct Sleep {
     pub basis: Basis,
     /// Where it is from.
     pub source: String,
+}
+
+/// A serial flash chip beside the microcontroller, and how it is read. A read is a command, an address and dummy
+/// bytes, all on one line, then the data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct External {
+    /// Manufacturer and part.
+    pub name: String,
+    /// Clock of the bus: the lower of what chip and controller can.
+    pub mhz: f64,
+    /// Bits of data per clock: 1, 2 or 4 lines.
+    pub bits_per_clock: u32,
+    /// Bytes of the read command.
+    pub command_bytes: u32,
+    /// Bytes of the address.
+    pub address_bytes: u32,
+    /// Bytes between address and data.
+    pub dummy_bytes: u32,
+    /// Milliamperes while it is read.
+    pub read_ma: f64,
+    /// Microamperes in between.
+    pub standby_ua: f64,
+    /// Supply voltage.
+    pub volts: f64,
+    /// Where the figures are from.
+    pub source: String,
+}
+
+impl External {
+    /// Seconds that `traffic` takes on the bus.
+    pub fn seconds(&self, traffic: Traffic) -> f64 {
+        let header = f64::from(self.command_bytes + self.address_bytes + self.dummy_bytes);
+        let clocks = traffic.reads as f64 * header * 8.0
+            + traffic.bytes as f64 * 8.0 / f64::from(self.bits_per_clock);
+        clocks / (self.mhz * 1e6)
+    }
+
+    /// Watts while it is read.
+    pub fn read_watts(&self) -> f64 {
+        self.read_ma * 1e-3 * self.volts
+    }
+
+    /// Watts in between.
+    pub fn standby_watts(&self) -> f64 {
+        self.standby_ua * 1e-6 * self.volts
+    }
 }
 
 /// How a figure came about.
@@ -127,6 +178,13 @@ impl Board {
         if let Some(sleep) = &board.sleep {
             positive("sleep.power_uw", sleep.power_uw)?;
         }
+        if let Some(external) = &board.external {
+            positive("external.mhz", external.mhz)?;
+            positive("external.bits_per_clock", external.bits_per_clock.into())?;
+            positive("external.read_ma", external.read_ma)?;
+            positive("external.standby_ua", external.standby_ua)?;
+            positive("external.volts", external.volts)?;
+        }
         Ok(board)
     }
 }
@@ -156,6 +214,7 @@ mod tests {
             ("clock_mhz = 64", "clock_mhz = 0", "clock_mhz"),
             ("cortex-m4", "cortex-m5", "cortex-m5"),
             ("ram_kib", "ramkib", "ramkib"),
+            ("mhz = 8\n", "mhz = -8\n", "external.mhz"),
         ] {
             let broken = text.replace(from, to);
             assert_ne!(text, broken);

@@ -6,6 +6,7 @@ use crate::process::run;
 use crate::profile::Profile;
 use crate::setup::{EMULATOR, advice};
 use crate::toolchain::find_program;
+use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -84,8 +85,43 @@ pub struct Outcome {
     /// Bytes of heap used at most: from its start to behind the highest byte ever handed out. 0 for an image
     /// without one.
     pub heap: u32,
+    /// Reads from the external storage, of a pipeline that pages its weights; nothing for others.
+    pub traffic: Vec<Traffic>,
     /// The counts, when asked for.
     pub profile: Option<Profile>,
+}
+
+/// What a run has read from the external storage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Traffic {
+    /// Reads: pages.
+    pub reads: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl Traffic {
+    /// Run by run, from `external.bin`, which counts from the start and wraps.
+    fn parse(file: &[u8]) -> Vec<Self> {
+        let mut before = [0, 0];
+        let (words, _) = file.as_chunks::<4>();
+        let (pairs, _) = words.as_chunks::<2>();
+        pairs
+            .iter()
+            .map(|pair| {
+                let now = pair.map(u32::from_le_bytes);
+                let [reads, bytes] = [
+                    now[0].wrapping_sub(before[0]),
+                    now[1].wrapping_sub(before[1]),
+                ];
+                before = now;
+                Self {
+                    reads: u64::from(reads),
+                    bytes: u64::from(bytes),
+                }
+            })
+            .collect()
+    }
 }
 
 /// The emulator's version line.
@@ -175,8 +211,11 @@ impl Run<'_> {
                     }
                     None => None,
                 };
+                // Only pipelines with a storage write it.
+                let traffic = fs::read(dir.join("external.bin")).unwrap_or_default();
                 Ok(Outcome {
                     outputs,
+                    traffic: Traffic::parse(&traffic),
                     output: report.output as usize,
                     heap: report.heap,
                     profile,
@@ -267,6 +306,7 @@ fn engine_error(code: u32) -> String {
         BufferLength,
         NoFrontend,
         ElementType,
+        Storage,
     ];
     match known.iter().find(|e| **e as u32 == code) {
         Some(error) => error.to_string(),

@@ -1,6 +1,7 @@
 //! From cycles to time, energy and battery life.
 
 use crate::board::Board;
+use crate::emulator::Traffic;
 use serde::Serialize;
 
 /// Energy of a CR2032 coin cell: 235 mAh at a nominal 3 V (Energizer and Panasonic data sheets: 225 to
@@ -25,22 +26,80 @@ pub struct Budget {
     pub average_power_uw: Option<f64>,
     /// Days on a CR2032.
     pub battery_life_days: Option<f64>,
-    /// Milliwatts while computing.
+    /// Milliwatts while computing; with an external storage, while loading.
     pub active_power_mw: Option<f64>,
 }
 
+/// What bringing weights from the external storage takes, per decision.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Loading {
+    /// Reads and bytes.
+    #[serde(flatten)]
+    pub traffic: Traffic,
+    /// Milliseconds on the bus, in which the core waits: a share of the latency. Copying and checking are not in it,
+    /// but in the cycles.
+    pub ms: Option<f64>,
+    /// Microjoules of the chip while it is read and of the waiting core.
+    pub energy_uj: Option<f64>,
+    /// Of the latency.
+    pub share: Option<f64>,
+}
+
+impl Loading {
+    /// What `traffic` takes on `board`, of a decision that has `budget`.
+    pub fn new(board: &Board, traffic: Traffic, budget: &Budget) -> Self {
+        let seconds = board.external.as_ref().map(|e| e.seconds(traffic));
+        let watts = board.external.as_ref().zip(core_watts(board));
+        let ms = seconds.map(|s| s * 1e3);
+        Self {
+            traffic,
+            ms,
+            energy_uj: seconds
+                .zip(watts)
+                .map(|(s, (chip, core))| s * (chip.read_watts() + core) * 1e6),
+            share: ms.zip(budget.latency_ms).map(|(ms, all)| ms / all),
+        }
+    }
+}
+
+/// Watts of the whole microcontroller while the core runs.
+fn core_watts(board: &Board) -> Option<f64> {
+    let pj = board.energy.as_ref()?.pj_per_cycle;
+    Some(pj * 1e-12 * board.clock_mhz * 1e6)
+}
+
 impl Budget {
-    /// The budget of a decision of `cycles` on `board`, one every `hop_seconds`. What the board file does not
-    /// know stays unknown. A decision that takes longer than the hop has no average.
-    pub fn new(board: &Board, cycles: Option<u64>, hop_seconds: Option<f64>) -> Self {
+    /// The budget of a decision of `cycles` on `board`, one every `hop_seconds`, for which `traffic` comes from the
+    /// external storage while the core waits. What the board file does not know stays unknown. A decision that takes
+    /// longer than the hop has no average.
+    pub fn new(
+        board: &Board,
+        cycles: Option<u64>,
+        hop_seconds: Option<f64>,
+        traffic: Option<Traffic>,
+    ) -> Self {
         let hz = board.clock_mhz * 1e6;
-        let seconds = cycles.map(|c| c as f64 / hz);
-        let pj = board.energy.as_ref().map(|e| e.pj_per_cycle);
-        let joules = cycles.zip(pj).map(|(c, pj)| c as f64 * pj * 1e-12);
+        let chip = board.external.as_ref().filter(|_| traffic.is_some());
+        let (reading, standby) = match chip {
+            Some(chip) => (chip.read_watts(), chip.standby_watts()),
+            None => (0.0, 0.0),
+        };
+        let loading = match (traffic, chip) {
+            (None, _) => Some(0.0),
+            (Some(traffic), chip) => chip.map(|chip| chip.seconds(traffic)),
+        };
+        let computing = cycles.map(|c| c as f64 / hz);
+        let seconds = computing.zip(loading).map(|(c, l)| c + l);
+        let core = core_watts(board);
+        let joules = match (seconds, loading, core) {
+            (Some(s), Some(l), Some(core)) => Some(s * core + l * reading),
+            _ => None,
+        };
         let sleep = board.sleep.as_ref().map(|s| s.power_uw * 1e-6);
         let average = match (joules, seconds, sleep, hop_seconds) {
             (Some(j), Some(s), Some(sleep), Some(hop)) if s <= hop && hop > 0.0 => {
-                Some((j + sleep * (hop - s)) / hop)
+                let idle = hop - loading.unwrap_or(0.0);
+                Some((j + sleep * (hop - s) + standby * idle) / hop)
             }
             _ => None,
         };
@@ -49,7 +108,7 @@ impl Budget {
             energy_uj: joules.map(|j| j * 1e6),
             average_power_uw: average.map(|w| w * 1e6),
             battery_life_days: average.map(|w| CR2032_JOULES / w / 86_400.0),
-            active_power_mw: pj.map(|pj| pj * 1e-12 * hz * 1e3),
+            active_power_mw: core.map(|w| (w + reading) * 1e3),
         }
     }
 }
@@ -92,7 +151,7 @@ mod tests {
         let mut board = Board::load("nrf52840").unwrap();
         board.energy.as_mut().unwrap().pj_per_cycle = 100.0;
         board.sleep.as_mut().unwrap().power_uw = 5.0;
-        let b = Budget::new(&board, Some(1_000_000), Some(1.0));
+        let b = Budget::new(&board, Some(1_000_000), Some(1.0), None);
         // 1e6 / 64 MHz; 1e6 * 100 pJ; 100 uJ + 5 uW * 0.984375 s in 1 s; 2538 J / 104.92 uW.
         close(b.latency_ms, 15.625);
         close(b.energy_uj, 100.0);
@@ -105,12 +164,12 @@ mod tests {
     fn what_is_unknown_stays_unknown() {
         let mut board = Board::load("nrf52840").unwrap();
         board.energy = None;
-        let b = Budget::new(&board, Some(64_000), Some(1.0));
+        let b = Budget::new(&board, Some(64_000), Some(1.0), None);
         close(b.latency_ms, 1.0);
         assert_eq!(b.energy_uj, None);
         assert_eq!(b.battery_life_days, None);
         assert_eq!(
-            Budget::new(&board, None, None),
+            Budget::new(&board, None, None, None),
             Budget {
                 active_power_mw: None,
                 ..Budget::default()
@@ -121,8 +180,43 @@ mod tests {
     #[test]
     fn a_decision_longer_than_its_hop_has_no_average() {
         let board = Board::load("nrf52840").unwrap();
-        let b = Budget::new(&board, Some(128_000_000), Some(1.0));
+        let b = Budget::new(&board, Some(128_000_000), Some(1.0), None);
         assert_eq!(b.average_power_uw, None);
+    }
+
+    #[test]
+    fn loading_by_hand() {
+        let mut board = Board::load("nrf52840").unwrap();
+        board.energy.as_mut().unwrap().pj_per_cycle = 100.0;
+        board.sleep.as_mut().unwrap().power_uw = 5.0;
+        let chip = board.external.as_mut().unwrap();
+        chip.mhz = 8.0;
+        (chip.command_bytes, chip.address_bytes, chip.dummy_bytes) = (1, 3, 1);
+        (chip.read_ma, chip.standby_ua, chip.volts) = (4.0, 10.0, 3.0);
+        let traffic = Traffic {
+            reads: 10,
+            bytes: 950,
+        };
+        // (10 * 5 + 950) * 8 bits at 8 MHz: 1 ms, in which the core takes 6.4 uJ and the chip 12 uJ.
+        let b = Budget::new(&board, Some(1_000_000), Some(1.0), Some(traffic));
+        close(b.latency_ms, 16.625);
+        close(b.energy_uj, 118.4);
+        close(b.active_power_mw, 18.4);
+        // Asleep 983.375 ms at 5 uW; in standby 999 ms at 30 uW.
+        close(b.average_power_uw, 118.4 + 4.916875 + 29.97);
+        let loading = Loading::new(&board, traffic, &b);
+        close(loading.ms, 1.0);
+        close(loading.energy_uj, 18.4);
+        close(loading.share, 1.0 / 16.625);
+
+        // Four lines carry data only.
+        board.external.as_mut().unwrap().bits_per_clock = 4;
+        let b = Budget::new(&board, Some(0), None, Some(traffic));
+        close(b.latency_ms, 0.05 + 0.2375);
+
+        board.external = None;
+        let b = Budget::new(&board, Some(1_000_000), Some(1.0), Some(traffic));
+        assert_eq!((b.latency_ms, b.energy_uj), (None, None));
     }
 
     #[test]

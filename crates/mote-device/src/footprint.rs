@@ -10,6 +10,9 @@ use std::path::Path;
 /// The module generated pipelines keep their constants in: what lies in it is model, the rest is code.
 pub const MODEL_MODULE: &str = "model_data";
 
+/// The section that stands for the contents of another chip.
+pub const EXTERNAL_SECTION: &str = ".external";
+
 /// Parts of symbol names that only panicking or formatting code has.
 const PANIC_MARKS: [&str; 6] = [
     "core::panicking",
@@ -23,10 +26,12 @@ const PANIC_MARKS: [&str; 6] = [
 /// Bytes of an image in flash and RAM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Footprint {
-    /// Flash beyond the model: vectors, start-up, code, constants, initial values of `.data`.
+    /// Flash beyond model and other chips: vectors, start-up, code, constants, initial values of `.data`.
     pub flash_code: u64,
     /// Flash of the symbols in [`MODEL_MODULE`].
     pub flash_model: u64,
+    /// Flash of another chip: the [`EXTERNAL_SECTION`], weights that are paged.
+    pub flash_external: u64,
     /// The share of `flash_code` that is the vector table.
     pub vectors: u64,
     /// The share of `flash_code` that is machine code.
@@ -50,7 +55,7 @@ pub struct Section {
     pub address: u64,
     /// Bytes.
     pub size: u64,
-    /// Whether it occupies flash.
+    /// Whether it occupies flash, of this chip or another.
     pub in_flash: bool,
     /// Whether it occupies RAM.
     pub in_ram: bool,
@@ -121,6 +126,7 @@ impl Footprint {
         let total = |of: fn(&Section) -> bool| -> u64 {
             sections.iter().filter(|s| of(s)).map(|s| s.size).sum()
         };
+        let flash_external = total(|s| s.name == EXTERNAL_SECTION);
         let model = |s: &&Symbol| {
             is_model(&s.name) && sections.iter().any(|t| t.in_flash && t.name == s.section)
         };
@@ -134,8 +140,9 @@ impl Footprint {
                 .collect()
         });
         Ok(Self {
-            flash_code: total(|s| s.in_flash).saturating_sub(flash_model),
+            flash_code: total(|s| s.in_flash).saturating_sub(flash_model + flash_external),
             flash_model,
+            flash_external,
             vectors: total(|s| s.name == ".vector_table"),
             text,
             ram_static: total(|s| s.in_ram),

@@ -146,7 +146,8 @@ impl Workshop {
     }
 
     /// Builds both images of the pipeline in `dir`, or takes them from the cache. A line `// features: heap` at
-    /// the head of `pipeline.rs` adds that feature of the firmware: an allocator and the baseline runtime.
+    /// the head of `pipeline.rs` adds that feature of the firmware: an allocator and the baseline runtime; `// features: external` a storage for
+    /// paged weights.
     ///
     /// # Errors
     /// When nothing compiles for the core, or the pipeline does not compile.
@@ -217,10 +218,9 @@ impl Workshop {
             command.env_remove(name);
         }
         if toolchain.method == Method::BuildStd {
-            let libraries = if features.is_empty() {
-                "core"
-            } else {
-                "core,alloc"
+            let libraries = match has_heap(features) {
+                true => "core,alloc",
+                false => "core",
             };
             command
                 .arg(format!("-Zbuild-std={libraries}"))
@@ -309,7 +309,7 @@ impl Workshop {
         let mut hash = Sha256::new();
         hash.update(format!("{plan:?} {toolchain}"));
         absorb(&mut hash, dir)?;
-        let baseline = (!features.is_empty()).then_some("crates/mote-baseline");
+        let baseline = has_heap(features).then_some("crates/mote-baseline");
         for source in ["firmware", "crates/mote"].into_iter().chain(baseline) {
             absorb(&mut hash, &self.home.join(source))?;
         }
@@ -326,6 +326,11 @@ fn features(dir: &Path) -> Result<String, Error> {
         .filter_map(|line| line.strip_prefix("// features:"))
         .next();
     Ok(line.unwrap_or_default().trim().to_owned())
+}
+
+/// Whether an image with `features` allocates.
+fn has_heap(features: &str) -> bool {
+    features.split([',', ' ']).any(|feature| feature == "heap")
 }
 
 /// Adds names and contents of the files below `dir` to `hash`; build output, tests and benchmarks excepted.

@@ -6,8 +6,8 @@ use crate::board::{Basis, Board};
 use crate::core::{Core, Machine, Optimize};
 use crate::cycles::timing;
 use crate::disasm::Code;
-use crate::emulator::{Counting, Run, Windows};
-use crate::energy::{Budget, Fits};
+use crate::emulator::{Counting, Run, Traffic, Windows};
+use crate::energy::{Budget, Fits, Loading};
 use crate::footprint::{Footprint, Section, Symbol};
 use crate::image::{Images, Plan, Workshop, on_large_enough};
 use serde::Serialize;
@@ -53,6 +53,9 @@ pub struct Method {
     pub cycles: String,
     /// Energy and power.
     pub energy: String,
+    /// Time and energy of loading weights, where they are paged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loading: Option<String>,
     /// Compiler of the image.
     pub toolchain: String,
     /// Emulator and machine.
@@ -72,6 +75,11 @@ pub struct Measurement {
     pub flash_code: u64,
     /// Flash of the model.
     pub flash_model: u64,
+    /// Flash of another chip: weights that are paged.
+    pub flash_external: u64,
+    /// What paging them takes; `None` when the weights are in the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loading: Option<Loading>,
     /// RAM of statics.
     pub ram_static: u64,
     /// High-water mark of the stack, from its top, callers included.
@@ -174,7 +182,9 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
 
     let stack_top = plan.machine.ram.origin + plan.stack;
     let ram_stack = u64::from(stack_top.saturating_sub(profile.stack_lowest));
-    let budget = Budget::new(job.board, decision.total.cycles, job.hop_seconds);
+    let traffic = per_decision(&outcome.traffic, &job.windows);
+    let budget = Budget::new(job.board, decision.total.cycles, job.hop_seconds, traffic);
+    let loading = traffic.map(|traffic| Loading::new(job.board, traffic, &budget));
     let flash = footprint.flash_code + footprint.flash_model;
     let ram_heap = u64::from(outcome.heap);
     let ram = footprint.ram_static + ram_stack + ram_heap;
@@ -184,6 +194,8 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
         optimize: job.optimize,
         flash_code: footprint.flash_code,
         flash_model: footprint.flash_model,
+        flash_external: footprint.flash_external,
+        loading,
         ram_static: footprint.ram_static,
         ram_stack,
         ram_heap,
@@ -194,7 +206,13 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
         fits: Fits::new(job.board, flash, ram, &budget),
         budget,
         panic_free: footprint.is_panic_free(),
-        method: method(job, &plan.machine, &images, emulator, ram_heap > 0),
+        method: method(
+            job,
+            &plan.machine,
+            &images,
+            emulator,
+            (ram_heap > 0, traffic.is_some()),
+        ),
         layers: decision.layers,
         functions: decision.functions,
         sections: footprint.sections,
@@ -204,12 +222,26 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
     })
 }
 
+/// The mean traffic of the decisions that are counted; `None` when nothing is paged.
+fn per_decision(runs: &[Traffic], windows: &Windows<'_>) -> Option<Traffic> {
+    let counted = runs.get(windows.warm_up..).unwrap_or(&[]);
+    let mean = |of: fn(&Traffic) -> u64| {
+        let sum: u64 = counted.iter().map(of).sum();
+        (sum * windows.per_decision as u64 + counted.len() as u64 / 2)
+            .checked_div(counted.len() as u64)
+    };
+    Some(Traffic {
+        reads: mean(|t| t.reads)?,
+        bytes: mean(|t| t.bytes)?,
+    })
+}
+
 fn method(
     job: &Job<'_>,
     machine: &Machine,
     images: &Images,
     emulator: String,
-    heap: bool,
+    (heap, paged): (bool, bool),
 ) -> Method {
     let core = job.board.core;
     let windows = job.windows;
@@ -241,6 +273,13 @@ fn method(
             Some(_) => "modelled: data-sheet energy per cycle".to_owned(),
             None => "unknown: the board file has no energy per cycle".to_owned(),
         },
+        loading: paged.then(|| match &job.board.external {
+            Some(e) => format!(
+                "modelled: {} at {} MHz, {} bits per clock, the core waits",
+                e.name, e.mhz, e.bits_per_clock
+            ),
+            None => "unknown: the board file has no external storage".to_owned(),
+        }),
         toolchain: images.toolchain.clone(),
         emulator: format!("{emulator}, {}", machine.name),
     }

@@ -4,7 +4,7 @@
 
 use core::cell::UnsafeCell;
 use cortex_m_rt::entry;
-use mote_firmware::{Elem, Out, Pipeline, mote_infer, mote_init};
+use mote_firmware::{Elem, Out, Pipeline, mote_infer, mote_init, pipeline};
 
 /// A word that hardware would own: each access happens, in order.
 struct Register<T>(UnsafeCell<T>);
@@ -36,7 +36,7 @@ static RESULT: Register<Out> = Register(UnsafeCell::new(0 as Out));
 
 #[entry]
 fn main() -> ! {
-    static mut PIPELINE: Pipeline = Pipeline::new();
+    static mut PIPELINE: Pipeline = pipeline();
     #[cfg(feature = "heap")]
     mote_firmware::heap::start(&HEAP);
     if mote_init(PIPELINE).is_ok() {

@@ -4,7 +4,9 @@
 //! - `output.bin`: the raw outputs of each decision, one after the other;
 //! - `report.bin`: little-endian `u32`s: status, windows finished, bytes of one window as the pipeline wants
 //!   them, bytes of one output, two words that explain a failure (program counter and stack pointer of a fault,
-//!   the number of the engine's error, or the bytes asked of a full heap), and the bytes of heap used at most.
+//!   the number of the engine's error, or the bytes asked of a full heap), and the bytes of heap used at most;
+//! - `external.bin`, of a pipeline that pages its weights: per window two little-endian `u32`s, the reads and the
+//!   bytes from the storage up to the end of that window.
 
 use crate::heap;
 use crate::semihosting::{self, File, Mode};
@@ -17,7 +19,7 @@ use mote_firmware::{Elem, INPUT_LEN, OUTPUT_LEN, Out, Pipeline};
 pub enum Status {
     /// All windows were processed.
     Done = 0,
-    /// `input.bin` or `output.bin` cannot be opened or ends early.
+    /// `input.bin`, `output.bin` or `external.bin` cannot be opened or ends early.
     Files = 10,
     /// The windows are not as long as the pipeline's input.
     InputLength = 11,
@@ -36,6 +38,8 @@ pub enum Status {
 /// The files and the count of windows.
 pub struct Harness {
     files: Option<(File, File)>,
+    #[cfg(feature = "external")]
+    traffic: Option<File>,
     total: u32,
     done: u32,
 }
@@ -44,6 +48,8 @@ impl Harness {
     pub const fn new() -> Self {
         Self {
             files: None,
+            #[cfg(feature = "external")]
+            traffic: None,
             total: 0,
             done: 0,
         }
@@ -62,6 +68,10 @@ impl Harness {
             exit(Status::Files, 0)
         };
         self.files = Some((input, output));
+        #[cfg(feature = "external")]
+        {
+            self.traffic = File::open(b"external.bin\0", Mode::Write);
+        }
         let mut header = [0u32; 2];
         if !input.read(bytes_mut(&mut header)) {
             exit(Status::Files, 0);
@@ -100,6 +110,11 @@ impl Harness {
             (Err(e), _) => report(Status::Run, self.done, e as u32, 0),
             (Ok(false), _) => (),
             (Ok(true), Some((_, output))) if output.write(bytes(pipeline.output())) => (),
+            _ => exit(Status::Files, self.done),
+        }
+        #[cfg(feature = "external")]
+        match self.traffic {
+            Some(file) if file.write(bytes(&mote_firmware::external::traffic())) => (),
             _ => exit(Status::Files, self.done),
         }
         self.done += 1;

@@ -9,12 +9,12 @@ mod semihosting;
 
 use cortex_m_rt::entry;
 use harness::Harness;
-use mote_firmware::{Pipeline, mote_infer, mote_init};
+use mote_firmware::{Pipeline, mote_infer, mote_init, pipeline};
 
 // Small on purpose: this function's frame is counted as the caller's share of the stack.
 #[entry]
 fn main() -> ! {
-    static mut PIPELINE: Pipeline = Pipeline::new();
+    static mut PIPELINE: Pipeline = pipeline();
     static mut HARNESS: Harness = Harness::new();
     heap::start();
     HARNESS.start();

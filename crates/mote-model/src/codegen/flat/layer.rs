@@ -8,7 +8,7 @@ use mote::format::op;
 use mote::kernels::activation::ActivationI8;
 use mote::kernels::add::AddI8;
 use mote::kernels::conv1d::Conv1d;
-use mote::kernels::conv1d_i8::Conv1dI8;
+use mote::kernels::conv1d_i8::{Conv1dI8, ValidConv1dI8};
 use mote::kernels::depthwise::{Depthwise, DepthwiseI8};
 use mote::kernels::softmax::SoftmaxI8;
 use mote::quant::Multiplier;
@@ -21,6 +21,8 @@ pub(super) struct Layer<'a> {
     input: Tensor,
     second: Tensor,
     output: Tensor,
+    /// Words of the arena.
+    arena: usize,
 }
 
 /// What a layer becomes.
@@ -36,7 +38,12 @@ pub(super) struct Code {
 }
 
 impl<'a> Layer<'a> {
-    pub fn new(node: &'a Node<'a>, named: &'a GraphNode, elem: Elem) -> Result<Self, Error> {
+    pub fn new(
+        node: &'a Node<'a>,
+        named: &'a GraphNode,
+        elem: Elem,
+        arena: usize,
+    ) -> Result<Self, Error> {
         let engine = |_| Error::invalid(&named.name, "model", REFUSED);
         let layer = Self {
             node,
@@ -44,6 +51,7 @@ impl<'a> Layer<'a> {
             input: node.input().map_err(engine)?,
             second: node.second_input().map_err(engine)?,
             output: node.output().map_err(engine)?,
+            arena,
         };
         if layer.input.elem != elem || layer.output.elem != elem {
             return Err(Error::invalid(
@@ -58,14 +66,13 @@ impl<'a> Layer<'a> {
     /// Where inputs and output lie.
     pub fn bindings(&self) -> String {
         let size = if self.input.elem == Elem::F32 { 1 } else { 4 };
-        let bind = |name, t: &Tensor| {
-            format!(
-                "    let {name} = part(arena, {}, {})?;\n",
-                t.offset * size,
-                t.len()
-            )
+        let bind_len = |name, t: &Tensor, len: usize| {
+            let first = t.offset * size;
+            format!("    let {name} = part(arena, {first}, {len})?;\n")
         };
-        let mut text = bind("input", &self.input);
+        let bind = |name, t: &Tensor| bind_len(name, t, t.len());
+        let reads = self.valid().map_or(0, |conv| conv.reads());
+        let mut text = bind_len("input", &self.input, self.input.len().max(reads));
         let two = matches!(self.node.op(), op::ADD_I8 | op::ADD_F32);
         if two || self.node.tensors()[0] != self.node.tensors()[1] {
             text.push_str(&bind("second", &self.second));
@@ -143,6 +150,23 @@ impl<'a> Layer<'a> {
         })
     }
 
+    /// The layer as an int8 convolution.
+    fn conv_i8(&self) -> Result<Conv1dI8<'a>, Error> {
+        let refused = |_| Error::invalid(self.name, "model", REFUSED);
+        let node = self.node;
+        let shape = node.conv_shape().map_err(refused)?;
+        let grid = node.grid(self.output.zero_point);
+        let zero = self.input.zero_point;
+        Conv1dI8::new(shape, zero, grid, node.rounding(), node.parameters()).map_err(refused)
+    }
+
+    /// The layer as a convolution that copies nothing, unless what it reads behind its input is not in the arena.
+    fn valid(&self) -> Option<ValidConv1dI8<'a>> {
+        let is_conv = self.node.op() == op::CONV_I8;
+        let conv = is_conv.then(|| self.conv_i8().ok()?.valid())??;
+        (4 * self.input.offset + conv.reads() <= 4 * self.arena).then_some(conv)
+    }
+
     /// A convolution. Its whole descriptor is a static, so that nothing is put together at run time, and the
     /// arrays are statics of their own, so that each has a symbol; but weights in RAM are found at run time.
     fn convolution(
@@ -161,7 +185,7 @@ impl<'a> Layer<'a> {
         let rounding = node.rounding();
         let (kernel, values, arrays, words) = match node.op() {
             op::CONV_I8 => {
-                let conv = Conv1dI8::new(shape, zero, grid, rounding, all).map_err(refused)?;
+                let conv = self.conv_i8()?;
                 (
                     "conv1d_i8::Conv1dI8",
                     format!(
@@ -202,16 +226,21 @@ impl<'a> Layer<'a> {
                 )
             }
         };
-        // From parameters that are found at run time.
+        // From parameters that are found at run time; borrowed, for to move a descriptor out of its result is a call
+        // of `memcpy`.
         let construct = |shape: &str, parameters: &str| match node.op() {
-            op::CONV_I8 => format!(
-                "kernels::{kernel}::new({shape}, {zero}, {grid:?}, Rounding::{rounding:?}, {parameters})?"
-            ),
-            op::DEPTHWISE_I8 => {
-                format!("kernels::{kernel}::new({shape}, {zero}, {grid:?}, {parameters})?")
+            op::CONV_I8 | op::DEPTHWISE_I8 => {
+                let rounding = match node.op() {
+                    op::CONV_I8 => format!(", Rounding::{rounding:?}"),
+                    _ => String::new(),
+                };
+                format!(
+                    "let conv = kernels::{kernel}::new({shape}, {zero}, {grid:?}{rounding}, {parameters});\n    \
+                     let conv = conv.as_ref().map_err(|&e| e)?;\n"
+                )
             }
             _ => format!(
-                "kernels::{kernel} {{ shape: {shape}, {values}, parameters: {parameters} }}"
+                "let conv = kernels::{kernel} {{ shape: {shape}, {values}, parameters: {parameters} }};\n"
             ),
         };
         if let Some(pages) = &mut weights.pages {
@@ -232,13 +261,23 @@ impl<'a> Layer<'a> {
             let conv = construct(&shape, &parameters);
             return Ok(Code {
                 data: String::new(),
-                call: format!("let conv = {conv};\n    conv.run(input, output)"),
+                call: format!("{conv}    conv.run(input, output)"),
                 flows: false,
                 reads_weights: true,
             });
         }
         let mut data = String::new();
-        let mut fields = format!("shape: {shape}, {values}");
+        let (mut kernel, mut fields) = (kernel, format!("shape: {shape}, {values}"));
+        let mut entry = "run";
+        if let Some(conv) = self.valid() {
+            kernel = "conv1d_i8::ValidConv1dI8";
+            fields = format!(
+                "groups: {}, step: {}, steps: {}, outputs: {}, output: {grid:?}, rounding: Rounding::{rounding:?}",
+                conv.groups, conv.step, conv.steps, conv.outputs
+            );
+        } else if node.op() == op::CONV_I8 && self.conv_i8()?.is_short() {
+            entry = "run_short";
+        }
         for (field, (element, len, list)) in arrays {
             let array = format!("{constant}_{}", field.to_uppercase());
             data.push_str(&format!(
@@ -251,7 +290,7 @@ impl<'a> Layer<'a> {
         ));
         Ok(Code {
             data,
-            call: format!("model_data::{constant}.run(input, output)"),
+            call: format!("model_data::{constant}.{entry}(input, output)"),
             flows: false,
             reads_weights: false,
         })

@@ -153,7 +153,7 @@ impl Units {
 }
 
 impl Paged<'_> {
-    /// The code; `construct` writes the kernel's descriptor of a shape and parameters.
+    /// The code; `construct` writes statements that bind `conv`, the kernel of a shape and parameters.
     pub fn code(
         &self,
         pages: &mut Pages,
@@ -161,13 +161,14 @@ impl Paged<'_> {
     ) -> Result<Code, Error> {
         let constant = format!("{}_PAGES", self.constant);
         let whole = format!("kernels::conv1d::{:?}", self.shape);
+        let row = self.shape.out_channels;
         let (list, call) = if self.words.len() <= pages.limit {
             let conv = construct(&whole, "parameters");
+            // As a tile, so that only one function of each kernel is linked.
             let call = format!(
                 "let [page] = &model_data::{constant};\n    \
                  let parameters = page.load(storage, window)?;\n    \
-                 let conv = {conv};\n    \
-                 conv.run(input, output)"
+                 {conv}    conv.run_tile(input, output, 0, {row})"
             );
             (vec![pages.add(self.words)], call)
         } else {
@@ -180,7 +181,6 @@ impl Paged<'_> {
                 })
                 .collect();
             let conv = construct("shape", "parameters");
-            let row = self.shape.out_channels;
             // Of a depthwise convolution, each channel is an input and a group of its own.
             let tile = match self.op {
                 op::DEPTHWISE_I8 | op::DEPTHWISE_F32 => "in_channels: channels",
@@ -193,7 +193,7 @@ impl Paged<'_> {
                  let channels = {}.min({row}usize.saturating_sub(first));\n        \
                  let whole = {whole};\n        \
                  let shape = kernels::conv1d::Shape {{ out_channels: channels, {tile}, ..whole }};\n        \
-                 let conv = {conv};\n        \
+                 {conv}        \
                  conv.run_tile(input, output, first, {row})?;\n        \
                  first += channels;\n    \
                  }}\n    \
