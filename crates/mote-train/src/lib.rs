@@ -36,8 +36,6 @@ pub use config::{Augmentation, Block, CnnConfig, Nonlinearity, Padding, TrainCon
 pub use contrastive::{
     ContrastiveConfig, Head, Labelled, Pretrained, label_efficiency, pretrain, scratch,
 };
-    ContrastiveConfig, Head, Labelled, Pretrained, label_efficiency, pretrain, scratch,
-};
 pub use distill::{DistillConfig, Distilled, distill};
 pub use error::Error;
 pub use folds::train_folds;
