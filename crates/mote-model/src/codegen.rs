@@ -48,6 +48,41 @@ use mote::{Elem, Model, Tensor};
 /// As [`blob::to_words`]; for flat code when the network mixes int8 and f32; for paging when the code is not flat, or
 /// the window is smaller than what the least part of a layer needs.
 pub fn generate(graph: &Graph, runtime: Runtime) -> Result<String, Error> {
+    with_pipeline(graph, runtime, |pipeline| {
+        if runtime.flat {
+            flat::write(pipeline)
+        } else if runtime.planned {
+            interpreter::write(pipeline)
+        } else {
+            boxed::write(pipeline)
+        }
+    })
+}
+
+/// Weights that lie outside the image, and how they get in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paging {
+    /// Bytes of the window: what the largest page needs, at most as many as the runtime allows.
+    pub window: usize,
+    /// Pages, all of which are loaded in every run that goes through all layers.
+    pub pages: usize,
+    /// Bytes in the storage.
+    pub bytes: usize,
+}
+
+/// What paging `graph` as `runtime` says takes; `None` when `runtime` does not page.
+///
+/// # Errors
+/// As [`generate`].
+pub fn paging(graph: &Graph, runtime: Runtime) -> Result<Option<Paging>, Error> {
+    with_pipeline(graph, runtime, flat::paging)
+}
+
+fn with_pipeline<T>(
+    graph: &Graph,
+    runtime: Runtime,
+    run: impl Fn(&Pipeline) -> Result<T, Error>,
+) -> Result<T, Error> {
     if runtime.paged.is_some() && !runtime.flat {
         let what = "only flat code pages its weights; flatten the network, too";
         return Err(Error::network("paging", what));
@@ -55,21 +90,14 @@ pub fn generate(graph: &Graph, runtime: Runtime) -> Result<String, Error> {
     let words = blob::to_words(graph, &runtime.plan(graph)?)?;
     let own = |_: mote::Error| Error::network("model", "the engine does not accept it");
     let model = Model::parse(&words).map_err(own)?;
-    let pipeline = Pipeline {
+    run(&Pipeline {
         graph,
         runtime,
         words: &words,
         model,
         input: model.input().map_err(own)?,
         output: model.output().map_err(own)?,
-    };
-    if runtime.flat {
-        flat::write(&pipeline)
-    } else if runtime.planned {
-        interpreter::write(&pipeline)
-    } else {
-        boxed::write(&pipeline)
-    }
+    })
 }
 
 /// What sources are written from.

@@ -6,7 +6,7 @@
 mod layer;
 mod paged;
 
-use super::{Pipeline, rust_type, words_list};
+use super::{Paging, Pipeline, rust_type, words_list};
 use crate::Error;
 use layer::Layer;
 use mote::Elem;
@@ -32,9 +32,11 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     } else {
         ("", "", "")
     };
+    let mut arena = pipeline.model.arena_words();
     let nodes: Vec<mote::Node> = pipeline.model.nodes().collect();
     for (index, (node, named)) in nodes.iter().zip(&pipeline.graph.nodes).enumerate() {
         let layer = Layer::new(node, named, elem)?;
+        arena = arena.max(layer.reads_to());
         let function = format!("layer_{index:02}_{}", identifier(&named.name));
         let code = layer.code(&function.to_uppercase(), &mut weights)?;
         let (generic, extra, extra_type) = if code.reads_weights {
@@ -112,6 +114,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
             ("        self.load();\n        Ok(())\n", "")
         };
     }
+    let (mut run, mut layers_fn) = ("", "pub fn run");
     let mut frame = paged::RESIDENT;
     let mut external = String::new();
     if let Some(pages) = &weights.pages {
@@ -120,11 +123,14 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
         fields.push_str(paged::FIELDS);
         values.push_str(paged::VALUES);
         external = pages.module();
+        if pipeline.graph.state().next().is_some() {
+            (run, layers_fn) = (paged::RESTART, "fn layers");
+        }
     }
     let head = pipeline.head(frame.how);
     let (parameters, constructor) = (frame.parameters, frame.constructor);
     let labels = pipeline.labels();
-    let arena = pipeline.model.arena_words() * size;
+    let arena = arena * size;
     let output = pipeline.output.offset * size;
     Ok(format!(
         "{head}\
@@ -158,7 +164,7 @@ pub struct Pipeline{parameters} {{
 {load}    pub fn input(&mut self) -> &mut [Elem] {{
 {input}    }}
 
-    pub fn run(&mut self) -> Result<bool, Error> {{
+{run}    {layers_fn}(&mut self) -> Result<bool, Error> {{
 {ensure}        let arena = Cell::from_mut(&mut self.arena.0).as_array_of_cells();
 {calls}        Ok(true)
     }}
@@ -181,6 +187,19 @@ fn part<T>(arena: &[T], first: usize, len: usize) -> Result<&[T], Error> {{
 {data}{labels}}}
 "
     ))
+}
+
+/// What paging `pipeline` takes; `None` when it is not paged.
+pub(super) fn paging(pipeline: &Pipeline) -> Result<Option<Paging>, Error> {
+    let mut weights = Weights {
+        pages: pipeline.runtime.paged.map(Pages::new),
+        ..Weights::default()
+    };
+    let nodes: Vec<mote::Node> = pipeline.model.nodes().collect();
+    for (node, named) in nodes.iter().zip(&pipeline.graph.nodes) {
+        Layer::new(node, named, pipeline.input.elem)?.code("", &mut weights)?;
+    }
+    Ok(weights.pages.map(|pages| pages.summary()))
 }
 
 /// Copies the weights to RAM, once.

@@ -21,8 +21,6 @@ pub(super) struct Layer<'a> {
     input: Tensor,
     second: Tensor,
     output: Tensor,
-    /// Words of the arena.
-    arena: usize,
 }
 
 /// What a layer becomes.
@@ -38,12 +36,7 @@ pub(super) struct Code {
 }
 
 impl<'a> Layer<'a> {
-    pub fn new(
-        node: &'a Node<'a>,
-        named: &'a GraphNode,
-        elem: Elem,
-        arena: usize,
-    ) -> Result<Self, Error> {
+    pub fn new(node: &'a Node<'a>, named: &'a GraphNode, elem: Elem) -> Result<Self, Error> {
         let engine = |_| Error::invalid(&named.name, "model", REFUSED);
         let layer = Self {
             node,
@@ -51,7 +44,6 @@ impl<'a> Layer<'a> {
             input: node.input().map_err(engine)?,
             second: node.second_input().map_err(engine)?,
             output: node.output().map_err(engine)?,
-            arena,
         };
         if layer.input.elem != elem || layer.output.elem != elem {
             return Err(Error::invalid(
@@ -71,8 +63,7 @@ impl<'a> Layer<'a> {
             format!("    let {name} = part(arena, {first}, {len})?;\n")
         };
         let bind = |name, t: &Tensor| bind_len(name, t, t.len());
-        let reads = self.valid().map_or(0, |conv| conv.reads());
-        let mut text = bind_len("input", &self.input, self.input.len().max(reads));
+        let mut text = bind_len("input", &self.input, self.input.len().max(self.reads()));
         let two = matches!(self.node.op(), op::ADD_I8 | op::ADD_F32);
         if two || self.node.tensors()[0] != self.node.tensors()[1] {
             text.push_str(&bind("second", &self.second));
@@ -160,11 +151,20 @@ impl<'a> Layer<'a> {
         Conv1dI8::new(shape, zero, grid, node.rounding(), node.parameters()).map_err(refused)
     }
 
-    /// The layer as a convolution that copies nothing, unless what it reads behind its input is not in the arena.
+    /// The layer as a convolution that copies nothing.
     fn valid(&self) -> Option<ValidConv1dI8<'a>> {
         let is_conv = self.node.op() == op::CONV_I8;
-        let conv = is_conv.then(|| self.conv_i8().ok()?.valid())??;
-        (4 * self.input.offset + conv.reads() <= 4 * self.arena).then_some(conv)
+        is_conv.then(|| self.conv_i8().ok()?.valid())?
+    }
+
+    /// Elements that such a convolution reads, which may be a few more than its input has.
+    fn reads(&self) -> usize {
+        self.valid().map_or(0, |conv| conv.reads())
+    }
+
+    /// Words that the arena must have for that.
+    pub fn reads_to(&self) -> usize {
+        self.input.offset + self.reads().div_ceil(4)
     }
 
     /// A convolution. Its whole descriptor is a static, so that nothing is put together at run time, and the

@@ -2,7 +2,7 @@
 
 use super::layer::Code;
 use crate::Error;
-use crate::codegen::words_list;
+use crate::codegen::{Paging, words_list};
 use mote::Page;
 use mote::format::op;
 use mote::kernels::conv1d::{self, Shape};
@@ -53,12 +53,25 @@ pub(super) const FIELDS: &str = "    storage: S,\n    window: [u32; WINDOW_WORDS
 
 pub(super) const VALUES: &str = "            storage,\n            window: [0; WINDOW_WORDS],\n";
 
+/// A run that may fail halfway: some of what a stream keeps has moved on then, and some has not.
+pub(super) const RESTART: &str = "    /// After an error the stream begins anew.
+    pub fn run(&mut self) -> Result<bool, Error> {
+        let result = self.layers();
+        if result.is_err() {
+            self.arena.0 = [Default::default(); ARENA_LEN];
+        }
+        result
+    }
+
+";
+
 /// What the storage holds, and the window it passes through.
 pub(super) struct Pages {
     /// Words the window may have.
     limit: usize,
     /// Words of the largest page.
     largest: usize,
+    count: usize,
     words: Vec<u32>,
 }
 
@@ -68,6 +81,7 @@ impl Pages {
         Self {
             limit: bytes / 4,
             largest: 0,
+            count: 0,
             words: Vec::new(),
         }
     }
@@ -75,6 +89,14 @@ impl Pages {
     /// Words of the window: no more than the largest page needs.
     pub fn window(&self) -> usize {
         self.largest
+    }
+
+    pub fn summary(&self) -> Paging {
+        Paging {
+            window: 4 * self.largest,
+            pages: self.count,
+            bytes: 4 * self.words.len(),
+        }
     }
 
     /// The contents of the storage, as a module.
@@ -95,6 +117,7 @@ impl Pages {
         let page = Page::of(words, self.words.len() as u32);
         self.words.extend_from_slice(words);
         self.largest = self.largest.max(words.len());
+        self.count += 1;
         page
     }
 }
