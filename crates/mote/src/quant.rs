@@ -148,6 +148,18 @@ impl Channel {
         [self.bias_shift as u32, self.multiplier as u32]
     }
 
+    /// Adds the bias to the accumulator of one output and applies the factor.
+    #[inline(always)]
+    pub(crate) fn scale(self, acc: i32, rounding: Rounding) -> i32 {
+        match rounding {
+            // Without a shift there is only the first rounding, half up.
+            Rounding::Once if self.bias_shift & 0xff != 0 => {
+                simd::requantize_once(acc, self.bias_shift, self.multiplier)
+            }
+            _ => simd::requantize(acc, self.bias_shift, self.multiplier),
+        }
+    }
+
     /// Whether the shift is in range, so that [`Output::finish`] is exact.
     pub(crate) const fn is_valid(self) -> bool {
         self.bias_shift & 0xff < 32 && self.multiplier >= 0
@@ -189,17 +201,7 @@ impl Output {
     /// Exact as long as bias and accumulator together stay within 30 bits.
     #[inline(always)]
     pub fn finish(self, acc: i32, channel: Channel, rounding: Rounding) -> i8 {
-        let Channel {
-            bias_shift,
-            multiplier,
-        } = channel;
-        self.store(match rounding {
-            // Without a shift there is only the first rounding, half up.
-            Rounding::Once if bias_shift & 0xff != 0 => {
-                simd::requantize_once(acc, bias_shift, multiplier)
-            }
-            _ => simd::requantize(acc, bias_shift, multiplier),
-        })
+        self.store(channel.scale(acc, rounding))
     }
 }
 

@@ -3,18 +3,21 @@
 //! Two output channels and two output steps are computed together, or four channels of one step: each load then
 //! serves several products. Two channels come packed in 16-bit numbers `256 * b + a`; see
 //! [`format`](crate::format). A receptive field of time-major input is contiguous and read where it lies. Only fields
-//! that are not, because of dilation or groups, or because they reach past the input, are copied, in small pieces.
+//! that are not, because of dilation or groups, or because they reach past the input, are copied.
+//!
+//! There are three entries, so that code is linked only for what a network has: [`ValidConv1dI8::run`] has nothing to
+//! copy, [`Conv1dI8::run_short`] copies whole fields, [`Conv1dI8::run`] takes fields of any length.
 
 use super::conv1d::Shape;
 use super::{expect_len, part};
 use crate::Error;
 use crate::format::{MAX_RUN, MAX_TAPS, Rows};
 use crate::quant::{Channel, Output, Rounding};
-use crate::simd::{self, Pairs};
+use crate::simd;
 use core::cell::Cell;
 
-/// Bytes that a copied piece of a field has at most: they lie on the stack.
-const PIECE: usize = 64;
+/// Bytes that a copied field, or piece of one, has at most: they lie on the stack.
+const PIECE: usize = 192;
 
 /// Four taps of two packed output channels: taps 0 and 2, then taps 1 and 3.
 pub type Group = [u32; 2];
@@ -91,7 +94,45 @@ impl<'a> Conv1dI8<'a> {
     /// When a buffer does not have the length the shape says.
     #[inline(never)]
     pub fn run(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
-        self.tile(input, output, 0, self.shape.out_channels)
+        self.tile::<true>(input, output, 0, self.shape.out_channels)
+    }
+
+    /// As [`Conv1dI8::run`], with less code, for convolutions that are [short](Self::is_short).
+    ///
+    /// # Errors
+    /// When the convolution is not short, or a buffer does not have the length the shape says.
+    #[inline(never)]
+    pub fn run_short(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
+        if !self.is_short() {
+            return Err(Error::Corrupt);
+        }
+        self.tile::<false>(input, output, 0, self.shape.out_channels)
+    }
+
+    /// Whether a whole receptive field can be copied.
+    pub const fn is_short(&self) -> bool {
+        self.shape.rows().taps() <= PIECE
+    }
+
+    /// The same convolution when no field needs to be copied: it has no padding, no groups and no dilation.
+    pub fn valid(&self) -> Option<ValidConv1dI8<'a>> {
+        let shape = &self.shape;
+        let rows = shape.rows();
+        let groups = rows.taps().div_ceil(4);
+        let conv = ValidConv1dI8 {
+            groups,
+            step: shape.stride * shape.in_channels,
+            steps: shape.out_time,
+            outputs: shape.out_channels,
+            output: self.output,
+            rounding: self.rounding,
+            channels: self.channels,
+            weights: self.weights,
+        };
+        let inside =
+            (shape.out_time - 1) * conv.step + rows.taps() <= shape.in_time * shape.in_channels;
+        let whole = rows.count == 1 && shape.groups() == 1 && groups <= MAX_RUN / 4;
+        (shape.padding == 0 && inside && whole).then_some(conv)
     }
 
     /// As [`Conv1dI8::run`], into the channels from `first` on of an `output` of `row` channels: for convolutions
@@ -107,11 +148,12 @@ impl<'a> Conv1dI8<'a> {
         first: usize,
         row: usize,
     ) -> Result<(), Error> {
-        self.tile(input, output, first, row)
+        self.tile::<true>(input, output, first, row)
     }
 
+    /// `LONG` when fields may be longer than a piece.
     #[inline(always)]
-    fn tile(
+    fn tile<const LONG: bool>(
         &self,
         input: &[Cell<i8>],
         output: &[Cell<i8>],
@@ -123,7 +165,7 @@ impl<'a> Conv1dI8<'a> {
         if end > row {
             return Err(Error::BufferLength);
         }
-        expect_len(input, shape.in_time * shape.in_channels)?;
+        let input = part(input, 0, shape.in_time * shape.in_channels)?;
         expect_len(output, shape.out_time * row)?;
         let pairs = shape.group_outputs.div_ceil(2);
         let rows = shape.rows();
@@ -138,13 +180,86 @@ impl<'a> Conv1dI8<'a> {
                 weights: part(weights, 0, pairs * field)?,
                 channels: part(channels, 0, pairs * 2)?.as_chunks().0,
             };
-            group.run(input, first_input, output, first_output);
+            group.run::<LONG>(input, first_input, output, first_output)?;
             weights = weights.get(pairs * field..).unwrap_or(&[]);
             channels = channels.get(pairs * 2..).unwrap_or(&[]);
             first_input += shape.group_inputs;
             first_output += shape.group_outputs;
         }
         Ok(())
+    }
+}
+
+/// A convolution whose receptive fields are contiguous in the input, each at most [`MAX_RUN`] taps.
+#[derive(Debug, Clone, Copy)]
+pub struct ValidConv1dI8<'a> {
+    /// Groups of four taps in one field.
+    pub groups: usize,
+    /// Elements from the beginning of one field to the next.
+    pub step: usize,
+    /// Output steps.
+    pub steps: usize,
+    /// Output channels; an odd last one fills half a pair.
+    pub outputs: usize,
+    /// Grid and clamp of the output.
+    pub output: Output,
+    /// Of the output.
+    pub rounding: Rounding,
+    /// A [`Channel`] per output channel, an even number.
+    pub channels: &'a [[u32; 2]],
+    /// `groups` per pair of output channels.
+    pub weights: &'a [Group],
+}
+
+impl ValidConv1dI8<'_> {
+    /// Elements that are read: the last group of the last field may have up to three, of weight zero, behind the
+    /// input.
+    pub const fn reads(&self) -> usize {
+        self.steps
+            .saturating_sub(1)
+            .saturating_mul(self.step)
+            .saturating_add(self.groups.saturating_mul(4))
+    }
+
+    /// Convolves the first elements of `input` into the first of `output`.
+    ///
+    /// # Errors
+    /// When a buffer is too short.
+    #[inline(never)]
+    pub fn run(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
+        if !simd::steps(self, input, output) {
+            return Err(Error::BufferLength);
+        }
+        if self.output.clamps() {
+            clamp(
+                self.output,
+                output.get(..self.steps * self.outputs).unwrap_or(&[]),
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether there is as much of everything as the counts say, and something at all.
+    #[inline(always)]
+    pub(crate) fn fits(&self, x: &[Cell<i8>], y: &[Cell<i8>]) -> bool {
+        // Products of 32 bits cannot overflow 64, and are as cheap.
+        let wide = |n: usize| n as u64;
+        let pairs = wide(self.outputs).div_ceil(2);
+        self.outputs > 0
+            && self.groups > 0
+            && self.groups <= MAX_RUN / 4
+            && self.steps > 0
+            && wide(self.weights.len()) >= pairs * wide(self.groups)
+            && wide(self.channels.len()) >= 2 * pairs
+            && wide(x.len()) >= wide(self.steps - 1) * wide(self.step) + 4 * wide(self.groups)
+            && wide(y.len()) >= wide(self.steps) * wide(self.outputs)
+    }
+}
+
+#[inline(never)] // or it is unrolled
+fn clamp(grid: Output, y: &[Cell<i8>]) {
+    for y in y {
+        y.set(grid.clamp(y.get()));
     }
 }
 
@@ -159,104 +274,78 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    fn run(
+    fn run<const LONG: bool>(
         &self,
         input: &[Cell<i8>],
         first_input: usize,
         output: &[Cell<i8>],
         first_output: usize,
-    ) {
+    ) -> Result<(), Error> {
         let shape = &self.conv.shape;
         let step = shape.stride * shape.in_channels;
         let groups = self.rows.taps().div_ceil(4);
-        let contiguous = self.rows.count == 1;
-        // Groups are rare, and so are dense layers of many steps.
-        let short = (1..=MAX_RUN / 4).contains(&groups);
-        let by_two = contiguous
-            && short
-            && shape.group_outputs == self.row
-            && self.conv.rounding == Rounding::Twice;
+        let conv = ValidConv1dI8 {
+            groups,
+            step,
+            steps: 1,
+            outputs: shape.group_outputs,
+            output: self.conv.output,
+            rounding: self.conv.rounding,
+            channels: self.channels.as_flattened(),
+            weights: self.weights,
+        };
+        let in_place = self.rows.count == 1 && groups <= MAX_RUN / 4;
+        // In rows with other channels, outputs of one step are not followed by those of the next.
+        let alone = shape.group_outputs != self.row;
         let mut start = first_input as isize - (shape.padding * shape.in_channels) as isize;
         let mut t = 0;
         while t < shape.out_time {
-            let field = usize::try_from(start)
-                .ok()
-                .and_then(|start| input.get(start..));
-            let field = field.filter(|x| contiguous && x.len() >= 4 * groups);
             let y = output.get(t * self.row + first_output..).unwrap_or(&[]);
-            let twos = match field {
-                Some(x) if by_two => (inside(x.len(), 4 * groups, step, shape.out_time - t)) / 2,
-                _ => 0,
-            };
-            let steps = if let (1.., Some(x)) = (twos, field) {
-                self.two(x, step, y, twos);
-                2 * twos
-            } else if by_two && t + 1 < shape.out_time && self.last_two(input, start, step, y) {
-                2
+            let x = usize::try_from(start)
+                .ok()
+                .and_then(|start| input.get(start..))
+                .filter(|_| in_place)
+                .unwrap_or(&[]);
+            let most = if alone { 1 } else { shape.out_time - t };
+            let mut steps = inside(x.len(), 4 * groups, step, most);
+            if steps > 0 {
+                ValidConv1dI8 { steps, ..conv }.run(x, y)?;
             } else {
-                match field {
-                    Some(x) if short => self.single(x, groups, y),
-                    _ => self.one(input, start, y),
+                if LONG && 4 * groups > PIECE {
+                    self.one(input, start, y);
+                } else {
+                    self.copied(&conv, input, start, y)?;
                 }
-                1
-            };
+                steps = 1;
+            }
             t += steps;
             start += (steps * step) as isize;
         }
+        Ok(())
     }
 
-    /// `count` times two output steps whose fields are contiguous and lie in `x`, `step` elements apart.
-    #[inline(never)]
-    fn two(&self, x: &[Cell<i8>], step: usize, y: &[Cell<i8>], count: usize) {
-        let output = self.conv.output;
-        let outputs = self.conv.shape.group_outputs;
-        let pairs = Pairs {
-            taps: self.weights,
-            groups: self.rows.taps().div_ceil(4),
-            channels: self.channels.as_flattened(),
-            outputs,
-            zero: i32::from(output.zero_point),
-        };
-        simd::two_steps(&pairs, x, step, y, count);
-        if output.clamps() {
-            for y in y.iter().take(2 * count * outputs) {
-                y.set(output.clamp(y.get()));
-            }
-        }
-    }
-
-    /// As [`Fields::two`], once, when of the last field only zero weights reach past the input. False when it is not so,
-    /// or the fields are long.
+    /// One output step, from a copy of its field.
     #[inline(never)] // apart, the piece is on the stack for itself only
-    fn last_two(&self, input: &[Cell<i8>], start: isize, step: usize, y: &[Cell<i8>]) -> bool {
-        let taps = self.rows.taps();
-        let start = usize::try_from(start).unwrap_or(usize::MAX);
-        let x = input.get(start..).unwrap_or(&[]);
-        if x.len() < step + taps || step + taps.next_multiple_of(4) > PIECE {
-            return false;
-        }
+    fn copied(
+        &self,
+        conv: &ValidConv1dI8<'_>,
+        input: &[Cell<i8>],
+        start: isize,
+        y: &[Cell<i8>],
+    ) -> Result<(), Error> {
         let piece = [const { Cell::new(0) }; PIECE];
-        for (slot, x) in piece.iter().zip(x) {
-            slot.set(x.get());
-        }
-        self.two(&piece, step, y, 1);
-        true
+        let field = self.field(input, start);
+        field.copy(0, piece.get(..4 * conv.groups).unwrap_or(&[]));
+        conv.run(&piece, y)
     }
 
-    /// One output step whose field is one short run of `groups` times four elements at the beginning of `x`.
-    #[inline(never)] // apart, it has registers enough and a small frame
-    fn single(&self, x: &[Cell<i8>], groups: usize, y: &[Cell<i8>]) {
-        let mut weights = self.weights;
-        let mut channels = self.channels.as_flattened();
-        let mut y = y.get(..self.conv.shape.group_outputs).unwrap_or(y);
-        while let Some((a, rest)) = weights.split_at_checked(groups) {
-            let (b, rest) = rest.split_at_checked(groups).unwrap_or((a, &[]));
-            weights = rest;
-            let mut sums = [0; 4];
-            simd::dot4(&mut sums, [a, b], x);
-            self.store(channels, &sums, y);
-            channels = channels.get(4..).unwrap_or(&[]);
-            y = y.get(4..).unwrap_or(&[]);
+    fn field<'a>(&self, input: &'a [Cell<i8>], start: isize) -> Field<'a> {
+        Field {
+            input,
+            start,
+            rows: self.rows,
+            zero: self.conv.input_zero,
+            copied: None,
         }
     }
 
@@ -264,13 +353,7 @@ impl Fields<'_> {
     #[inline(never)] // apart, each has registers enough and a small frame
     fn one(&self, input: &[Cell<i8>], start: isize, y: &[Cell<i8>]) {
         let groups = self.rows.taps().div_ceil(4);
-        let mut field = Field {
-            input,
-            start,
-            rows: self.rows,
-            zero: self.conv.input_zero,
-            copied: None,
-        };
+        let mut field = self.field(input, start);
         let piece = [const { Cell::new(0) }; PIECE];
         let mut weights = self.weights;
         let mut y = y.get(..self.conv.shape.group_outputs).unwrap_or(y);

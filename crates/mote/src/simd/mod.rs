@@ -19,39 +19,6 @@ pub(crate) use armv7em::*;
 #[cfg(not(all(target_arch = "arm", mote_dsp)))]
 pub(crate) use portable::*;
 
-/// Output channels in packed pairs, over one field: what [`two_steps`] computes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Pairs<'a> {
-    /// `groups` of four taps per pair of channels.
-    pub taps: &'a [[u32; 2]],
-    /// Groups of four taps in one field.
-    pub groups: usize,
-    /// Two words per output channel, see [`Channel`](crate::quant::Channel).
-    pub channels: &'a [[u32; 2]],
-    /// Output channels; an odd last one fills half a pair.
-    pub outputs: usize,
-    /// Zero point of the outputs, which are saturated to 8 bits.
-    pub zero: i32,
-}
-
-impl Pairs<'_> {
-    /// Whether there is as much of everything as the counts say, and something at all.
-    fn fits(&self, x: &[Cell<i8>], step: usize, y: &[Cell<i8>], count: usize) -> bool {
-        let pairs = self.outputs.div_ceil(2);
-        let steps = 2 * count;
-        self.outputs > 0
-            && self.groups > 0
-            && steps > 0
-            && self.taps.len() >= pairs.saturating_mul(self.groups)
-            && self.channels.len() >= 2 * pairs
-            && x.len()
-                >= (steps - 1)
-                    .saturating_mul(step)
-                    .saturating_add(4 * self.groups)
-            && y.len() >= steps.saturating_mul(self.outputs)
-    }
-}
-
 /// One output step of a depthwise convolution: what [`depthwise`] computes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Columns<'a> {

@@ -1,7 +1,8 @@
 //! Plain Rust: cores without DSP extension, and the host.
 
-use super::{Columns, Pairs};
-use crate::quant::{doubling_high_mul, high_mul};
+use super::Columns;
+use crate::kernels::conv1d_i8::ValidConv1dI8;
+use crate::quant::{Channel, doubling_high_mul, high_mul};
 use core::cell::Cell;
 
 /// Sums over one receptive field of two output channels that are packed as `256 * b + a`.
@@ -57,43 +58,34 @@ pub fn dot4(sums: &mut [i32; 4], taps: [&[[u32; 2]]; 2], x: &[Cell<i8>]) {
     }
 }
 
-/// Computes all channels of `count` times two output steps, whose fields begin `step` apart in `x` and whose outputs
-/// are the first of `y`. Leaves the outputs alone when a slice is too short.
-pub fn two_steps(pairs: &Pairs<'_>, x: &[Cell<i8>], step: usize, y: &[Cell<i8>], count: usize) {
-    if !pairs.fits(x, step, y, count) {
-        return;
+/// Computes all channels of all output steps of `conv`, without the clamp. False, and nothing done, when a slice
+/// is too short.
+pub fn steps(conv: &ValidConv1dI8<'_>, x: &[Cell<i8>], y: &[Cell<i8>]) -> bool {
+    if !conv.fits(x, y) {
+        return false;
     }
     let (mut x, mut y) = (x, y);
-    for _ in 0..count {
-        let second = x.get(step..).unwrap_or(&[]);
-        let (y0, rest) = y.split_at_checked(pairs.outputs).unwrap_or((&[], &[]));
-        let (y1, rest) = rest.split_at_checked(pairs.outputs).unwrap_or((&[], &[]));
-        two(pairs, [x, second], [y0, y1]);
-        x = second.get(step..).unwrap_or(&[]);
-        y = rest;
+    for _ in 0..conv.steps {
+        let (now, later) = y.split_at_checked(conv.outputs).unwrap_or((y, &[]));
+        one_step(conv, x, now);
+        x = x.get(conv.step..).unwrap_or(&[]);
+        y = later;
     }
+    true
 }
 
-/// All channels of two output steps.
-fn two(pairs: &Pairs<'_>, x: [&[Cell<i8>]; 2], y: [&[Cell<i8>]; 2]) {
-    let mut taps = pairs.taps;
-    let mut channels = pairs.channels.iter();
-    let [mut y0, mut y1] = y.map(<[_]>::iter);
-    while let Some((field, more)) = taps.split_at_checked(pairs.groups) {
-        taps = more;
-        let mut sums = [PairSums::default(); 2];
-        for (sums, x) in sums.iter_mut().zip(x) {
-            dot_field(sums, field, x);
-        }
-        let [[a0, b0], [a1, b1]] = sums.map(PairSums::split);
-        for [s0, s1] in [[a0, a1], [b0, b1]] {
-            if let (Some(&[bias_shift, multiplier]), Some(y0), Some(y1)) =
-                (channels.next(), y0.next(), y1.next())
-            {
-                for (y, sum) in [(y0, s0), (y1, s1)] {
-                    let q = requantize(sum, bias_shift as i32, multiplier as i32);
-                    y.set(saturate8(q.wrapping_add(pairs.zero)));
-                }
+fn one_step(conv: &ValidConv1dI8<'_>, x: &[Cell<i8>], y: &[Cell<i8>]) {
+    let mut weights = conv.weights;
+    let mut channels = conv.channels.iter();
+    let mut y = y.iter();
+    while let Some((field, more)) = weights.split_at_checked(conv.groups) {
+        weights = more;
+        let mut sums = PairSums::default();
+        dot_field(&mut sums, field, x);
+        for sum in sums.split() {
+            if let (Some(&channel), Some(y)) = (channels.next(), y.next()) {
+                let scaled = Channel::from_words(channel).scale(sum, conv.rounding);
+                y.set(conv.output.store(scaled));
             }
         }
     }
