@@ -33,7 +33,6 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
         ("", "", "")
     };
     let mut arena = pipeline.model.arena_words();
-    let mut arena = pipeline.model.arena_words();
     let nodes: Vec<mote::Node> = pipeline.model.nodes().collect();
     for (index, (node, named)) in nodes.iter().zip(&pipeline.graph.nodes).enumerate() {
         let layer = Layer::new(node, named, elem)?;
