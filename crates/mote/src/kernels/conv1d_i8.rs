@@ -151,6 +151,24 @@ impl<'a> Conv1dI8<'a> {
         self.tile::<true>(input, output, first, row)
     }
 
+    /// As [`Conv1dI8::run_tile`], with less code, for convolutions that are [short](Self::is_short).
+    ///
+    /// # Errors
+    /// As [`Conv1dI8::run_tile`], and when the convolution is not short.
+    #[inline(never)]
+    pub fn run_short_tile(
+        &self,
+        input: &[Cell<i8>],
+        output: &[Cell<i8>],
+        first: usize,
+        row: usize,
+    ) -> Result<(), Error> {
+        if !self.is_short() {
+            return Err(Error::Corrupt);
+        }
+        self.tile::<false>(input, output, first, row)
+    }
+
     /// `LONG` when fields may be longer than a piece.
     #[inline(always)]
     fn tile<const LONG: bool>(

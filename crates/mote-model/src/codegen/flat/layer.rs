@@ -250,6 +250,10 @@ impl<'a> Layer<'a> {
                 op: node.op(),
                 shape,
                 words,
+                entry: match node.op() == op::CONV_I8 && self.conv_i8()?.is_short() {
+                    true => "run_short_tile",
+                    false => "run_tile",
+                },
             };
             return layer.code(pages, construct);
         }

@@ -130,6 +130,8 @@ pub(super) struct Paged<'a> {
     pub op: u8,
     pub shape: Shape,
     pub words: &'a [u32],
+    /// The kernel's function that computes some output channels.
+    pub entry: &'static str,
 }
 
 /// How parameters can be cut: into units of output channels. Each has so many words in each section of the
@@ -184,14 +186,14 @@ impl Paged<'_> {
     ) -> Result<Code, Error> {
         let constant = format!("{}_PAGES", self.constant);
         let whole = format!("kernels::conv1d::{:?}", self.shape);
-        let row = self.shape.out_channels;
+        let (row, entry) = (self.shape.out_channels, self.entry);
         let (list, call) = if self.words.len() <= pages.limit {
             let conv = construct(&whole, "parameters");
             // As a tile, so that only one function of each kernel is linked.
             let call = format!(
                 "let [page] = &model_data::{constant};\n    \
                  let parameters = page.load(storage, window)?;\n    \
-                 {conv}    conv.run_tile(input, output, 0, {row})"
+                 {conv}    conv.{entry}(input, output, 0, {row})"
             );
             (vec![pages.add(self.words)], call)
         } else {
@@ -217,7 +219,7 @@ impl Paged<'_> {
                  let whole = {whole};\n        \
                  let shape = kernels::conv1d::Shape {{ out_channels: channels, {tile}, ..whole }};\n        \
                  {conv}        \
-                 conv.run_tile(input, output, first, {row})?;\n        \
+                 conv.{entry}(input, output, first, {row})?;\n        \
                  first += channels;\n    \
                  }}\n    \
                  Ok(())",
