@@ -1,6 +1,7 @@
 //! The last steps of a stream in front of the new ones, so that a convolution reads one contiguous buffer.
 
 use crate::Error;
+use crate::simd;
 use core::cell::Cell;
 
 /// Moves the steps in `history` towards its beginning by the length of `input`, and puts `input` behind them.
@@ -24,14 +25,9 @@ pub fn run_f32(input: &[Cell<f32>], history: &[Cell<f32>]) -> Result<(), Error> 
 /// When `input` is longer than `history`.
 pub fn run_i8(input: &[Cell<i8>], history: &[Cell<i8>]) -> Result<(), Error> {
     run(input, history, |from, to| {
-        // Four at a time, written out, are one load and one store where the core can do that.
-        let ((from, from_rest), (to, to_rest)) = (from.as_chunks::<4>(), to.as_chunks::<4>());
-        for ([a, b, c, d], [to_a, to_b, to_c, to_d]) in from.iter().zip(to) {
-            let [a, b, c, d] = [a.get(), b.get(), c.get(), d.get()];
-            to_a.set(a);
-            to_b.set(b);
-            to_c.set(c);
-            to_d.set(d);
+        let ((from, from_rest), (to, to_rest)) = (from.as_chunks(), to.as_chunks());
+        for (from, to) in from.iter().zip(to) {
+            simd::copy4(from, to);
         }
         for (to, from) in to_rest.iter().zip(from_rest) {
             to.set(from.get());

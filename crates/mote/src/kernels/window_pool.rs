@@ -186,22 +186,27 @@ impl Shape {
         sum: Sum<S::Value, impl Fn(S::Value, S::Value) -> S::Value, impl Fn(S::Value) -> i8>,
     ) -> Result<bool, Error> {
         expect_len(output, self.channels)?;
-        let mut complete = false;
+        let (mut complete, period) = (false, self.period());
         self.steps(input, count, |x, now| {
-            let mut ends = false;
-            for (lane, age) in self.ages(now) {
-                let lane = part(lanes, lane * self.channels, self.channels)?;
-                if age == 0 {
-                    for (acc, x) in lane.iter().zip(x) {
-                        acc.set(x.get().into());
-                    }
-                } else if age < self.hop.min(self.steps) {
-                    for (acc, x) in lane.iter().zip(x) {
-                        acc.set((sum.add)(acc.get(), x.get().into()));
-                    }
-                }
-                ends |= age + 1 == self.steps;
+            // The lane whose turn it is, and the steps in it; found without a division.
+            let mut age = if now < period { now } else { now - period };
+            let mut lane = lanes;
+            while age >= self.hop {
+                age -= self.hop;
+                lane = lane.get(self.channels..).unwrap_or(&[]);
             }
+            let lane = part(lane, 0, self.channels)?;
+            if age == 0 {
+                for (acc, x) in lane.iter().zip(x) {
+                    acc.set(x.get().into());
+                }
+            } else if age < self.steps {
+                for (acc, x) in lane.iter().zip(x) {
+                    acc.set((sum.add)(acc.get(), x.get().into()));
+                }
+            }
+            // The oldest window is all other lanes longer.
+            let ends = age + period - self.hop + 1 == self.steps && now + 1 >= self.steps;
             if ends {
                 for (channel, y) in output.iter().enumerate() {
                     let mut total = sum.zero;

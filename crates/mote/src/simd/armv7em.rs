@@ -654,6 +654,14 @@ unsafe extern "C" fn column_blocks(
 }
 
 #[inline(always)]
+pub fn copy4(from: &[Cell<i8>; 4], to: &[Cell<i8>; 4]) {
+    let to = to.as_ptr().cast_mut().cast::<u32>();
+    // SAFETY: four bytes each, which may overlap, are read before they are written. Loads and stores of these cores
+    // need no alignment. Cells may be written through shared references, and this thread is the only one that has them.
+    unsafe { to.write_unaligned(from.as_ptr().cast::<u32>().read_unaligned()) }
+}
+
+#[inline(always)]
 pub fn requantize(acc: i32, bias_shift: i32, multiplier: i32) -> i32 {
     let mut acc = acc;
     // A shift by register looks at the lower eight bits only, so the shift needs no unpacking.

@@ -97,6 +97,15 @@ pub fn depthwise(_: &Columns<'_>, _: &[Cell<i8>]) -> usize {
     0
 }
 
+/// Copies four elements.
+#[inline(always)]
+pub fn copy4([a, b, c, d]: &[Cell<i8>; 4], to: &[Cell<i8>; 4]) {
+    let from = [a.get(), b.get(), c.get(), d.get()];
+    for (to, from) in to.iter().zip(from) {
+        to.set(from);
+    }
+}
+
 /// `acc` plus the bias in the upper 24 bits of `bias_shift`, times `multiplier / 2^31`, shifted right by
 /// the lower 8 bits of `bias_shift`; rounded as `quant::Multiplier` does.
 #[inline(always)]
