@@ -36,11 +36,11 @@ impl Technique for PruneChannels {
             ("steps", "rounds of pruning and fine-tuning (default 1)"),
             (
                 "epochs",
-                "epochs of fine-tuning per round (default 10); 0 is none",
+                "epochs of fine-tuning per round (default 20); 0 is none",
             ),
             (
                 "rate",
-                "highest learning rate of fine-tuning (default 0.002)",
+                "highest learning rate of fine-tuning (default 0.004)",
             ),
         ]
     }

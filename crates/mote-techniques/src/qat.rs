@@ -30,7 +30,10 @@ impl Technique for Qat {
                 "bits",
                 "of weights: 8 (default), or 2 to 7 for all convolutions but the first and the depthwise ones",
             ),
-            ("epochs", "epochs of training (default 5)"),
+            (
+                "epochs",
+                "epochs of training (default 5); 0 only rounds the weights",
+            ),
             ("rate", "highest learning rate (default 0.0005)"),
         ]
     }

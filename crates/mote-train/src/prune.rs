@@ -66,8 +66,8 @@ impl Default for PruneConfig {
             of: Cost::Mac,
             criterion: Criterion::Taylor,
             steps: 1,
-            epochs: 10,
-            learning_rate: 2e-3,
+            epochs: 20,
+            learning_rate: 4e-3,
         }
     }
 }

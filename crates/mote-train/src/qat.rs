@@ -25,7 +25,7 @@ use mote_model::{Graph, Op, Quant, Weights};
 pub struct QatConfig {
     /// Bits of the weights: 8, or less for every convolution but the first and the depthwise ones.
     pub bits: u8,
-    /// Epochs of training.
+    /// Epochs of training; 0 rounds the weights and trains nothing.
     pub epochs: usize,
     /// Highest learning rate.
     pub learning_rate: f64,
@@ -76,25 +76,30 @@ pub fn qat(
             format!("{} is not in 2..=8", qat.bits),
         ));
     }
-    let config = TrainConfig {
-        network: trained.network.config.clone(),
-        epochs: qat.epochs,
-        learning_rate: qat.learning_rate,
-        ..config.clone()
-    };
     let fake = FakeQuant {
         bits: qat.bits,
         grids: Vec::new(),
     };
-    let mut run = Run::new(job, &config)?;
-    run.round(fake.clone());
+    let mut trained = trained.clone();
+    trained.history.clear();
+    if qat.epochs > 0 {
+        let config = TrainConfig {
+            network: trained.network.config.clone(),
+            epochs: qat.epochs,
+            learning_rate: qat.learning_rate,
+            ..config.clone()
+        };
+        let mut run = Run::new(job, &config)?;
+        run.round(fake.clone());
+        trained = train_on(run, trained.snapshot, hooks)?;
+    }
     let Trained {
         mut graph,
         history,
         network,
         snapshot,
         ..
-    } = train_on(run, trained.snapshot.clone(), hooks)?;
+    } = trained;
     let (mut total, mut few_bits) = (0, 0);
     let mut layers = network.layers.iter().enumerate();
     for node in &mut graph.nodes {

@@ -226,12 +226,10 @@ fn shrink(op: &mut Op, input: &[bool], output: &[bool]) {
             take(&mut c.weights, input, output);
             c.out_channels = alive(output);
         }
-        Op::Conv1d(c) => {
-            if c.groups == output.len() {
-                take(&mut c.weights, &[false], output);
-                c.out_channels = alive(output);
-                c.groups = c.out_channels;
-            }
+        Op::Conv1d(c) if c.groups == output.len() => {
+            take(&mut c.weights, &[false], output);
+            c.out_channels = alive(output);
+            c.groups = c.out_channels;
         }
         Op::Dense(d) => take(&mut d.weights, input, &vec![false; d.out_features]),
         _ => (),

@@ -145,6 +145,16 @@ fn trained_for_few_bits_it_still_works_repeats_and_resumes() {
     let right = classes.zip(&windows.y).filter(|(a, b)| a == *b).count();
     assert!(right >= 114, "{right} of 120");
 
+    // Without training only the weights change.
+    let none = QatConfig {
+        epochs: 0,
+        ..how.clone()
+    };
+    let rounded = qat(&trained, job, &config(), &none, kept).unwrap();
+    assert!(rounded.history.is_empty());
+    assert_eq!(rounded.snapshot, trained.snapshot);
+    assert_ne!(rounded.graph, trained.graph);
+
     // A finished run is read back without training, and another is not taken for it.
     let stop = AtomicBool::new(true);
     let stopped = Hooks {
