@@ -104,6 +104,12 @@ fn networks() -> Vec<Graph> {
             Shape::new(5, 16),
             vec![conv(16, 33, [5, 1, 1, 1], [0, 0])],
         ),
+        // The last group of taps of the convolution reaches past its input; each step of the dense layer is odd.
+        network(
+            "dense per step",
+            Shape::new(7, 3),
+            vec![conv(3, 9, [5, 1, 1, 1], [0, 0]), dense(9, 7)],
+        ),
     ]
 }
 
