@@ -46,7 +46,11 @@ impl Technique for Contrastive {
             ),
             (
                 "labels",
-                "share of the training windows whose labels are used, spread over classes and users (default: that of \
+                "share of the labels that are used (default: that of the training settings)",
+            ),
+            (
+                "of",
+                "what that is a share of: users (with all their windows) or windows (of all users) (default: that of \
                  the training settings)",
             ),
             (
@@ -84,6 +88,7 @@ impl Technique for Contrastive {
         let config = TrainConfig {
             network: before.network().clone(),
             labels: options.get("labels", training.config.labels)?,
+            labels_of: options.get("of", training.config.labels_of)?,
             epochs: options.get("tune", training.config.epochs)?,
             learning_rate: options.get("rate", training.config.learning_rate)?,
             ..training.config.clone()

@@ -57,7 +57,7 @@ impl Technique for Distill {
         };
         let default = DistillConfig::default();
         let settings = DistillConfig {
-            width: options.get("teacher", default.width)?,
+            teacher: options.get("teacher", default.teacher)?,
             temperature: options.get("temperature", default.temperature)?,
             alpha: options.get("alpha", default.alpha)?,
             epochs: options.get("epochs", config.epochs)?,
@@ -69,7 +69,7 @@ impl Technique for Distill {
             technique: format!(
                 "{} (teacher {} times as wide, {} epochs)",
                 self.name(),
-                settings.width,
+                settings.teacher,
                 settings.epochs
             ),
             lines: vec![format!(

@@ -266,6 +266,37 @@ impl Augmentation {
     };
 }
 
+/// Whose labels are there, when only a share is. The choice is seeded, a smaller share is part of a larger one, and
+/// every class is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelsOf {
+    /// All windows of some users, as when recordings are annotated one person after the other: the share of users,
+    /// rounded, and at least as many as have all classes.
+    #[default]
+    Users,
+    /// Some windows of all users: of each class the share, rounded and at least one, by as many users as possible.
+    Windows,
+}
+
+impl LabelsOf {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl std::str::FromStr for LabelsOf {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "users" => Ok(Self::Users),
+            "windows" => Ok(Self::Windows),
+            _ => Err(()),
+        }
+    }
+}
+
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -299,11 +330,13 @@ pub struct TrainConfig {
     /// Keeps the validation users out of training, to watch it by. Off, they train too: more users are worth more
     /// than a look at how training goes, when nothing is decided by it.
     pub hold_out: bool,
-    /// Share of the training windows whose labels are used, in `0..=1`: at least one window of every class, of as many
-    /// users as possible, and those of a smaller share are among those of a larger one. An epoch keeps its length.
-    /// Left out when it is 1, so that settings from before it was there keep their digest.
+    /// Share of the labels of the training windows that are used, above 0 and up to 1; an epoch keeps its length. Left
+    /// out when it is 1, so that settings from before it was there keep their digest.
     #[serde(skip_serializing_if = "is_one")]
     pub labels: f64,
+    /// What that is a share of.
+    #[serde(skip_serializing_if = "LabelsOf::is_default")]
+    pub labels_of: LabelsOf,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -329,6 +362,7 @@ impl Default for TrainConfig {
             patience: None,
             hold_out: false,
             labels: 1.0,
+            labels_of: LabelsOf::Users,
             seed: 1,
         }
     }

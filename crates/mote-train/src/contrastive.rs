@@ -157,7 +157,7 @@ pub fn scratch(job: Job<'_>, config: &TrainConfig, hooks: Hooks<'_>) -> Result<T
 /// Networks that learnt from one share of the labels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Labelled {
-    /// Share of the training windows whose labels were used.
+    /// Share of the labels that were used.
     pub share: f64,
     /// How many windows that is.
     pub windows: usize,

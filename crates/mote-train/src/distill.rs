@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 #[derive(Debug, Clone, PartialEq)]
 pub struct DistillConfig {
     /// Channels of the teacher, as a multiple of the student's.
-    pub width: f64,
+    pub teacher: f64,
     /// Divides the scores of both before the softmax: the higher, the more the small scores say.
     pub temperature: f32,
     /// Share of the teacher's scores in the loss, in `0..=1`; the rest is that of the labels.
@@ -27,7 +27,7 @@ pub struct DistillConfig {
 impl Default for DistillConfig {
     fn default() -> Self {
         Self {
-            width: 2.0,
+            teacher: 2.0,
             temperature: 2.0,
             alpha: 0.7,
             epochs: 25,
@@ -44,7 +44,7 @@ pub struct Distilled {
     pub teacher: Trained,
 }
 
-/// Trains a teacher, `distill.width` times as wide as `config.network`, with the settings of `config`, and then the
+/// Trains a teacher, `distill.teacher` times as wide as `config.network`, with the settings of `config`, and then the
 /// network itself on the teacher's scores and the labels. The result repeats, and a stopped run resumes below
 /// `hooks.checkpoint`.
 ///
@@ -58,12 +58,12 @@ pub fn distill(
 ) -> Result<Distilled, Error> {
     distill.validate()?;
     let large = TrainConfig {
-        network: wider(&config.network, distill.width),
+        network: wider(&config.network, distill.teacher),
         ..config.clone()
     };
     let folder = hooks
         .checkpoint
-        .map(|directory| directory.join(format!("teacher-{}", distill.width)));
+        .map(|directory| directory.join(format!("teacher-{}", distill.teacher)));
     let teacher_hooks = Hooks {
         checkpoint: folder.as_deref(),
         ..hooks
@@ -87,10 +87,10 @@ pub fn distill(
 
 impl DistillConfig {
     fn validate(&self) -> Result<(), Error> {
-        if !(self.width >= 1.0 && self.width <= 16.0) {
+        if !(self.teacher >= 1.0 && self.teacher <= 16.0) {
             return Err(Error::config(
-                "width",
-                format!("{} is not in 1..=16", self.width),
+                "teacher",
+                format!("{} is not in 1..=16", self.teacher),
             ));
         }
         if !(self.temperature.is_finite() && self.temperature > 0.0) {
@@ -178,9 +178,9 @@ mod tests {
         let default = DistillConfig::default();
         for (field, bad) in [
             (
-                "width",
+                "teacher",
                 DistillConfig {
-                    width: 0.5,
+                    teacher: 0.5,
                     ..default.clone()
                 },
             ),

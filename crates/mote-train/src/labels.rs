@@ -1,11 +1,11 @@
 //! Which training windows are labelled, when only a share of them is.
 
-use crate::{Job, TrainConfig};
+use crate::{Job, LabelsOf, TrainConfig};
 use mote_data::Windows;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Windows of `job` to train on, and to watch training with.
 pub(crate) fn divide(job: &Job<'_>, config: &TrainConfig) -> (Vec<usize>, Vec<usize>) {
@@ -16,22 +16,58 @@ pub(crate) fn divide(job: &Job<'_>, config: &TrainConfig) -> (Vec<usize>, Vec<us
     (train, watch)
 }
 
-/// Windows of `job` whose labels training with `config` uses, in increasing order of their place in the job.
+/// Windows of `job` whose labels training with `config` uses, in the order of the job.
 pub fn labelled(job: Job<'_>, config: &TrainConfig) -> Vec<usize> {
     let (train, _) = divide(&job, config);
-    positions(job.windows, &train, config.labels, config.seed)
+    positions(job.windows, &train, config)
         .into_iter()
         .filter_map(|position| train.get(position).copied())
         .collect()
 }
 
-/// Positions in `train` of the labelled windows, in increasing order: of every class `share`, rounded, and at
-/// least one; users take turns in a random order, each with a random window.
-pub(crate) fn positions(windows: &Windows, train: &[usize], share: f64, seed: u64) -> Vec<usize> {
-    if share >= 1.0 {
+/// Positions in `train` of the labelled windows, in increasing order.
+pub(crate) fn positions(windows: &Windows, train: &[usize], config: &TrainConfig) -> Vec<usize> {
+    if config.labels >= 1.0 {
         return (0..train.len()).collect();
     }
-    let mut rng = SmallRng::seed_from_u64(seed);
+    let mut rng = SmallRng::seed_from_u64(config.seed);
+    let mut chosen = match config.labels_of {
+        LabelsOf::Users => of_users(windows, train, config.labels, &mut rng),
+        LabelsOf::Windows => of_windows(windows, train, config.labels, &mut rng),
+    };
+    chosen.sort_unstable();
+    chosen
+}
+
+/// All windows of the first users in a random order: `share` of them, and as many more as it takes for all classes.
+fn of_users(windows: &Windows, train: &[usize], share: f64, rng: &mut SmallRng) -> Vec<usize> {
+    let mut users: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    let mut missing = BTreeSet::new();
+    for (position, &n) in train.iter().enumerate() {
+        if let (Some(&class), Some(&user)) = (windows.y.get(n), windows.users.get(n)) {
+            users.entry(user).or_default().push(position);
+            missing.insert(class);
+        }
+    }
+    let mut users: Vec<Vec<usize>> = users.into_values().collect();
+    users.shuffle(rng);
+    let wanted = ((users.len() as f64 * share).round() as usize).max(1);
+    let mut chosen = Vec::new();
+    for (turn, own) in users.into_iter().enumerate() {
+        if turn >= wanted && missing.is_empty() {
+            break;
+        }
+        let classes = own.iter().filter_map(|&position| train.get(position));
+        for class in classes.filter_map(|&n| windows.y.get(n)) {
+            missing.remove(class);
+        }
+        chosen.extend(own);
+    }
+    chosen
+}
+
+/// Of every class `share` of the windows; users take turns in a random order, each with a random window.
+fn of_windows(windows: &Windows, train: &[usize], share: f64, rng: &mut SmallRng) -> Vec<usize> {
     let mut classes: BTreeMap<usize, BTreeMap<u32, Vec<usize>>> = BTreeMap::new();
     for (position, &n) in train.iter().enumerate() {
         if let (Some(&class), Some(&user)) = (windows.y.get(n), windows.users.get(n)) {
@@ -42,15 +78,14 @@ pub(crate) fn positions(windows: &Windows, train: &[usize], share: f64, seed: u6
     let mut chosen = Vec::new();
     for users in classes.into_values() {
         let mut users: Vec<Vec<usize>> = users.into_values().collect();
-        users.shuffle(&mut rng);
-        users.iter_mut().for_each(|own| own.shuffle(&mut rng));
+        users.shuffle(rng);
+        users.iter_mut().for_each(|own| own.shuffle(rng));
         let total: usize = users.iter().map(Vec::len).sum();
         let wanted = ((total as f64 * share).round() as usize).max(1);
         let turns = users.iter().map(Vec::len).max().unwrap_or(0);
         let in_turn = (0..turns).flat_map(|turn| users.iter().filter_map(move |own| own.get(turn)));
         chosen.extend(in_turn.take(wanted));
     }
-    chosen.sort_unstable();
     chosen
 }
 
@@ -58,50 +93,73 @@ pub(crate) fn positions(windows: &Windows, train: &[usize], share: f64, seed: u6
 mod tests {
     use super::*;
 
-    /// 6 users with 50 windows each; class 2 is rare.
+    /// 6 users with 50 windows each; class 2 is rare, and only users 2 and 3 do it.
     fn windows() -> Windows {
+        let class = |i: usize| [0, 1, 0, 1, if (100..200).contains(&i) { 2 } else { 1 }][i % 5];
         Windows {
             time: 1,
             channels: 1,
             rate_hz: 1.0,
             hop: 1,
             x: vec![0.0; 300],
-            y: (0..300).map(|i| [0, 1, 0, 1, 2][i % 5]).collect(),
+            y: (0..300).map(class).collect(),
             users: (0..300).map(|i| i as u32 / 50).collect(),
             recordings: vec![0; 300],
             labels: ["a", "b", "c"].map(str::to_owned).to_vec(),
         }
     }
 
-    #[test]
-    fn a_share_has_all_classes_in_their_proportion_and_all_users() {
-        let w = windows();
+    fn chosen(labels: f64, labels_of: LabelsOf, seed: u64) -> Vec<usize> {
         let train: Vec<usize> = (0..300).rev().collect();
-        let chosen = positions(&w, &train, 0.1, 3);
-        let count = |class| {
-            let of = |&&p: &&usize| w.y[train[p]] == class;
-            chosen.iter().filter(of).count()
+        let config = TrainConfig {
+            labels,
+            labels_of,
+            seed,
+            ..TrainConfig::default()
         };
-        assert_eq!([count(0), count(1), count(2)], [12, 12, 6]);
-        for user in 0..6 {
-            let of = |&&p: &&usize| w.users[train[p]] == user;
-            assert_eq!(chosen.iter().filter(of).count(), 5);
-        }
+        let positions = positions(&windows(), &train, &config);
+        positions.into_iter().map(|p| train[p]).collect()
+    }
+
+    fn counts<const N: usize>(chosen: &[usize], of: impl Fn(usize) -> usize) -> [usize; N] {
+        let mut counts = [0; N];
+        chosen.iter().for_each(|&n| counts[of(n)] += 1);
+        counts
+    }
+
+    #[test]
+    fn a_share_of_windows_has_all_classes_in_their_proportion_and_all_users() {
+        let w = windows();
+        let chosen = chosen(0.1, LabelsOf::Windows, 3);
+        assert_eq!(counts(&chosen, |n| w.y[n]), [12, 16, 2]);
+        let users: [usize; 6] = counts(&chosen, |n| w.users[n] as usize);
+        assert!(users.iter().all(|&n| n >= 4), "{users:?}");
+    }
+
+    #[test]
+    fn a_share_of_users_is_whole_users() {
+        let w = windows();
+        let chosen = chosen(0.5, LabelsOf::Users, 3);
+        let users: [usize; 6] = counts(&chosen, |n| w.users[n] as usize);
+        assert!(users.iter().all(|&n| n == 0 || n == 50), "{users:?}");
+        assert!(chosen.len() >= 150);
     }
 
     #[test]
     fn shares_are_nested_seeded_and_never_without_a_class() {
         let w = windows();
-        let train: Vec<usize> = (0..300).collect();
-        let few = positions(&w, &train, 0.05, 3);
-        let more = positions(&w, &train, 0.25, 3);
-        assert!(few.iter().all(|p| more.contains(p)));
-        assert_eq!(few, positions(&w, &train, 0.05, 3));
-        assert_ne!(few, positions(&w, &train, 0.05, 4));
-        let fewest = positions(&w, &train, 1e-6, 3);
-        let classes: Vec<usize> = fewest.iter().map(|&p| w.y[p]).collect();
-        assert_eq!(fewest.len(), 3);
-        assert!([0, 1, 2].iter().all(|c| classes.contains(c)));
-        assert_eq!(positions(&w, &train, 1.0, 3), train);
+        for of in [LabelsOf::Users, LabelsOf::Windows] {
+            let few = chosen(0.2, of, 3);
+            let more = chosen(0.7, of, 3);
+            assert!(few.iter().all(|n| more.contains(n)));
+            assert_eq!(few, chosen(0.2, of, 3));
+            assert!((4..9).any(|seed| few != chosen(0.2, of, seed)));
+            for seed in 0..9 {
+                let classes: [usize; 3] = counts(&chosen(1e-6, of, seed), |n| w.y[n]);
+                assert!(classes.iter().all(|&n| n > 0), "{of:?}: {classes:?}");
+            }
+            assert_eq!(chosen(1.0, of, 3).len(), 300);
+        }
+        assert_eq!(chosen(1e-6, LabelsOf::Windows, 3).len(), 3);
     }
 }

@@ -32,7 +32,7 @@ mod qat;
 mod run;
 mod train;
 
-pub use config::{Augmentation, Block, CnnConfig, Nonlinearity, Padding, TrainConfig};
+pub use config::{Augmentation, Block, CnnConfig, LabelsOf, Nonlinearity, Padding, TrainConfig};
 pub use contrastive::{
     ContrastiveConfig, Head, Labelled, Pretrained, label_efficiency, pretrain, scratch,
 };

@@ -64,7 +64,7 @@ impl<'a> Run<'a> {
         let counts = gather(windows, &train)?;
         let mut validation = gather(windows, &watch)?;
         frontend::normalise(&frontend, &mut validation);
-        let labelled = labels::positions(windows, &train, config.labels, config.seed);
+        let labelled = labels::positions(windows, &train, config);
         let of_labelled: Vec<usize> = labelled.iter().map(|&p| train[p]).collect();
         let class_weights = class_weights(windows, &of_labelled, config.class_weights)?;
         Ok(Self {

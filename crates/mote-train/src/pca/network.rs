@@ -63,7 +63,7 @@ pub fn reduce(
     let fitted = Pca::fit(&x, windows.stride(), pca.keep)?;
     let mut graph = match pca.head {
         PcaHead::Lda => {
-            let labelled = labels::positions(windows, &train, config.labels, config.seed);
+            let labelled = labels::positions(windows, &train, config);
             let (mut rows, mut classes) = (Vec::new(), Vec::new());
             for position in labelled {
                 let row = x.chunks_exact(windows.stride()).nth(position);
