@@ -1,0 +1,171 @@
+//! Depthwise convolution.
+
+use super::super::Columns;
+use core::arch::naked_asm;
+use core::cell::Cell;
+
+pub fn depthwise(columns: &Columns<'_>, y: &[Cell<i8>]) -> usize {
+    let blocks = y.len() / 4;
+    let [before, inside, behind] = columns.taps;
+    let reach = match inside {
+        0 => 0,
+        _ => (inside - 1)
+            .saturating_mul(columns.row)
+            .saturating_add(4 * blocks),
+    };
+    let fits = columns.weights.len() >= blocks * (before + inside + behind)
+        && columns.channels.len() >= 4 * blocks
+        && columns.x.len() >= reach;
+    if blocks == 0 || !fits {
+        return 0;
+    }
+    // SAFETY: per block the function reads a word of weights per tap, four bytes of `x` per tap inside, which
+    // begin at most `reach - 4` bytes behind its start, two words of four channels, and writes four bytes. `fits`
+    // says that they are there. Cells may be written through shared references, and this thread is the only one that
+    // has them.
+    unsafe {
+        column_blocks(
+            columns.weights.as_ptr(),
+            columns.x.as_ptr(),
+            columns.row,
+            y.as_ptr(),
+            before,
+            inside,
+            behind,
+            columns.channels.as_ptr(),
+            i32::from(columns.output.zero_point),
+            blocks,
+            &columns.outside,
+        );
+    }
+    4 * blocks
+}
+
+/// One depthwise output channel, of which the sum is in a register: as `store`.
+macro_rules! store_one {
+    ($sum:literal) => {
+        concat!(
+            "ldrd r8, r9, [r3], #8
+             asr r10, r8, #7
+             add ",
+            $sum,
+            ", r10, ",
+            $sum,
+            ", lsl #1
+             smmulr ",
+            $sum,
+            ", ",
+            $sum,
+            ", r9
+             mov r9, #1
+             lsl r9, r9, r8
+             sub r9, r9, ",
+            $sum,
+            ", lsr #31
+             add ",
+            $sum,
+            ", ",
+            $sum,
+            ", r9, lsr #1
+             asr ",
+            $sum,
+            ", ",
+            $sum,
+            ", r8
+             add ",
+            $sum,
+            ", ",
+            $sum,
+            ", r2
+             ssat ",
+            $sum,
+            ", #8, ",
+            $sum,
+            "
+             strb ",
+            $sum,
+            ", [r1], #1"
+        )
+    };
+}
+
+/// One output step of a depthwise convolution, four channels at a time: r0 weights, r1 input, r2 its step, r3 taps
+/// left, r4 to r7 the sums, the rest words in flight.
+///
+/// # Safety
+/// There is as much of everything as the counts say; `blocks` is not zero, nor is the sum of the taps.
+#[unsafe(naked)]
+unsafe extern "C" fn column_blocks(
+    weights: *const u32,
+    x: *const Cell<i8>,
+    row: usize,
+    y: *const Cell<i8>,
+    before: usize,
+    inside: usize,
+    behind: usize,
+    channels: *const [u32; 2],
+    zero: i32,
+    blocks: usize,
+    outside: *const u32,
+) {
+    naked_asm!(
+        dsp!(),
+        "push {{r1-r11, lr}}",
+        // Saved: 0 x, 4 row, 8 y. Arguments: 48 taps before, 52 inside, 56 behind, 60 channels, 64 zero, 68 blocks,
+        // 72 what is outside.
+        "1:",
+        "mov r4, #0",
+        "mov r5, #0",
+        "mov r6, #0",
+        "mov r7, #0",
+        "ldr r3, [sp, #48]",
+        "cbz r3, 2f",
+        "ldr r1, [sp, #72]",
+        "mov r2, #0",
+        "bl 5f",
+        "2:",
+        "ldr r3, [sp, #52]",
+        "cbz r3, 3f",
+        "ldrd r1, r2, [sp]",
+        "bl 5f",
+        "3:",
+        "ldr r3, [sp, #56]",
+        "cbz r3, 4f",
+        "ldr r1, [sp, #72]",
+        "mov r2, #0",
+        "bl 5f",
+        "4:",
+        "ldr r1, [sp, #8]",
+        "ldrd r3, r2, [sp, #60]",
+        store_one!("r4"),
+        store_one!("r5"),
+        store_one!("r6"),
+        store_one!("r7"),
+        "str r1, [sp, #8]",
+        "str r3, [sp, #60]",
+        "ldr r1, [sp]",
+        "ldr r3, [sp, #68]",
+        "add r1, r1, #4",
+        "str r1, [sp]",
+        "subs r3, r3, #1",
+        "str r3, [sp, #68]",
+        "bne 1b",
+        "pop {{r1-r11, pc}}",
+        // Taps at r1, r2 apart.
+        "5:",
+        "ldr r8, [r1]",
+        "ldr r9, [r0], #4",
+        "add r1, r1, r2",
+        "sxtb16 r10, r8",
+        "sxtb16 r11, r9",
+        "smlabb r4, r10, r11, r4",
+        "smlatt r6, r10, r11, r6",
+        "sxtb16 r8, r8, ror #8",
+        "sxtb16 r9, r9, ror #8",
+        "smlabb r5, r8, r9, r5",
+        "smlatt r7, r8, r9, r7",
+        "subs r3, r3, #1",
+        "bne 5b",
+        "bx lr",
+    )
+}
