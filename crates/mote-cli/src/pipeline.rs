@@ -31,9 +31,11 @@ struct Experiment {
 }
 
 /// Experiment files that come with the program.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("default", include_str!("../../../experiments/default.toml")),
     ("system", include_str!("../../../experiments/system.toml")),
+    ("models", include_str!("../../../experiments/models.toml")),
+    ("labels", include_str!("../../../experiments/labels.toml")),
     (
         "reference",
         include_str!("../../../experiments/reference.toml"),

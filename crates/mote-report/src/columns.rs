@@ -188,13 +188,23 @@ macro_rules! bytes_column {
 }
 
 /// Cost on one board, one row per run.
-pub(crate) const DEVICE: [Column<Device>; 13] = [
+pub(crate) const DEVICE: [Column<Device>; 14] = [
     bytes_column!(
         "code",
         flash_code,
         "Flash for everything but the model, start-up code included."
     ),
     bytes_column!("model", flash_model, "Flash for the model's constants."),
+    Column {
+        title: "external",
+        unit: "B",
+        help: "Weights in a storage outside the image, where they are paged.",
+        field: "flash_external",
+        better: Better::Neither,
+        wide: true,
+        value: |d| d.flash_external.map(|v| v as f64),
+        text: |d| Some(d.flash_external.map_or("0".to_owned(), format::integer)),
+    },
     bytes_column!("static", ram_static, "RAM in .data and .bss."),
     bytes_column!("stack", ram_stack, "Deepest stack."),
     bytes_column!("heap", ram_heap, "Peak of the allocator."),

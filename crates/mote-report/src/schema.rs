@@ -369,6 +369,15 @@ pub struct Device {
     /// Flash for the model's constants, in bytes.
     #[serde(default)]
     pub flash_model: Option<u64>,
+    /// Weights in a storage outside the image, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flash_external: Option<u64>,
+    /// Part of the latency that is spent on reading that storage, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loading_ms: Option<f64>,
+    /// Part of the energy that is spent on reading that storage, in microjoules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loading_uj: Option<f64>,
     /// Flash the board has, in bytes.
     #[serde(default)]
     pub flash_limit: Option<u64>,

@@ -14,6 +14,7 @@ pub mod host;
 mod int8;
 mod lazy;
 mod options;
+mod paged;
 mod pca;
 mod prune_channels;
 mod qat;
@@ -29,6 +30,7 @@ pub use flatten::Flatten;
 pub use int8::Int8;
 pub use lazy::Lazy;
 pub use options::Options;
+pub use paged::Paged;
 pub use pca::Pca;
 pub use prune_channels::PruneChannels;
 pub use qat::Qat;
@@ -113,6 +115,7 @@ pub fn registry() -> &'static [&'static dyn Technique] {
         &Lazy,
         &Arena,
         &Streaming,
+        &Paged,
     ]
 }
 

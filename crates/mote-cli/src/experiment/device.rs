@@ -113,6 +113,9 @@ fn device(board: &Board, figures: &Figures, hop_seconds: Option<f64>) -> Device 
         clock_mhz: Some(board.clock_mhz),
         flash_code: Some(m.flash_code),
         flash_model: Some(m.flash_model),
+        flash_external: m.loading.map(|_| m.flash_external),
+        loading_ms: m.loading.and_then(|l| l.ms),
+        loading_uj: m.loading.and_then(|l| l.energy_uj),
         flash_limit: Some(u64::from(board.flash_kib) * 1024),
         ram_static: Some(m.ram_static),
         ram_stack: Some(m.ram_stack),
@@ -130,7 +133,10 @@ fn device(board: &Board, figures: &Figures, hop_seconds: Option<f64>) -> Device 
         fits: Some(m.fits.flash && m.fits.ram && !late),
         fits_envelope: Some(m.fits.envelope),
         method: [
-            method(&["flash_code", "flash_model", "ram_static"], Method::Elf),
+            method(
+                &["flash_code", "flash_model", "flash_external", "ram_static"],
+                Method::Elf,
+            ),
             method(&["ram_stack", "ram_heap", "instructions"], Method::Emulated),
             method(
                 &[
@@ -140,6 +146,8 @@ fn device(board: &Board, figures: &Figures, hop_seconds: Option<f64>) -> Device 
                     "latency_worst_ms",
                     "energy_uj",
                     "energy_worst_uj",
+                    "loading_ms",
+                    "loading_uj",
                     "average_power_uw",
                     "battery_days",
                 ],
