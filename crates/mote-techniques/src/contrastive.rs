@@ -55,7 +55,8 @@ impl Technique for Contrastive {
             ),
             (
                 "head",
-                "what learns from labels: finetune (everything, default) or linear (the last layer)",
+                "what learns from labels: linear (the last layer), or finetune (then everything, at an eighth of the \
+                 rate; default)",
             ),
             (
                 "tune",

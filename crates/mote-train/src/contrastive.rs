@@ -22,6 +22,9 @@ use std::str::FromStr;
 /// Widths of the projection head in arXiv 2011.11542, as multiples of its encoder's 96 features.
 const PROJECTION: [f64; 3] = [256.0 / 96.0, 128.0 / 96.0, 50.0 / 96.0];
 
+/// Learning rate of fine-tuning, as a share of that of the layer before.
+const FINE: f64 = 0.125;
+
 /// How an encoder is pretrained.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContrastiveConfig {
@@ -57,7 +60,8 @@ impl Default for ContrastiveConfig {
 pub enum Head {
     /// The dense layer alone; the encoder stays as it was pretrained.
     Linear,
-    /// Everything.
+    /// The dense layer, and then everything at an eighth of the learning rate: with a random layer behind it, the
+    /// encoder would forget more than it learns (Kumar et al. 2022, arXiv 2202.10054).
     #[default]
     FineTune,
 }
@@ -136,10 +140,16 @@ impl Pretrained {
         hooks: Hooks<'_>,
     ) -> Result<Trained, Error> {
         let mut run = Run::new(job, config)?;
+        run.freeze(run.network.head_weights);
+        let linear = train_on(run, self.0.snapshot.clone(), hooks)?;
         if head == Head::Linear {
-            run.freeze(run.network.head_weights);
+            return Ok(linear);
         }
-        train_on(run, self.0.snapshot.clone(), hooks)
+        let gentle = TrainConfig {
+            learning_rate: config.learning_rate * FINE,
+            ..config.clone()
+        };
+        train_on(Run::new(job, &gentle)?, linear.snapshot, hooks)
     }
 }
 
@@ -168,7 +178,7 @@ pub struct Labelled {
 }
 
 /// What labels are worth with and without pretraining: for each of `shares` the network of `config` from scratch and
-/// pretrained, with the same labels and as many steps. Pretraining is done once.
+/// pretrained, with the same labels. Pretraining is done once.
 ///
 /// # Errors
 /// Those of [`pretrain`].

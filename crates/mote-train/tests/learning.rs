@@ -325,7 +325,7 @@ fn principal_components_and_a_head_are_a_network_of_dense_layers() {
             .iter()
             .map(|node| match &node.op {
                 Op::Dense(d) => (node.name.as_str(), d.out_features, d.activation),
-                op => panic!("{} is no dense layer", op.name()),
+                op => unreachable!("{} is no dense layer", op.name()),
             })
             .collect();
         let expected = [
@@ -350,10 +350,10 @@ fn right(windows: &Windows, graph: &mote_model::Graph) -> f64 {
         mote_train::frontend::normalise(frontend, &mut x);
         for node in &graph.nodes {
             let Op::Dense(dense) = &node.op else {
-                panic!("no dense layer")
+                unreachable!("no dense layer")
             };
             let mote_model::Weights::F32 { weights, bias } = &dense.weights else {
-                panic!("not f32")
+                unreachable!("not f32")
             };
             let rows = weights.chunks(x.len()).zip(bias);
             x = rows
