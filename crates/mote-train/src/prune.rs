@@ -198,8 +198,11 @@ fn choose(
             if left < GROUP {
                 continue;
             }
-            let lost = order[block][left..width].iter().map(|&c| scores[block][c]);
-            let lost: f64 = lost.map(f64::from).sum();
+            // What goes, as a share of all that is left of the block: the last channels are dear.
+            let sum = |channels: &[usize]| -> f64 {
+                channels.iter().map(|&c| f64::from(scores[block][c])).sum()
+            };
+            let lost = sum(&order[block][left..width]) / sum(&order[block][..width]).max(1e-12);
             let mut widths = widths.clone();
             widths[block] = left;
             let then = cost(&resized(network, &widths)?, of);
