@@ -82,11 +82,15 @@ fn run(config: &TrainConfig, hooks: Hooks<'_>) -> Result<Trained, Error> {
 #[test]
 fn learns_and_reports_how() {
     let longer = TrainConfig {
-        epochs: 15,
+        epochs: 25,
+        augmentation: Augmentation {
+            rotation: 0.2,
+            ..Augmentation::default()
+        },
         ..config()
     };
     let trained = run(&longer, Hooks::default()).unwrap();
-    assert_eq!(trained.history.len(), 15);
+    assert_eq!(trained.history.len(), 25);
     assert_eq!(trained.graph.labels, ["slow", "medium", "fast"]);
     let last = trained.history.last().unwrap();
     let validation = last.validation.unwrap();
