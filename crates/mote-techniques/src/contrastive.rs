@@ -28,7 +28,7 @@ impl Technique for Contrastive {
         &[
             (
                 "epochs",
-                "epochs of pretraining (default 50); 0 is none: from scratch, on the same labels",
+                "epochs of pretraining (default 100); 0 is none: from scratch, on the same labels",
             ),
             (
                 "temperature",
@@ -55,8 +55,8 @@ impl Technique for Contrastive {
             ),
             (
                 "head",
-                "what learns from labels: linear (the last layer), or finetune (then everything, at an eighth of the \
-                 rate; default)",
+                "what learns from labels: linear (the last layer, default), or finetune (then everything, at an eighth \
+                 of the rate)",
             ),
             (
                 "tune",

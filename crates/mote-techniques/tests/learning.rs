@@ -105,7 +105,7 @@ fn each_trains_a_network_that_goes_on_to_int8() {
     let setting = Setting::new();
     for (step, said) in [
         (
-            "contrastive:epochs=3,batch=32,labels=0.5,augment=rotation/jitter",
+            "contrastive:epochs=3,batch=32,labels=0.5,augment=rotation/jitter,head=finetune",
             "48 windows with labels (50 %) trained the network",
         ),
         (

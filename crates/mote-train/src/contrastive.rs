@@ -45,7 +45,7 @@ pub struct ContrastiveConfig {
 impl Default for ContrastiveConfig {
     fn default() -> Self {
         Self {
-            epochs: 50,
+            epochs: 100,
             batch: 256,
             learning_rate: 4e-3,
             temperature: 0.1,
@@ -59,10 +59,10 @@ impl Default for ContrastiveConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Head {
     /// The dense layer alone; the encoder stays as it was pretrained.
+    #[default]
     Linear,
     /// The dense layer, and then everything at an eighth of the learning rate: with a random layer behind it, the
     /// encoder would forget more than it learns (Kumar et al. 2022, arXiv 2202.10054).
-    #[default]
     FineTune,
 }
 

@@ -288,6 +288,7 @@ fn a_student_learns_from_a_wider_teacher() {
         let alone = distill(job, &config, &labels_only, Hooks::default()).unwrap();
         let plain = train(job, &config, Hooks::default()).unwrap();
         assert_eq!(alone.student.graph, plain.graph);
+        assert_ne!(distilled.student.graph, plain.graph);
         // With the teacher's scores alone the labels of training do not matter to the student.
         let scores_only = DistillConfig {
             alpha: 1.0,
