@@ -6,21 +6,18 @@ use crate::pipeline::Pipeline;
 use crate::ui::Ui;
 use anyhow::{Context, Result, ensure};
 use mote_report::{ModelSize, Run};
-use mote_train::classical::{Classical, Kind};
+use mote_techniques::Change;
+use mote_train::classical::{Classical, Spec};
 use mote_train::features;
 
-/// The classical model of this name, if it is one.
-pub fn kind(model: &str) -> Option<Kind> {
-    match model {
-        "random-forest" => Some(Kind::RandomForest),
-        "lda" => Some(Kind::Lda),
-        _ => None,
-    }
+/// The classical model of this name, if it is one: `lda`, `random-forest:pca=20` and so on.
+pub fn kind(model: &str) -> Option<Spec> {
+    model.parse().ok()
 }
 
 /// Fits the pipeline's model in every fold and evaluates it.
 pub fn row(experiment: &Experiment, pipeline: &Pipeline, ui: &Ui) -> Result<Run> {
-    let kind = kind(&pipeline.model).context("not a classical model")?;
+    let spec = kind(&pipeline.model).context("not a classical model")?;
     ensure!(
         pipeline.techniques.is_empty(),
         "pipeline `{}`: techniques change networks; `{}` is none",
@@ -33,8 +30,8 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline, ui: &Ui) -> Result<Run>
     let outcomes = experiment.each_fold(|_, fold| {
         // There is nothing to stop early, so the validation users help to fit.
         let learn: Vec<usize> = fold.train.iter().chain(&fold.validation).copied().collect();
-        let model = Classical::fit(
-            kind,
+        let model = Classical::fit_spec(
+            spec,
             &table,
             &learn,
             &windows.y,
@@ -50,7 +47,7 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline, ui: &Ui) -> Result<Run>
                 macs: None,
                 bytes: Some(model.bytes() as u64),
             },
-            changes: Vec::new(),
+            changes: model.reduction().map(reduction).into_iter().collect(),
             early: None,
         })
     });
@@ -59,4 +56,15 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline, ui: &Ui) -> Result<Run>
     run.notes
         .push("bytes: numbers of the fitted model; the host's library evaluates it".into());
     Ok(run)
+}
+
+/// What principal components leave of the features.
+fn reduction((components, variance): (usize, f64)) -> Change {
+    Change {
+        technique: "pca of features".to_owned(),
+        lines: vec![format!(
+            "{components} components hold {:.1} % of the variance",
+            variance * 100.0
+        )],
+    }
 }

@@ -160,7 +160,6 @@ fn device(board: &Board, figures: &Figures, hop_seconds: Option<f64>) -> Device 
         layers: m.layers.iter().map(layer).collect(),
         status: Measured::Measured,
         why: unknown(board, m),
-        ..Device::default()
     }
 }
 
