@@ -1,8 +1,8 @@
 //! `cargo xtask docs RESULTS`: figures in the documentation are written from a recorded run, never by hand.
 //!
 //! A block between `<!-- measured: BOARD: row, row -->` and `<!-- /measured -->` in `docs/techniques/*.md` becomes a
-//! table of those rows of `results.json`; `<!-- measured -->` in `README.md` becomes the whole table as the terminal
-//! shows it. Pages whose rows are not in the results keep what they have.
+//! table of those rows of `results.json`; `<!-- measured -->` in `README.md` becomes the tables that `cargo xtask
+//! compare` prints for the first board. Pages whose rows are not in the results keep what they have.
 
 use crate::run::root;
 use anyhow::{Context, Result, bail};
