@@ -32,15 +32,19 @@ pub fn docs(args: &Args) -> Result<()> {
         })?;
     }
     if args.readme {
+        let mut devices = results.runs.iter().flat_map(|r| &r.device);
         let options = TableOptions {
-            width: 100,
+            boards: devices
+                .next()
+                .map(|d| d.board.clone())
+                .into_iter()
+                .collect(),
             ..TableOptions::default()
         };
         let table = mote_report::render_table(&results, &options);
-        let text = format!(
-            "```text\n$ cargo xtask compare\n{}\n```\n",
-            table.trim_end()
-        );
+        // What follows would fill the first screen.
+        let head = table.split("\nchange against").next().unwrap_or(&table);
+        let text = format!("```text\n$ cargo xtask compare\n{}\n```\n", head.trim_end());
         rewrite(&root().join("README.md"), "<!-- measured -->", |_| {
             Ok(Some(text.clone()))
         })?;

@@ -142,9 +142,7 @@ fn full() -> bool {
 /// code is all of one type.
 fn runs(network: &Network) -> Vec<(Runtime, Core)> {
     let is_stream = Schedule::of(&network.graph).is_some();
-    let mut types = network.graph.tensors.iter().map(|t| t.quant.is_some());
-    let first = types.next();
-    let converts = types.any(|int8| Some(int8) != first);
+    let converts = network.graph.converts();
     [Runtime::INTERPRETER, Runtime::FLAT, Runtime::BASELINE]
         .iter()
         .filter(|runtime| !(runtime.flat && converts))

@@ -7,6 +7,7 @@ pub mod graph;
 pub mod import;
 pub mod plan;
 pub mod sensor;
+pub mod shapes;
 pub mod stream;
 mod validate;
 

@@ -18,7 +18,7 @@
 //! skips them. With strides, a few more steps are kept than the kernel needs, so that their number is whole: that
 //! is a delay, known from the beginning. See [`Schedule`].
 
-use crate::graph::output_shape;
+use crate::shapes::output_shape;
 use crate::{Error, Graph, History, Node, Op, Pool, Shape, Tensor, TensorId, WindowPool};
 
 /// When a stream's runs give decisions.

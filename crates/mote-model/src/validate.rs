@@ -1,6 +1,6 @@
 //! Checks of a whole [`Graph`].
 
-use crate::graph::output_shape;
+use crate::shapes::output_shape;
 use crate::{Error, Graph, Node, Op, PoolKind, Quant, Shape, TensorId, Weights};
 use mote::kernels::window_pool::MAX_SUM;
 use std::collections::HashSet;

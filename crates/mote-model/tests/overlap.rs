@@ -3,7 +3,7 @@
 
 use mote::{Interpreter, Model, View, registry};
 use mote_model::blob::to_words;
-use mote_model::graph::output_shape;
+use mote_model::shapes::output_shape;
 use mote_model::{
     Activation, Conv1d, Dense, Graph, Node, Op, Plan, Pool, PoolKind, Quant, Shape, Strategy,
     Tensor, Weights, plan,

@@ -82,7 +82,7 @@ fn build(time: usize, channels: usize, int8: bool, recent: usize, steps: &[Step]
         };
         let name = format!("node{i}");
         let shape =
-            mote_model::graph::output_shape(&name, &op, graph.tensors[inputs[0]].shape).unwrap();
+            mote_model::shapes::output_shape(&name, &op, graph.tensors[inputs[0]].shape).unwrap();
         graph.tensors.push(Tensor { shape, quant });
         graph.nodes.push(Node {
             name,

@@ -26,9 +26,7 @@ impl Technique for Flatten {
 
     fn apply(&self, artifact: &mut Artifact, _: &Options, _: &Context) -> Result<Change, Error> {
         self.once(artifact.runtime.flat)?;
-        let mut tensors = artifact.graph.tensors.iter().map(|t| t.quant.is_some());
-        let first = tensors.next();
-        if tensors.any(|int8| Some(int8) != first) {
+        if artifact.graph.converts() {
             return Err(Error::Impossible {
                 technique: self.name(),
                 why: "the network converts between f32 and int8, and flat code is all of one type"

@@ -204,7 +204,7 @@ impl<'c> Host<'c> {
                 observe(tensor, &reals);
             }
         };
-        let run = || -> Result<(), mote::Error> {
+        let mut run = || -> Result<(), mote::Error> {
             self.interpreter
                 .load_counts(&self.counts, &mut self.arena)?;
             let view = match self.interpreter.model().input()?.elem {
@@ -219,7 +219,6 @@ impl<'c> Host<'c> {
                     }
                 })
         };
-        let mut run = run;
         run().map_err(|error| Error::engine(compiled, error))
     }
 }

@@ -162,8 +162,7 @@ fn without_exits(network: &Graph) -> Graph {
     let mut full = network.clone();
     for node in &mut full.nodes {
         if let Op::Exit(exit) = &mut node.op {
-            // The largest that both an infinite lead and the format's integers are above.
-            exit.margin = f32::MAX;
+            exit.margin = f32::INFINITY;
         }
     }
     full

@@ -42,7 +42,6 @@ fn remove_nodes(graph: &mut Graph) -> usize {
     };
     need(graph.input);
     need(graph.output);
-    // An exit writes the output as well.
     for node in graph.nodes.iter().rev() {
         if needed.get(node.output) == Some(&true) {
             for &input in &node.inputs {

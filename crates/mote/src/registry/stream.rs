@@ -4,8 +4,9 @@ use super::{Flow, Kernel, check_pool, f32s, i8s};
 use crate::format::op;
 use crate::kernels::history;
 use crate::kernels::window_pool::Shape;
-use crate::model::Elem;
+use crate::model::{Elem, Tensor};
 use crate::{Error, Node};
+use core::cell::Cell;
 
 /// Old steps in front of new ones, int8.
 pub const HISTORY_I8: Kernel = Kernel {
@@ -35,13 +36,7 @@ pub const WINDOW_MAX_I8: Kernel = Kernel {
     check: |node| check_windows(node, Elem::I8, Shape::state_max_i8),
     run: |node, arena| {
         let arena = i8s(arena);
-        let (input, state) = (node.input()?.i8s(arena)?, node.second_input()?.i8s(arena)?);
-        let shape = node.window_pool_shape()?;
-        Ok(Flow::on(shape.max_i8(
-            input,
-            state,
-            node.output()?.i8s(arena)?,
-        )?))
+        windows(node, arena, Tensor::i8s, Shape::max_i8)
     },
 };
 
@@ -51,16 +46,7 @@ pub const WINDOW_MAX_F32: Kernel = Kernel {
     check: |node| check_windows(node, Elem::F32, Shape::state_f32),
     run: |node, arena| {
         let arena = f32s(arena);
-        let (input, state) = (
-            node.input()?.f32s(arena)?,
-            node.second_input()?.f32s(arena)?,
-        );
-        let shape = node.window_pool_shape()?;
-        Ok(Flow::on(shape.max_f32(
-            input,
-            state,
-            node.output()?.f32s(arena)?,
-        )?))
+        windows(node, arena, Tensor::f32s, Shape::max_f32)
     },
 };
 
@@ -76,13 +62,7 @@ pub const WINDOW_AVERAGE_I8: Kernel = Kernel {
     },
     run: |node, arena| {
         let arena = i8s(arena);
-        let (input, state) = (node.input()?.i8s(arena)?, node.second_input()?.i8s(arena)?);
-        let shape = node.window_pool_shape()?;
-        Ok(Flow::on(shape.average_i8(
-            input,
-            state,
-            node.output()?.i8s(arena)?,
-        )?))
+        windows(node, arena, Tensor::i8s, Shape::average_i8)
     },
 };
 
@@ -92,18 +72,29 @@ pub const WINDOW_AVERAGE_F32: Kernel = Kernel {
     check: |node| check_windows(node, Elem::F32, Shape::state_f32),
     run: |node, arena| {
         let arena = f32s(arena);
-        let (input, state) = (
-            node.input()?.f32s(arena)?,
-            node.second_input()?.f32s(arena)?,
-        );
-        let shape = node.window_pool_shape()?;
-        Ok(Flow::on(shape.average_f32(
-            input,
-            state,
-            node.output()?.f32s(arena)?,
-        )?))
+        windows(node, arena, Tensor::f32s, Shape::average_f32)
     },
 };
+
+/// A tensor's elements in the arena.
+type Elements<T> = for<'a> fn(&Tensor, &'a [Cell<T>]) -> Result<&'a [Cell<T>], Error>;
+
+/// Pools input and state into the output; whether a window is complete.
+type Pool<T> = fn(&Shape, &[Cell<T>], &[Cell<T>], &[Cell<T>]) -> Result<bool, Error>;
+
+/// Pools the windows of a stream in an arena of elements of one type.
+fn windows<T>(
+    node: &Node<'_>,
+    arena: &[Cell<T>],
+    elements: Elements<T>,
+    pool: Pool<T>,
+) -> Result<Flow, Error> {
+    let input = elements(&node.input()?, arena)?;
+    let state = elements(&node.second_input()?, arena)?;
+    let output = elements(&node.output()?, arena)?;
+    let complete = pool(&node.window_pool_shape()?, input, state, output)?;
+    Ok(Flow::on(complete))
+}
 
 fn check_history(node: &Node<'_>, elem: Elem) -> Result<(), Error> {
     check_pool(node, elem)?;
