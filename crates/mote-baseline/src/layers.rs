@@ -6,11 +6,13 @@ mod stream;
 use crate::Cells;
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::vec;
 use exit::Exit;
 use mote::format::op;
 use mote::kernels::activation::{self, ActivationI8};
 use mote::kernels::add::{self, AddI8};
 use mote::kernels::conv1d::{self, Conv1d};
+use mote::kernels::conv1d_i4::{self, Conv1dI4};
 use mote::kernels::conv1d_i8::Conv1dI8;
 use mote::kernels::convert::{self, Grid};
 use mote::kernels::depthwise::{Depthwise, DepthwiseI8};
@@ -112,6 +114,7 @@ kinds! {
     WINDOW_AVERAGE_F32: WindowAverage::load,
     EXIT_I8: Exit::load,
     EXIT_F32: Exit::load,
+    CONV_I4: ConvI8::load_packed,
 }
 
 /// The layer of `node`, made by one of `kinds`.
@@ -146,17 +149,38 @@ struct ConvI8 {
 
 impl ConvI8 {
     fn load(node: &Node<'static>, keep: Keep) -> Result<Box<dyn Layer>, Error> {
-        let mut layer = Self {
+        let mut layer = Self::without_weights(node)?;
+        let conv = layer.conv(node.parameters())?;
+        let len = conv.channels.as_flattened().len() + conv.weights.as_flattened().len();
+        layer.weights = keep.weights(node, len)?;
+        Ok(Box::new(layer))
+    }
+
+    /// With weights of four bits, which take eight on the heap.
+    fn load_packed(node: &Node<'static>, _: Keep) -> Result<Box<dyn Layer>, Error> {
+        let mut layer = Self::without_weights(node)?;
+        let packed = Conv1dI4::new(
+            layer.shape,
+            layer.input_zero,
+            layer.output,
+            layer.rounding,
+            node.parameters(),
+        )?;
+        let mut groups = vec![[0; 2]; packed.weights.len()];
+        conv1d_i4::unpack(packed.weights, &mut groups);
+        let words = [packed.channels.as_flattened(), groups.as_flattened()].concat();
+        layer.weights = Words::Owned(words);
+        Ok(Box::new(layer))
+    }
+
+    fn without_weights(node: &Node<'static>) -> Result<Self, Error> {
+        Ok(Self {
             shape: node.conv_shape()?,
             input_zero: node.input()?.zero_point,
             output: node.grid(node.output()?.zero_point),
             rounding: node.rounding(),
             weights: Words::Borrowed(&[]),
-        };
-        let conv = layer.conv(node.parameters())?;
-        let len = conv.channels.as_flattened().len() + conv.weights.as_flattened().len();
-        layer.weights = keep.weights(node, len)?;
-        Ok(Box::new(layer))
+        })
     }
 
     fn conv<'a>(&self, parameters: &'a [u32]) -> Result<Conv1dI8<'a>, Error> {

@@ -32,6 +32,32 @@ fn depthwise() -> Graph {
     graph
 }
 
+/// A convolution whose weights are stored in four bits.
+fn packed() -> Graph {
+    let mut graph = Graph::new("packed", Shape::new(9, 3));
+    let conv = Conv1d {
+        out_channels: 5,
+        kernel: 4,
+        stride: 2,
+        dilation: 1,
+        padding: [1, 1],
+        groups: 1,
+        activation: Activation::Relu,
+        weights: Weights::I8 {
+            weights: (0..60).map(|i| i * 2 % 15 - 7).collect(),
+            bits: 4,
+            scales: std::vec![0.02; 5],
+            bias: std::vec![100, -100, 0, 7, 30],
+        },
+    };
+    graph.push("packed", Op::Conv1d(conv)).unwrap();
+    for (tensor, zero_point) in graph.tensors.iter_mut().zip([3, -100]) {
+        let scale = 0.1;
+        tensor.quant = Some(Quant { scale, zero_point });
+    }
+    graph
+}
+
 /// `graph` as a stream that decides in every run, with pools of `kind`.
 fn streamed(mut graph: Graph, kind: PoolKind) -> Graph {
     for node in &mut graph.nodes {
@@ -181,7 +207,7 @@ fn a_lazy_network_loads_what_a_run_reaches() {
 fn outputs_are_the_interpreters() {
     let names = ["A_int8", "A_f32", "B_int8", "B_f32", "ops_int8", "ops_f32"];
     let mut graphs: Vec<Graph> = names.map(load).into();
-    graphs.extend([load("head_int8"), depthwise()]);
+    graphs.extend([load("head_int8"), depthwise(), packed()]);
     for kind in [PoolKind::Max, PoolKind::Average] {
         graphs.extend(["B_int8", "B_f32"].map(|name| streamed(load(name), kind)));
     }

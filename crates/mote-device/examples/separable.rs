@@ -127,6 +127,7 @@ fn conv(
 fn weights(outputs: usize, taps: usize) -> Weights {
     Weights::I8 {
         weights: (0..outputs * taps).map(|i| noise(i).max(-127)).collect(),
+        bits: 8,
         scales: vec![0.01; outputs],
         bias: vec![100; outputs],
     }

@@ -11,7 +11,7 @@ use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
 use mote_model::codegen::{Runtime, generate};
 use mote_model::stream::{Schedule, stream};
-use mote_model::{Graph, Strategy, blob, import, plan};
+use mote_model::{Graph, Op, Strategy, Weights, blob, import, plan};
 use std::fs;
 use std::path::Path;
 
@@ -42,6 +42,26 @@ fn streamed(network: Network) -> Network {
         graph,
         inputs: recording.chunks_exact(tick).map(<[f32]>::to_vec).collect(),
     }
+}
+
+/// The network with weights of four bits in all convolutions but the first.
+fn mixed(mut network: Network) -> Network {
+    for node in network.graph.nodes.iter_mut().skip(1) {
+        if let Op::Conv1d(conv) = &mut node.op
+            && let Weights::I8 {
+                weights,
+                bits,
+                scales,
+                ..
+            } = &mut conv.weights
+        {
+            *bits = 4;
+            weights.iter_mut().for_each(|w| *w /= 16);
+            scales.iter_mut().for_each(|s| *s *= 16.0);
+        }
+    }
+    network.graph.name.push_str(" mixed");
+    network
 }
 
 /// Outputs of all windows.
@@ -163,11 +183,11 @@ fn networks(small: &str, rest: &[&str]) -> Vec<Network> {
         .collect()
 }
 
-fn all_agree(small: &str, rest: &[&str]) {
+fn all_agree(networks: Vec<Network>) {
     let Some(workshop) = workshop(&CORES) else {
         return;
     };
-    for network in networks(small, rest) {
+    for network in networks {
         let host = network.on_host();
         assert!(!host.is_empty());
         let runs = runs(&network);
@@ -192,10 +212,19 @@ fn int8_is_the_same_bit_for_bit_on_every_core() {
         "ops_int8",
         "head_int8",
     ];
-    all_agree("B_int8", &rest);
+    all_agree(networks("B_int8", &rest));
+}
+
+#[test]
+fn mixed_precision_is_the_same_bit_for_bit_on_every_core() {
+    let small = || mixed(network("B_int8"));
+    all_agree(vec![small(), streamed(small())]);
 }
 
 #[test]
 fn f32_is_the_same_within_tolerance() {
-    all_agree("B_f32", &["A_f32", "C24_f32", "ops_f32", "head_f32"]);
+    all_agree(networks(
+        "B_f32",
+        &["A_f32", "C24_f32", "ops_f32", "head_f32"],
+    ));
 }

@@ -1,6 +1,6 @@
 //! The int8 kernels give the same outputs, bit for bit, in plain code on the host and in assembly on emulated cores:
 //! odd channels, single steps, edges, dilation, groups, long fields, blocks of depthwise channels that are not full.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 
@@ -25,6 +25,7 @@ fn noise(i: usize) -> i8 {
 fn weights(outputs: usize, taps: usize) -> Weights {
     Weights::I8 {
         weights: (0..outputs * taps).map(|i| noise(i).max(-127)).collect(),
+        bits: 8,
         // Outputs spread about as inputs do.
         scales: vec![0.9 / (taps as f32).sqrt() / 73.0; outputs],
         bias: (0..outputs).map(|i| 20 * i32::from(noise(7 * i))).collect(),
@@ -48,6 +49,27 @@ fn conv(
         activation: Activation::None,
         weights: weights(outputs, kernel * channels / groups),
     })
+}
+
+/// The same with weights of four bits.
+fn packed(mut op: Op) -> Op {
+    let all = match &mut op {
+        Op::Conv1d(conv) => &mut conv.weights,
+        Op::Dense(dense) => &mut dense.weights,
+        other => panic!("{} has no weights", other.name()),
+    };
+    if let Weights::I8 {
+        weights,
+        bits,
+        scales,
+        ..
+    } = all
+    {
+        *bits = 4;
+        weights.iter_mut().for_each(|w| *w /= 16);
+        scales.iter_mut().for_each(|s| *s *= 16.0);
+    }
+    op
 }
 
 fn network(name: &str, input: Shape, ops: Vec<Op>) -> Graph {
@@ -103,6 +125,21 @@ fn networks() -> Vec<Graph> {
             "single step",
             Shape::new(5, 16),
             vec![conv(16, 33, [5, 1, 1, 1], [0, 0])],
+        ),
+        // Pairs that do not fill the scratch, an odd last channel, edges, dilation, and fields too long to copy.
+        network(
+            "weights of four bits",
+            Shape::new(21, 13),
+            vec![
+                conv(13, 13, [3, 1, 1, 1], [1, 1]),
+                packed(conv(13, 11, [5, 2, 1, 1], [2, 2])),
+                conv(11, 11, [3, 1, 1, 11], [1, 1]),
+                packed(conv(11, 24, [1, 1, 1, 1], [0, 0])),
+                packed(conv(24, 9, [3, 1, 2, 1], [0, 0])),
+                packed(conv(9, 40, [6, 1, 1, 1], [3, 2])),
+                packed(conv(40, 7, [6, 1, 1, 1], [0, 0])),
+                packed(dense(14, 11)),
+            ],
         ),
         // The last group of taps of the convolution reaches past its input; each step of the dense layer is odd.
         network(

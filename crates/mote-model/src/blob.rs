@@ -3,10 +3,14 @@
 //! Everything that can be computed ahead of time is: quantized multipliers, clamps, biases with the input's
 //! zero point folded in, weights in the order the kernels read them.
 
+mod packed;
+mod size;
 mod weights;
 
+pub use size::int8_bytes;
+
 use crate::plan::is_depthwise;
-use crate::{Activation, Error, Graph, Node, Op, Plan, PoolKind, Quant, Shape, Tensor};
+use crate::{Activation, Error, Graph, Node, Op, Plan, PoolKind, Quant, Shape, Tensor, Weights};
 use mote::format::{self, op};
 use mote::kernels::add::HEADROOM;
 use mote::kernels::{conv1d, softmax::SoftmaxI8};
@@ -189,7 +193,7 @@ impl<'g> NodeWriter<'g> {
                     op: if depthwise {
                         pick(op::DEPTHWISE_I8, op::DEPTHWISE_F32)
                     } else {
-                        pick(op::CONV_I8, op::CONV_F32)
+                        conv_op(&c.weights)
                     },
                     kernel: c.kernel,
                     stride: c.stride,
@@ -209,7 +213,7 @@ impl<'g> NodeWriter<'g> {
             }
             Op::Dense(d) => {
                 let record = Record {
-                    op: pick(op::CONV_I8, op::CONV_F32),
+                    op: conv_op(&d.weights),
                     ..Record::default()
                 };
                 let input = self.input.shape;
@@ -361,7 +365,7 @@ impl<'g> NodeWriter<'g> {
         ])
     }
 
-    fn layer(&self, shape: conv1d::Shape, weights: &'g crate::Weights) -> weights::Layer<'g> {
+    fn layer(&self, shape: conv1d::Shape, weights: &'g Weights) -> weights::Layer<'g> {
         weights::Layer {
             name: &self.node.name,
             shape,
@@ -385,6 +389,15 @@ impl<'g> NodeWriter<'g> {
         .into_iter()
         .flat_map(|real| multiplier_words(Multiplier::from_real(real)))
         .collect()
+    }
+}
+
+/// The operator of a convolution or dense layer.
+fn conv_op(weights: &Weights) -> u8 {
+    match weights.bits() {
+        32 => op::CONV_F32,
+        8 => op::CONV_I8,
+        _ => op::CONV_I4,
     }
 }
 

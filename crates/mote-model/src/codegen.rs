@@ -193,6 +193,7 @@ fn words_list(words: &[u32]) -> String {
 fn registry_name(code: u8) -> Result<&'static str, Error> {
     Ok(match code {
         op::CONV_I8 => "CONV_I8",
+        op::CONV_I4 => "CONV_I4",
         op::CONV_F32 => "CONV_F32",
         op::DEPTHWISE_I8 => "DEPTHWISE_I8",
         op::DEPTHWISE_F32 => "DEPTHWISE_F32",

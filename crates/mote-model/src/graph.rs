@@ -92,8 +92,12 @@ pub enum Weights {
     },
     /// Symmetric int8 weights (`real = scale * q`), bias at scale `input_scale * scale`.
     I8 {
-        /// `out * kernel * in / groups` values.
+        /// `out * kernel * in / groups` values: -127 to 127, or -7 to 7 when they have 4 bits.
         weights: Vec<i8>,
+        /// Bits that a weight takes in the model: 8, or 4 for convolutions of one group and dense layers over no more
+        /// than [`MAX_TAPS_I4`](mote::format::MAX_TAPS_I4) inputs. The arithmetic is the same.
+        #[serde(default = "eight")]
+        bits: u8,
         /// One scale per output channel.
         scales: Vec<f32>,
         /// `out` values.
@@ -437,7 +441,29 @@ impl Graph {
     }
 }
 
+/// Bits of weights in descriptions that do not say.
+fn eight() -> u8 {
+    8
+}
+
 impl Weights {
+    /// Bits that a weight takes in the model: 32, 8 or 4.
+    pub const fn bits(&self) -> u8 {
+        match self {
+            Weights::F32 { .. } => 32,
+            Weights::I8 { bits, .. } => *bits,
+        }
+    }
+
+    /// Bytes of the weights, biases not counted.
+    pub fn bytes(&self) -> usize {
+        let count = match self {
+            Weights::F32 { weights, .. } => weights.len(),
+            Weights::I8 { weights, .. } => weights.len(),
+        };
+        (count * usize::from(self.bits())).div_ceil(8)
+    }
+
     /// Number of weights and biases.
     pub fn len(&self) -> usize {
         match self {

@@ -2,6 +2,8 @@
 
 use crate::shapes::output_shape;
 use crate::{Error, Graph, Node, Op, PoolKind, Quant, Shape, TensorId, Weights};
+use mote::format::MAX_TAPS_I4;
+use mote::kernels::conv1d_i4::LIMIT;
 use mote::kernels::window_pool::MAX_SUM;
 use std::collections::HashSet;
 
@@ -223,7 +225,8 @@ impl Graph {
                 let per_output = c
                     .kernel
                     .saturating_mul(input.shape.channels / c.groups.max(1));
-                check_weights(&node.name, &c.weights, c.out_channels, per_output)
+                check_weights(&node.name, &c.weights, c.out_channels, per_output)?;
+                check_bits(&node.name, &c.weights, c.groups, per_output)
             }
             Op::Dense(d) => {
                 let per_output = if d.is_per_step(input.shape) {
@@ -231,7 +234,8 @@ impl Graph {
                 } else {
                     input.shape.len()
                 };
-                check_weights(&node.name, &d.weights, d.out_features, per_output)
+                check_weights(&node.name, &d.weights, d.out_features, per_output)?;
+                check_bits(&node.name, &d.weights, 1, per_output)
             }
             _ => Ok(()),
         }
@@ -322,6 +326,7 @@ fn check_weights(
             weights,
             scales,
             bias,
+            bits: _,
         } => {
             length("weights", weights.len(), outputs.saturating_mul(per_output))?;
             length("scales", scales.len(), outputs)?;
@@ -334,5 +339,35 @@ fn check_weights(
                 None => Ok(()),
             }
         }
+    }
+}
+
+/// Checks that int8 weights fit the bits they are to take in the model, `per_output` of them in `groups` groups.
+fn check_bits(
+    node: &str,
+    weights: &Weights,
+    groups: usize,
+    per_output: usize,
+) -> Result<(), Error> {
+    let fail = |what: String| Err(Error::invalid(node, "weights", what));
+    match weights {
+        Weights::F32 { .. } | Weights::I8 { bits: 8, .. } => Ok(()),
+        Weights::I8 {
+            bits: 4, weights, ..
+        } => {
+            if groups != 1 || per_output > MAX_TAPS_I4 {
+                return fail(format!(
+                    "{per_output} per channel in {groups} groups; 4 bits go with up to {MAX_TAPS_I4} in one group: \
+                     take 8"
+                ));
+            }
+            match weights.iter().find(|w| !(-LIMIT..=LIMIT).contains(*w)) {
+                Some(w) => fail(format!(
+                    "contain {w}; of 4 bits they are -{LIMIT} to {LIMIT}"
+                )),
+                None => Ok(()),
+            }
+        }
+        Weights::I8 { bits, .. } => fail(format!("of {bits} bits; there are 8 and 4")),
     }
 }

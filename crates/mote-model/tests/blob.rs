@@ -192,6 +192,7 @@ fn quantized(r: &mut Random, outputs: usize, taps: usize) -> (Quant, Quant, Weig
     };
     let weights = Weights::I8 {
         weights: (0..outputs * taps).map(|_| r.i8().max(-127)).collect(),
+        bits: 8,
         scales,
         bias: (0..outputs).map(|_| (r.real() * 20_000.0) as i32).collect(),
     };
@@ -215,7 +216,7 @@ proptest! {
         let (input, output, weights) = quantized(&mut r, g.outputs(), taps);
         let x: Vec<i8> = (0..g.input().len()).map(|_| r.i8()).collect();
         let graph = network(g.input(), g.op(weights.clone()), Some((input, output)));
-        let Weights::I8 { weights, scales, bias } = weights else { unreachable!() };
+        let Weights::I8 { weights, scales, bias, .. } = weights else { unreachable!() };
         let mut sums: Vec<i32> = bias.iter().copied().cycle()
             .take(graph.tensors[1].shape.len()).collect();
         g.taps(|t, o, w, i| {
@@ -262,7 +263,7 @@ proptest! {
             weights: weights.clone(),
         });
         let graph = network(Shape::new(1, inputs), op, Some((input, output)));
-        let Weights::I8 { weights, scales, bias } = weights else { unreachable!() };
+        let Weights::I8 { weights, scales, bias, .. } = weights else { unreachable!() };
         let expected: Vec<i8> = weights.chunks(inputs).zip(scales).zip(bias).map(|((w, scale), bias)| {
             let acc = w.iter().zip(&x).fold(i64::from(bias), |acc, (&w, &x)| {
                 acc + i64::from(w) * (i64::from(x) - i64::from(input.zero_point))

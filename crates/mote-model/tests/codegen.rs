@@ -5,7 +5,7 @@ use mote::{Interpreter, Model, registry};
 use mote_model::codegen::{Runtime, generate};
 use mote_model::import::tflite::import;
 use mote_model::stream::stream;
-use mote_model::{Frontend, Graph, Plan, Strategy, blob, plan};
+use mote_model::{Frontend, Graph, Op, Plan, Strategy, Weights, blob, plan};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -23,6 +23,32 @@ fn with_frontend(name: &str) -> Graph {
         offset: vec![100, -4000, 0],
         scale: vec![1e-3, 2e-3, 0.5e-3],
     });
+    graph
+}
+
+/// The network with weights of four bits in its second convolution and those behind, and in its last dense layer.
+fn mixed(mut graph: Graph) -> Graph {
+    let mut first = true;
+    for node in &mut graph.nodes {
+        let weights = match &mut node.op {
+            Op::Conv1d(conv) if conv.groups == 1 && !std::mem::take(&mut first) => {
+                &mut conv.weights
+            }
+            Op::Dense(dense) => &mut dense.weights,
+            _ => continue,
+        };
+        if let Weights::I8 {
+            weights,
+            bits,
+            scales,
+            ..
+        } = weights
+        {
+            *bits = 4;
+            weights.iter_mut().for_each(|w| *w /= 16);
+            scales.iter_mut().for_each(|s| *s *= 16.0);
+        }
+    }
     graph
 }
 
@@ -156,6 +182,11 @@ fn generated_pipelines_agree_with_the_interpreter() {
         (load("ops_f32"), &windows[..1]),
         (with_frontend("B_int8"), &[windows[2], unplanned][..]),
         (streamed(with_frontend("B_int8")), &windows[1..]),
+        (mixed(load("A_int8")), &three[..]),
+        (mixed(load("A_int8")), &windows[..]),
+        (mixed(with_frontend("B_int8")), &all[..]),
+        (streamed(mixed(with_frontend("B_int8"))), &three[..]),
+        (streamed(mixed(with_frontend("B_int8"))), &windows[1..]),
     ] {
         let plan = plan(&graph, Strategy::Overlap).unwrap();
         for &runtime in runtimes {

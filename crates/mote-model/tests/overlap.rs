@@ -1,6 +1,7 @@
 //! Outputs that lie over inputs: random networks give the same outputs, bit for bit, as with a buffer per tensor.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+use mote::format::MAX_TAPS_I4;
 use mote::{Interpreter, Model, View, registry};
 use mote_model::blob::to_words;
 use mote_model::shapes::output_shape;
@@ -29,11 +30,25 @@ impl Random {
         self.0 >> 33
     }
 
-    fn weights(&mut self, int8: bool, outputs: usize, taps: usize) -> Weights {
+    /// Int8 weights of one group take four bits half of the time.
+    fn weights(&mut self, int8: bool, groups: usize, outputs: usize, taps: usize) -> Weights {
+        let bits = match groups == 1 && taps <= MAX_TAPS_I4 && self.next().is_multiple_of(2) {
+            true => 4,
+            false => 8,
+        };
         let mut values = || (self.next() % 255) as i8;
         if int8 {
             Weights::I8 {
-                weights: (0..outputs * taps).map(|_| values().max(-127)).collect(),
+                weights: (0..outputs * taps)
+                    .map(|_| {
+                        if bits == 4 {
+                            values() % 8
+                        } else {
+                            values().max(-127)
+                        }
+                    })
+                    .collect(),
+                bits,
                 scales: vec![0.02; outputs],
                 bias: (0..outputs).map(|_| 10 * i32::from(values())).collect(),
             }
@@ -150,18 +165,18 @@ fn op(layer: &Layer, input: Shape, int8: bool, random: &mut Random) -> Op {
                 padding,
                 groups,
                 activation,
-                weights: random.weights(int8, out_channels, taps),
+                weights: random.weights(int8, groups, out_channels, taps),
             })
         }
         Layer::PerStep { outputs } if input.time > 1 => Op::Dense(Dense {
             out_features: outputs,
             activation,
-            weights: random.weights(int8, outputs, input.channels),
+            weights: random.weights(int8, 1, outputs, input.channels),
         }),
         Layer::PerStep { outputs } | Layer::Dense { outputs } => Op::Dense(Dense {
             out_features: outputs,
             activation,
-            weights: random.weights(int8, outputs, input.len()),
+            weights: random.weights(int8, 1, outputs, input.len()),
         }),
         Layer::Pool {
             kind,
@@ -298,7 +313,15 @@ proptest! {
 
 fn chain(layers: &[Layer], input: Shape) -> Graph {
     let layers: Vec<_> = layers.iter().map(|l| (0, l.clone())).collect();
-    build(input, true, 1, &layers, &mut Random(1))
+    let mut graph = build(input, true, 1, &layers, &mut Random(1));
+    for node in &mut graph.nodes {
+        if let Op::Conv1d(conv) = &mut node.op
+            && let Weights::I8 { bits, .. } = &mut conv.weights
+        {
+            *bits = 8;
+        }
+    }
+    graph
 }
 
 fn conv(outputs: usize, stride: usize, padding: [usize; 2]) -> Layer {

@@ -148,6 +148,7 @@ impl Random {
         if int8 {
             Weights::I8 {
                 weights: (0..count).map(|_| (self.next() as i8).max(-127)).collect(),
+                bits: 8,
                 scales: (0..outputs)
                     .map(|_| 0.001 + 0.01 * self.real().abs())
                     .collect(),

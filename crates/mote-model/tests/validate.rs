@@ -116,6 +116,7 @@ fn parameters() {
                 weights,
                 scales,
                 bias,
+                ..
             } => change(weights, scales, bias),
             Weights::F32 { .. } => panic!("not int8"),
         })
@@ -140,6 +141,12 @@ fn parameters() {
         &edit(|_, s, _| s[3] = f32::NAN),
         &["conv1d_2", "scales", "NaN"],
     );
+    let bits = |g: &mut Graph, n: usize, value: u8| match &mut conv(g, n).weights {
+        Weights::I8 { bits, .. } => *bits = value,
+        Weights::F32 { .. } => panic!("not int8"),
+    };
+    says(&int8(|g| bits(g, 1, 4)), &["conv1d_2", "4 bits", "-7 to 7"]);
+    says(&int8(|g| bits(g, 1, 5)), &["conv1d_2", "5 bits"]);
     let error = broken("B_f32", |g| match &mut conv(g, 0).weights {
         Weights::F32 { bias, .. } => bias[0] = f32::INFINITY,
         Weights::I8 { .. } => panic!("not f32"),

@@ -4,9 +4,19 @@
 //! scale per tensor, biases int32; the arithmetic is TensorFlow Lite's (Jacob et al. 2018, arXiv 1712.05877;
 //! Krishnamoorthi 2018, arXiv 1806.08342 for per-channel weights). Activation ranges are observed by running
 //! the f32 network in the engine on windows of training users.
+//!
+//! Weights of some layers may take four bits, two to a byte: all that `qat:bits=4` trains for, or as many as it takes
+//! to save a share of the bytes, those first that harm the scores least. What each layer's rounding costs is reported
+//! as its signal-to-quantization-noise ratio.
+
+mod mixed;
+mod sqnr;
+mod weights;
+
+pub(crate) use weights::quantize_weights;
 
 use crate::{Artifact, Change, Context, Error, Kind, Options, Technique, host};
-use mote_model::{Graph, Op, Quant, Weights};
+use mote_model::{Graph, Node, Op, Quant};
 use std::str::FromStr;
 
 /// See the [module's description](self).
@@ -59,6 +69,14 @@ impl Technique for Int8 {
                 "how ranges are chosen: mse (default), percentile or minmax",
             ),
             ("windows", "training windows observed (default 512)"),
+            (
+                "bits",
+                "of weights: 8 (default), or 4 for all convolutions but the first and the depthwise ones, as in `qat`",
+            ),
+            (
+                "mixed",
+                "share of the weights' bytes to save with 4 bits, in the layers that lose least by it (default 0)",
+            ),
         ]
     }
 
@@ -73,44 +91,95 @@ impl Technique for Int8 {
         if count == 0 {
             return Err(options.error("windows", "at least one window is needed"));
         }
+        let bits: u8 = options.get("bits", 8)?;
+        if bits != 8 && bits != 4 {
+            return Err(options.error("bits", format!("{bits}; there are 8 and 4")));
+        }
+        let share: f64 = options.get("mixed", 0.0)?;
+        if !(0.0..0.5).contains(&share) || (share > 0.0 && bits == 4) {
+            let what = "a share from 0 up to 0.5, and not with bits=4";
+            return Err(options.error("mixed", what));
+        }
         if artifact.graph.is_int8() {
             return Err(Error::Impossible {
                 technique: self.name(),
                 why: "the network is int8 already".into(),
             });
         }
-        let values = observe(&artifact.graph, context, count)?;
+        let windows = spread(context, count)?;
+        let values = observe(&artifact.graph, context, &windows)?;
         let ranges: Vec<_> = values.into_iter().map(|v| range(v, calibration)).collect();
         let before = artifact.graph.clone();
-        artifact.graph = quantize(&before, &ranges)?;
+        let few_bits = match bits {
+            4 => trained_for_few_bits(&before),
+            _ if share > 0.0 => {
+                let losses = mixed::losses(&before, &ranges, context, &windows)?;
+                mixed::choose(&before, &losses, share)
+                    .map_err(|what| options.error("mixed", what))?
+            }
+            _ => vec![false; before.nodes.len()],
+        };
+        artifact.graph = quantize(&before, &ranges, &few_bits)?;
+        let mut lines = vec![format!(
+            "{} parameters from 4 bytes to 1 (biases stay 4), activations from 4 bytes to 1",
+            before.parameters()
+        )];
+        if few_bits.contains(&true) {
+            let bytes = |bits: &[bool]| mixed::weight_bytes(&before, bits);
+            let (eight, now) = (bytes(&[]), bytes(&few_bits));
+            let saved = 100.0 * (1.0 - now as f64 / eight.max(1) as f64);
+            lines.push(format!(
+                "weights {eight} -> {now} bytes ({saved:.1} % fewer) with 4 bits in some layers"
+            ));
+        }
+        lines.extend(sqnr::report(&before, &artifact.graph, context, &windows)?);
+        let mut how = format!("{calibration:?} calibration on {count} windows").to_lowercase();
+        if bits == 4 {
+            how.push_str(", 4-bit weights");
+        } else if share > 0.0 {
+            how.push_str(&format!(", {:.0} % fewer weight bytes", 100.0 * share));
+        }
         Ok(Change {
-            technique: format!("int8 ({calibration:?} calibration on {count} windows)")
-                .to_lowercase(),
-            lines: vec![format!(
-                "{} parameters from 4 bytes to 1 (biases stay 4), activations from 4 bytes to 1",
-                before.parameters()
-            )],
+            technique: format!("int8 ({how})"),
+            lines,
         })
     }
 }
 
-/// Runs the f32 network on evenly spaced training windows and collects every tensor's values.
-fn observe(graph: &Graph, context: &Context, count: usize) -> Result<Vec<Vec<f32>>, Error> {
+/// At most `count` training windows, evenly spaced.
+fn spread(context: &Context, count: usize) -> Result<Vec<usize>, Error> {
     if context.train.is_empty() {
         return Err(Error::Impossible {
             technique: Int8.name(),
             why: "there is no training window to calibrate on".into(),
         });
     }
+    let step = context.train.len().div_ceil(count);
+    Ok(context.train.iter().copied().step_by(step).collect())
+}
+
+/// The layers that `qat` trains for fewer than eight bits, per node: convolutions but the first and the depthwise
+/// ones.
+fn trained_for_few_bits(graph: &Graph) -> Vec<bool> {
+    let mut first = true;
+    let mut is_few = |node: &Node| match &node.op {
+        Op::Conv1d(_) => !std::mem::take(&mut first) && mixed::fits_four_bits(&node.op),
+        _ => false,
+    };
+    graph.nodes.iter().map(&mut is_few).collect()
+}
+
+/// Runs the f32 network on training windows and collects every tensor's values.
+fn observe(graph: &Graph, context: &Context, windows: &[usize]) -> Result<Vec<Vec<f32>>, Error> {
     let mut values: Vec<Vec<f32>> = vec![Vec::new(); graph.tensors.len()];
     let compiled = host::compile(graph)?;
     let mut host = host::Host::new(&compiled)?;
-    let step = context.train.len().div_ceil(count);
-    let windows = context.train.len().div_ceil(step);
-    for &n in context.train.iter().step_by(step) {
+    for &n in windows {
         host.run_observed(context.windows.window(n), |tensor, observed| {
             if let Some(kept) = values.get_mut(tensor) {
-                let every = (observed.len() * windows).div_ceil(KEPT_PER_TENSOR).max(1);
+                let every = (observed.len() * windows.len())
+                    .div_ceil(KEPT_PER_TENSOR)
+                    .max(1);
                 kept.extend(observed.iter().step_by(every));
             }
         })?;
@@ -165,13 +234,18 @@ fn range(mut values: Vec<f32>, calibration: Calibration) -> (f32, f32) {
     }
 }
 
-/// Writes the int8 network of `graph`, given each tensor's range.
-fn quantize(graph: &Graph, ranges: &[(f32, f32)]) -> Result<Graph, Error> {
+/// Writes the int8 network of `graph`, given each tensor's range, and per node whether its weights take four bits.
+fn quantize(graph: &Graph, ranges: &[(f32, f32)], few_bits: &[bool]) -> Result<Graph, Error> {
     let mut out = graph.clone();
     for (tensor, &(low, high)) in out.tensors.iter_mut().zip(ranges) {
         tensor.quant = Some(Quant::over(low, high));
     }
-    for node in &mut out.nodes {
+    for (index, node) in out.nodes.iter_mut().enumerate() {
+        let bits = if few_bits.get(index) == Some(&true) {
+            4
+        } else {
+            8
+        };
         let input = node.inputs.first().copied().unwrap_or(graph.input);
         let input_quant = out.tensors.get(input).and_then(|t| t.quant);
         let (Some(input_quant), Some(output)) = (input_quant, out.tensors.get_mut(node.output))
@@ -191,9 +265,11 @@ fn quantize(graph: &Graph, ranges: &[(f32, f32)]) -> Result<Graph, Error> {
                     zero_point: -128,
                 })
             }
-            Op::Conv1d(conv) => conv.weights = quantize_weights(&conv.weights, input_quant.scale)?,
+            Op::Conv1d(conv) => {
+                conv.weights = quantize_weights(&conv.weights, input_quant.scale, bits)?
+            }
             Op::Dense(dense) => {
-                dense.weights = quantize_weights(&dense.weights, input_quant.scale)?
+                dense.weights = quantize_weights(&dense.weights, input_quant.scale, bits)?
             }
             Op::Add(_) => {}
             Op::Exit(_) => {
@@ -224,41 +300,136 @@ fn quantize(graph: &Graph, ranges: &[(f32, f32)]) -> Result<Graph, Error> {
     Ok(out)
 }
 
-/// Symmetric int8 weights, one scale per output channel, and the int32 bias that goes with them.
-pub(crate) fn quantize_weights(weights: &Weights, input_scale: f32) -> Result<Weights, Error> {
-    let Weights::F32 { weights, bias } = weights else {
-        return Err(Error::Impossible {
-            technique: Int8.name(),
-            why: "a layer is int8 already".into(),
-        });
-    };
-    let per_channel = weights.len() / bias.len().max(1);
-    let mut out = (Vec::with_capacity(weights.len()), Vec::new(), Vec::new());
-    for (channel, &bias) in weights.chunks(per_channel.max(1)).zip(bias) {
-        let largest = channel.iter().fold(0.0f32, |m, w| m.max(w.abs()));
-        // A channel of (nearly) no weights must still be able to hold its bias in 31 bits.
-        let scale = (largest / 127.0)
-            .max(bias.abs() / (input_scale * (1u32 << 30) as f32))
-            .max(1e-12);
-        out.0.extend(
-            channel
-                .iter()
-                .map(|w| (w / scale).round().clamp(-127.0, 127.0) as i8),
-        );
-        out.1.push(scale);
-        out.2
-            .push((f64::from(bias) / (f64::from(input_scale) * f64::from(scale))).round() as i32);
-    }
-    Ok(Weights::I8 {
-        weights: out.0,
-        scales: out.1,
-        bias: out.2,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mote_data::Windows;
+    use mote_model::{Activation, Conv1d, Dense, Frontend, Pool, PoolKind, Shape, Weights};
+
+    const TIME: usize = 24;
+
+    /// Sixteen windows of oscillations, of one user.
+    pub(super) fn windows() -> Windows {
+        let sample = |i: usize| (i as f32 * 0.37).sin() * 6.0 + (i as f32 * 1.91).cos() * 2.0;
+        Windows {
+            time: TIME,
+            channels: 3,
+            rate_hz: 20.0,
+            hop: TIME,
+            x: (0..16 * TIME * 3).map(sample).collect(),
+            y: vec![0; 16],
+            users: vec![0; 16],
+            recordings: vec![0; 16],
+            labels: vec!["one".into(), "two".into()],
+        }
+    }
+
+    pub(super) fn context<'a>(windows: &'a Windows, train: &'a [usize]) -> Context<'a> {
+        Context {
+            windows,
+            train,
+            seed: 1,
+            training: None,
+        }
+    }
+
+    /// A convolution, a separable one, a pool and a dense layer, in f32.
+    pub(super) fn network() -> Graph {
+        let weights = |outputs: usize, taps: usize| Weights::F32 {
+            weights: (0..outputs * taps)
+                .map(|i| (i as f32 * 1.7).sin() / (taps as f32).sqrt())
+                .collect(),
+            bias: (0..outputs).map(|i| (i as f32).cos() * 0.2).collect(),
+        };
+        let conv = |channels: usize, out_channels: usize, kernel: usize, groups: usize| {
+            Op::Conv1d(Conv1d {
+                out_channels,
+                kernel,
+                stride: 1,
+                dilation: 1,
+                padding: [0, 0],
+                groups,
+                activation: Activation::Relu,
+                weights: weights(out_channels, kernel * channels / groups),
+            })
+        };
+        let mut graph = Graph::new("net", Shape::new(TIME, 3));
+        graph.push("first", conv(3, 8, 5, 1)).unwrap();
+        graph.push("depthwise", conv(8, 8, 3, 8)).unwrap();
+        graph.push("pointwise", conv(8, 32, 1, 1)).unwrap();
+        let kernel = graph.tensor(graph.output).unwrap().shape.time;
+        let pool = Pool {
+            kind: PoolKind::Average,
+            kernel,
+            stride: 1,
+            padding: [0, 0],
+        };
+        graph.push("pool", Op::Pool(pool)).unwrap();
+        let dense = Dense {
+            out_features: 2,
+            activation: Activation::None,
+            weights: weights(2, 32),
+        };
+        graph.push("dense", Op::Dense(dense)).unwrap();
+        graph.frontend = Some(Frontend {
+            offset: vec![10, -20, 0],
+            scale: vec![4e-4; 3],
+        });
+        graph
+    }
+
+    fn applied(options: &str) -> Result<(Graph, Vec<String>), Error> {
+        let windows = windows();
+        let train: Vec<usize> = (0..windows.len()).collect();
+        let mut artifact = Artifact::baseline(network());
+        let options = Options::parse(&Int8, options)?;
+        let change = Int8.apply(&mut artifact, &options, &context(&windows, &train))?;
+        host::Host::new(&host::compile(&artifact.graph)?)?;
+        Ok((artifact.graph, change.lines))
+    }
+
+    fn bits(graph: &Graph) -> Vec<u8> {
+        let weights = graph.nodes.iter().filter_map(|n| n.op.weights());
+        weights.map(Weights::bits).collect()
+    }
+
+    #[test]
+    fn four_bits_spare_the_first_the_depthwise_and_the_dense_layer() {
+        let (graph, lines) = applied("bits=4").unwrap();
+        assert_eq!(bits(&graph), [8, 8, 4, 8]);
+        // 120, 24, 256 and 64 weights.
+        let says = |start: &str| lines.iter().any(|l| l.starts_with(start));
+        assert!(says("weights 464 -> 336 bytes"), "{lines:?}");
+        assert!(says("`pointwise` 4-bit weights"), "{lines:?}");
+        let (plain, _) = applied("").unwrap();
+        let bytes = |g: &Graph| host::compile(g).unwrap().bytes();
+        assert_eq!(bytes(&plain) - bytes(&graph), 128);
+        let error = applied("bits=5").unwrap_err().to_string();
+        assert!(
+            error.contains("bits") && error.contains("8 and 4"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn mixed_precision_saves_what_was_asked_for() {
+        let saved = |graph: &Graph| {
+            let weights = graph.nodes.iter().filter_map(|n| n.op.weights());
+            464 - weights.map(Weights::bytes).sum::<usize>()
+        };
+        for (share, least) in [("0.05", 24), ("0.25", 116), ("0.4", 186)] {
+            let (graph, _) = applied(&format!("mixed={share}")).unwrap();
+            assert!(saved(&graph) >= least, "{share}: {}", saved(&graph));
+        }
+        let error = applied("mixed=0.49").unwrap_err().to_string();
+        assert!(
+            error.contains("mixed") && error.contains("47.4 %"),
+            "{error}"
+        );
+        for wrong in ["mixed=0.5", "mixed=-1", "mixed=nan", "mixed=0.1,bits=4"] {
+            assert!(applied(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_grid_holds_zero_exactly_and_covers_the_range() {
@@ -271,31 +442,6 @@ mod tests {
                 "{range:?} {q:?}"
             );
         }
-    }
-
-    #[test]
-    fn weights_come_back_within_half_a_step() {
-        let original = vec![0.5, -1.0, 0.25, 0.0, 0.003, 0.001];
-        let w = Weights::F32 {
-            weights: original.clone(),
-            bias: vec![0.1, -0.2],
-        };
-        let Weights::I8 {
-            weights,
-            scales,
-            bias,
-        } = quantize_weights(&w, 0.02).unwrap()
-        else {
-            panic!("not int8")
-        };
-        for (i, (&q, &real)) in weights.iter().zip(&original).enumerate() {
-            let scale = scales[i / 3];
-            assert!((f32::from(q) * scale - real).abs() <= scale / 2.0 + 1e-6);
-        }
-        assert_eq!(
-            bias[0],
-            (0.1 / (0.02 * f64::from(scales[0]))).round() as i32
-        );
     }
 
     #[test]
@@ -314,18 +460,5 @@ mod tests {
         assert!(error(Calibration::Mse) <= error(Calibration::MinMax));
         assert_eq!(range(values.clone(), Calibration::MinMax).1, 40.0);
         assert!(range(values.clone(), Calibration::Percentile).1 < 12.0);
-    }
-
-    #[test]
-    fn a_silent_channel_keeps_its_bias() {
-        let w = Weights::F32 {
-            weights: vec![0.0; 3],
-            bias: vec![0.7],
-        };
-        let Weights::I8 { scales, bias, .. } = quantize_weights(&w, 0.05).unwrap() else {
-            panic!("not int8")
-        };
-        let back = bias[0] as f32 * scales[0] * 0.05;
-        assert!((back - 0.7).abs() < 1e-4, "{back}");
     }
 }

@@ -41,12 +41,19 @@ impl Options {
     /// # Errors
     /// [`Error::Option`] when the value cannot be read as a `T`.
     pub fn get<T: FromStr>(&self, name: &str, default: T) -> Result<T, Error> {
-        match self.values.get(name) {
-            None => Ok(default),
-            Some(text) => text
-                .parse()
-                .map_err(|_| self.error(name, format!("cannot understand `{text}`"))),
-        }
+        Ok(self.find(name)?.unwrap_or(default))
+    }
+
+    /// The value of `name`, if it was given.
+    ///
+    /// # Errors
+    /// [`Error::Option`] when the value cannot be read as a `T`.
+    pub fn find<T: FromStr>(&self, name: &str) -> Result<Option<T>, Error> {
+        let understand = |text: &String| {
+            text.parse()
+                .map_err(|_| self.error(name, format!("cannot understand `{text}`")))
+        };
+        self.values.get(name).map(understand).transpose()
     }
 
     /// An error about option `name`.

@@ -67,8 +67,8 @@ fn weight_bytes(graph: &Graph) -> usize {
         .iter()
         .filter_map(|n: &mote_model::Node| Op::weights(&n.op))
         .map(|w| match w {
-            Weights::F32 { weights, bias } => 4 * (weights.len() + bias.len()),
-            Weights::I8 { weights, bias, .. } => weights.len() + 4 * bias.len(),
+            Weights::F32 { bias, .. } => w.bytes() + 4 * bias.len(),
+            Weights::I8 { bias, .. } => w.bytes() + 4 * bias.len(),
         })
         .sum()
 }

@@ -33,6 +33,10 @@
 //! convolutions whose kernel is the whole input, or one step of it when there are several output steps; they are
 //! written as kernel 0, and round once where others round twice ([`Rounding`](crate::quant::Rounding)).
 //!
+//! **Convolution, int8 with weights of four bits.** As above, but the two words of four taps are one: with
+//! `0x0707_0707` added, each has four nibbles in its even places; those of the second are shifted into the odd ones.
+//! One group of channels, and fields of up to [`MAX_TAPS_I4`] taps.
+//!
 //! **Convolution, f32.** Per group and block of four output channels four biases; then, in the same order, per
 //! row, per tap four weights. Missing channels of the last block are zero.
 //!
@@ -75,6 +79,9 @@ pub const ACTIVATION_RELU6: i8 = 2;
 pub const MAX_RUN: usize = 512;
 /// Longest int8 receptive field, in taps: up to it no accumulator leaves 30 bits.
 pub const MAX_TAPS: usize = 1 << 15;
+/// Longest receptive field of a convolution with weights of four bits, in taps: two output channels of it are unpacked
+/// at a time, on the stack.
+pub const MAX_TAPS_I4: usize = 256;
 
 /// Operators. The element type is part of the operator, so that only the kernels of one type are linked.
 pub mod op {
@@ -126,6 +133,8 @@ pub mod op {
     pub const EXIT_I8: u8 = 23;
     /// Early exit, f32.
     pub const EXIT_F32: u8 = 24;
+    /// Convolution or dense layer, int8 with weights of four bits.
+    pub const CONV_I4: u8 = 25;
 }
 
 /// How the taps of one receptive field lie in the input: `count` runs of `len` consecutive elements, `step`

@@ -3,6 +3,7 @@
 //! The linker keeps the operators of the slice given to the interpreter and drops the others.
 
 mod exit;
+mod packed;
 mod stream;
 
 use crate::format::op;
@@ -20,6 +21,7 @@ use crate::{Error, Node};
 use core::cell::Cell;
 
 pub use exit::{EXIT_F32, EXIT_I8};
+pub use packed::CONV_I4;
 pub use stream::{
     HISTORY_F32, HISTORY_I8, WINDOW_AVERAGE_F32, WINDOW_AVERAGE_I8, WINDOW_MAX_F32, WINDOW_MAX_I8,
 };
@@ -88,6 +90,7 @@ pub const ALL: &[Kernel] = &[
     WINDOW_AVERAGE_F32,
     EXIT_I8,
     EXIT_F32,
+    CONV_I4,
 ];
 
 /// The int8 operators.
@@ -103,6 +106,7 @@ pub const ALL_INT8: &[Kernel] = &[
     WINDOW_MAX_I8,
     WINDOW_AVERAGE_I8,
     EXIT_I8,
+    CONV_I4,
 ];
 
 /// The f32 operators.

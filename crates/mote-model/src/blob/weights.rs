@@ -1,5 +1,6 @@
 //! Parameters of convolutions and dense layers, in the order the kernels read them.
 
+use super::packed;
 use crate::{Error, Quant, Weights};
 use mote::format::MAX_TAPS;
 use mote::kernels::{conv1d, depthwise};
@@ -39,9 +40,16 @@ impl Layer<'_> {
                 weights,
                 scales,
                 bias,
+                bits,
             } => {
                 let channels = self.channels(weights, scales, bias)?;
-                self.convolution_i8(weights, &channels)
+                let words = self.convolution_i8(weights, &channels)?;
+                if *bits == 8 {
+                    return Ok(words);
+                }
+                packed::packed(&words, self.shape.out_channels).ok_or_else(|| {
+                    self.error("weights", "do not fit 4 bits; quantize them to -7 to 7")
+                })
             }
         }
     }
@@ -62,6 +70,7 @@ impl Layer<'_> {
                 weights,
                 scales,
                 bias,
+                ..
             } => {
                 if kernel > MAX_TAPS {
                     let what = format!("{kernel} taps; int8 sums allow up to {MAX_TAPS}");

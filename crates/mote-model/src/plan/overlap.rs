@@ -52,6 +52,8 @@ fn lead(graph: &Graph, node: &Node, input: TensorId, strategy: Strategy) -> Opti
             return (at_all && input.bytes() == output.bytes()).then_some(0);
         }
         _ if strategy != Strategy::Overlap => return None,
+        // A few output channels at a time, each of which goes through all of the input.
+        op if op.weights().is_some_and(|w| w.bits() == 4) => return None,
         Op::Conv1d(conv) => {
             conv_shape(conv, input.shape, output.shape).walk(is_depthwise(conv, input.shape))?
         }

@@ -290,7 +290,7 @@ fn insert(graph: &Graph, at: usize, head: Head) -> Result<Graph, Error> {
         bias: head.bias,
     };
     let weights = match input.quant {
-        Some(quant) => quantize_weights(&float, quant.scale)?,
+        Some(quant) => quantize_weights(&float, quant.scale, 8)?,
         None => float,
     };
     let pooled = out.tensors.len();

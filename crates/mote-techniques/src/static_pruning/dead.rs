@@ -263,6 +263,7 @@ fn take(all: &mut Weights, input: &[bool], output: &[bool]) {
             weights,
             scales,
             bias,
+            bits: _,
         } => {
             *weights = keep(weights, outputs, input, output);
             bias.retain(|_| next_live());

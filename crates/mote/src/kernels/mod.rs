@@ -8,6 +8,7 @@ pub mod activation;
 pub mod add;
 mod argmax;
 pub mod conv1d;
+pub mod conv1d_i4;
 pub mod conv1d_i8;
 pub mod convert;
 pub mod depthwise;

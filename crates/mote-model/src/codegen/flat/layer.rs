@@ -8,6 +8,7 @@ use mote::format::op;
 use mote::kernels::activation::ActivationI8;
 use mote::kernels::add::AddI8;
 use mote::kernels::conv1d::Conv1d;
+use mote::kernels::conv1d_i4::Conv1dI4;
 use mote::kernels::conv1d_i8::{Conv1dI8, ValidConv1dI8};
 use mote::kernels::depthwise::{Depthwise, DepthwiseI8};
 use mote::kernels::softmax::SoftmaxI8;
@@ -75,7 +76,7 @@ impl<'a> Layer<'a> {
     pub fn code(&self, constant: &str, weights: &mut Weights) -> Result<Code, Error> {
         let clamp = format!("kernels::Clamp::of({})", self.node.activation());
         let call = match self.node.op() {
-            op::CONV_I8 | op::DEPTHWISE_I8 | op::CONV_F32 | op::DEPTHWISE_F32 => {
+            op::CONV_I8 | op::CONV_I4 | op::DEPTHWISE_I8 | op::CONV_F32 | op::DEPTHWISE_F32 => {
                 return self.convolution(constant, &clamp, weights);
             }
             op::MAX_POOL_I8 => self.pool("max_i8")?,
@@ -151,6 +152,25 @@ impl<'a> Layer<'a> {
         Conv1dI8::new(shape, zero, grid, node.rounding(), node.parameters()).map_err(refused)
     }
 
+    /// The layer as a convolution with weights of four bits.
+    fn conv_i4(&self) -> Result<Conv1dI4<'a>, Error> {
+        let refused = |_| Error::invalid(self.name, "model", REFUSED);
+        let node = self.node;
+        let shape = node.conv_shape().map_err(refused)?;
+        let grid = node.grid(self.output.zero_point);
+        let zero = self.input.zero_point;
+        Conv1dI4::new(shape, zero, grid, node.rounding(), node.parameters()).map_err(refused)
+    }
+
+    /// Whether the layer is a convolution whose fields can be copied whole.
+    fn is_short(&self) -> Result<bool, Error> {
+        Ok(match self.node.op() {
+            op::CONV_I8 => self.conv_i8()?.is_short(),
+            op::CONV_I4 => self.conv_i4()?.is_short(),
+            _ => false,
+        })
+    }
+
     /// The layer as a convolution that copies nothing.
     fn valid(&self) -> Option<ValidConv1dI8<'a>> {
         let is_conv = self.node.op() == op::CONV_I8;
@@ -183,6 +203,8 @@ impl<'a> Layer<'a> {
         let all = node.parameters();
         let own = |len: usize| all.get(..len).unwrap_or(&[]);
         let rounding = node.rounding();
+        // The last argument of kernels that unpack their weights.
+        let mut scratch = String::new();
         let (kernel, values, arrays, words) = match node.op() {
             op::CONV_I8 => {
                 let conv = self.conv_i8()?;
@@ -196,6 +218,21 @@ impl<'a> Layer<'a> {
                         ("weights", pairs_array(conv.weights)),
                     ],
                     own(conv.channels.as_flattened().len() + conv.weights.as_flattened().len()),
+                )
+            }
+            op::CONV_I4 => {
+                let conv = self.conv_i4()?;
+                scratch = format!(", &mut [[0; 2]; {}]", conv.scratch_groups());
+                (
+                    "conv1d_i4::Conv1dI4",
+                    format!(
+                        "input_zero: {zero}, output: {grid:?}, rounding: Rounding::{rounding:?}"
+                    ),
+                    vec![
+                        ("channels", pairs_array(conv.channels)),
+                        ("weights", words_array(conv.weights)),
+                    ],
+                    own(conv.channels.as_flattened().len() + conv.weights.len()),
                 )
             }
             op::DEPTHWISE_I8 => {
@@ -229,9 +266,9 @@ impl<'a> Layer<'a> {
         // From parameters that are found at run time; borrowed, for to move a descriptor out of its result is a call
         // of `memcpy`.
         let construct = |shape: &str, parameters: &str| match node.op() {
-            op::CONV_I8 | op::DEPTHWISE_I8 => {
+            op::CONV_I8 | op::CONV_I4 | op::DEPTHWISE_I8 => {
                 let rounding = match node.op() {
-                    op::CONV_I8 => format!(", Rounding::{rounding:?}"),
+                    op::CONV_I8 | op::CONV_I4 => format!(", Rounding::{rounding:?}"),
                     _ => String::new(),
                 };
                 format!(
@@ -250,13 +287,19 @@ impl<'a> Layer<'a> {
                 op: node.op(),
                 shape,
                 words,
-                entry: match node.op() == op::CONV_I8 && self.conv_i8()?.is_short() {
+                entry: match self.is_short()? {
                     true => "run_short_tile",
                     false => "run_tile",
                 },
+                scratch,
             };
             return layer.code(pages, construct);
         }
+        // Kernels that unpack their weights have one entry only.
+        let tile = match scratch.is_empty() {
+            true => String::new(),
+            false => format!(", 0, {}{scratch}", shape.out_channels),
+        };
         let shape = format!("kernels::conv1d::{shape:?}");
         if weights.copied {
             let first = weights.words.len();
@@ -265,7 +308,10 @@ impl<'a> Layer<'a> {
             let conv = construct(&shape, &parameters);
             return Ok(Code {
                 data: String::new(),
-                call: format!("{conv}    conv.run(input, output)"),
+                call: match tile.is_empty() {
+                    true => format!("{conv}    conv.run(input, output)"),
+                    false => format!("{conv}    conv.run_tile(input, output{tile})"),
+                },
                 flows: false,
                 reads_weights: true,
             });
@@ -279,8 +325,13 @@ impl<'a> Layer<'a> {
                 "groups: {}, step: {}, steps: {}, outputs: {}, output: {grid:?}, rounding: Rounding::{rounding:?}",
                 conv.groups, conv.step, conv.steps, conv.outputs
             );
-        } else if node.op() == op::CONV_I8 && self.conv_i8()?.is_short() {
-            entry = "run_short";
+        } else {
+            entry = match (self.is_short()?, tile.is_empty()) {
+                (false, true) => "run",
+                (true, true) => "run_short",
+                (false, false) => "run_tile",
+                (true, false) => "run_short_tile",
+            };
         }
         for (field, (element, len, list)) in arrays {
             let array = format!("{constant}_{}", field.to_uppercase());
@@ -294,7 +345,7 @@ impl<'a> Layer<'a> {
         ));
         Ok(Code {
             data,
-            call: format!("model_data::{constant}.{entry}(input, output)"),
+            call: format!("model_data::{constant}.{entry}(input, output{tile})"),
             flows: false,
             reads_weights: false,
         })

@@ -132,6 +132,8 @@ pub(super) struct Paged<'a> {
     pub words: &'a [u32],
     /// The kernel's function that computes some output channels.
     pub entry: &'static str,
+    /// Its last argument, of kernels that unpack their weights.
+    pub scratch: String,
 }
 
 /// How parameters can be cut: into units of output channels. Each has so many words in each section of the
@@ -151,6 +153,7 @@ impl Units {
             op::DEPTHWISE_F32 => (1, vec![1; 1 + shape.kernel]),
             _ if shape.group_inputs != shape.in_channels => return None,
             op::CONV_I8 => (2, vec![4, 2 * taps.div_ceil(4)]),
+            op::CONV_I4 => (2, vec![4, taps.div_ceil(4)]),
             _ => (conv1d::BLOCK, vec![conv1d::BLOCK, conv1d::BLOCK * taps]),
         };
         Some(Self {
@@ -186,14 +189,14 @@ impl Paged<'_> {
     ) -> Result<Code, Error> {
         let constant = format!("{}_PAGES", self.constant);
         let whole = format!("kernels::conv1d::{:?}", self.shape);
-        let (row, entry) = (self.shape.out_channels, self.entry);
+        let (row, entry, scratch) = (self.shape.out_channels, self.entry, &self.scratch);
         let (list, call) = if self.words.len() <= pages.limit {
             let conv = construct(&whole, "parameters");
             // As a tile, so that only one function of each kernel is linked.
             let call = format!(
                 "let [page] = &model_data::{constant};\n    \
                  let parameters = page.load(storage, window)?;\n    \
-                 {conv}    conv.{entry}(input, output, 0, {row})"
+                 {conv}    conv.{entry}(input, output, 0, {row}{scratch})"
             );
             (vec![pages.add(self.words)], call)
         } else {
@@ -219,7 +222,7 @@ impl Paged<'_> {
                  let whole = {whole};\n        \
                  let shape = kernels::conv1d::Shape {{ out_channels: channels, {tile}, ..whole }};\n        \
                  {conv}        \
-                 conv.{entry}(input, output, first, {row})?;\n        \
+                 conv.{entry}(input, output, first, {row}{scratch})?;\n        \
                  first += channels;\n    \
                  }}\n    \
                  Ok(())",

@@ -85,6 +85,7 @@ impl Importer<'_> {
             };
             Weights::I8 {
                 weights: filter.data.iter().map(|&b| b.cast_signed()).collect(),
+                bits: 8,
                 scales,
                 bias: words.into_iter().map(i32::from_le_bytes).collect(),
             }
@@ -119,9 +120,11 @@ pub(super) fn transpose(weights: Weights, out: usize) -> Weights {
         },
         Weights::I8 {
             weights,
+            bits,
             scales,
             bias,
         } => Weights::I8 {
+            bits,
             weights: turn(&weights, out),
             scales,
             bias,
@@ -138,9 +141,11 @@ pub(super) fn repeat(weights: Weights, columns: usize) -> Weights {
         },
         Weights::I8 {
             weights,
+            bits,
             scales,
             bias,
         } => Weights::I8 {
+            bits,
             weights: weights.repeat(columns),
             scales: scales.repeat(columns),
             bias: bias.repeat(columns),

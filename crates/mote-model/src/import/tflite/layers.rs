@@ -292,6 +292,7 @@ impl<'a> Importer<'a> {
                 activation: Activation::None,
                 weights: Weights::I8 {
                     weights: vec![1; c * time],
+                    bits: 8,
                     scales: vec![1.0 / time as f32; c],
                     bias: vec![0; c],
                 },
