@@ -9,6 +9,9 @@
 //! - [`Page`]s of weights that do not lie in the image come from a [`Storage`], checked.
 //! - [`quant`] is TensorFlow Lite's fixed-point arithmetic.
 //!
+//! Without the default features `interpreter` and `libm` the engine is what generated int8 code calls, and
+//! depends on no other crate.
+//!
 //! ```
 //! # fn main() -> Result<(), mote::Error> {
 //! use mote::{Error, Interpreter, Model, registry};
@@ -40,18 +43,23 @@ extern crate std;
 
 mod crc;
 mod error;
+mod flow;
 pub mod format;
+#[cfg(feature = "interpreter")]
 mod interp;
 pub mod kernels;
 mod model;
 mod pager;
 pub mod quant;
+#[cfg(feature = "interpreter")]
 pub mod registry;
 mod simd;
 mod storage;
 
 pub use crc::crc32;
 pub use error::Error;
+pub use flow::Flow;
+#[cfg(feature = "interpreter")]
 pub use interp::{Interpreter, View};
 pub use model::{Elem, Model, Node, Tensor};
 pub use pager::Page;

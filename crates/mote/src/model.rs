@@ -332,6 +332,7 @@ impl<'m> Model<'m> {
     ///
     /// # Errors
     /// As [`Model::parse`], and when the bytes do not start at a multiple of four or are not whole words.
+    #[cfg(feature = "interpreter")]
     pub fn from_bytes(bytes: &'m [u8]) -> Result<Self, Error> {
         use bytemuck::PodCastError;
         let words = bytemuck::try_cast_slice(bytes).map_err(|e| match e {

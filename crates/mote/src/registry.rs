@@ -20,6 +20,7 @@ use crate::quant::Multiplier;
 use crate::{Error, Node};
 use core::cell::Cell;
 
+pub use crate::flow::Flow;
 pub use exit::{EXIT_F32, EXIT_I8};
 pub use packed::CONV_I4;
 pub use stream::{
@@ -35,33 +36,6 @@ pub struct Kernel {
     pub check: fn(&Node<'_>) -> Result<(), Error>,
     /// Runs a node in an arena of [`Model::arena_words`](crate::Model::arena_words).
     pub run: fn(&Node<'_>, &mut [u32]) -> Result<Flow, Error>,
-}
-
-/// How a run goes on behind an operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// With the next operator.
-    Continue,
-    /// The output is decided: the operators behind are not needed.
-    Decided,
-    /// Not at all: more samples are needed before there is an output.
-    Waiting,
-}
-
-impl Flow {
-    /// Behind an early exit: on unless the scores are clear.
-    pub const fn unless(clear: bool) -> Self {
-        if clear { Self::Decided } else { Self::Continue }
-    }
-
-    /// Behind a pool of windows: on when one is complete.
-    pub const fn on(complete: bool) -> Self {
-        if complete {
-            Self::Continue
-        } else {
-            Self::Waiting
-        }
-    }
 }
 
 /// Every operator.

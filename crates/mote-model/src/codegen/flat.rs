@@ -136,7 +136,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
         "{head}\
 use core::cell::Cell;
 #[allow(unused_imports)]
-use mote::registry::Flow;
+use mote::Flow;
 use mote::{{Error, kernels}};
 #[allow(unused_imports)]
 use mote::quant::{{Multiplier, Output, Rounding}};

@@ -15,6 +15,7 @@ pub struct Grid {
 
 impl Grid {
     /// The nearest integer, half away from zero, saturated. NaN gives the zero point.
+    #[cfg(feature = "libm")]
     pub fn quantize(self, x: f32) -> i8 {
         let q = libm::roundf(x / self.scale);
         // A float cast saturates; the sum is clamped again.
@@ -33,6 +34,7 @@ impl Grid {
 ///
 /// # Errors
 /// When the lengths differ.
+#[cfg(feature = "libm")]
 pub fn quantize(grid: Grid, input: &[Cell<f32>], output: &[Cell<i8>]) -> Result<(), Error> {
     expect_len(output, input.len())?;
     for (x, y) in input.iter().zip(output) {

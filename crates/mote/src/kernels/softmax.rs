@@ -12,6 +12,7 @@ use core::cell::Cell;
 ///
 /// # Errors
 /// When the lengths differ.
+#[cfg(feature = "libm")]
 pub fn run_f32(input: &[Cell<f32>], output: &[Cell<f32>]) -> Result<(), Error> {
     expect_len(output, input.len())?;
     let largest = input

@@ -1,0 +1,122 @@
+//! What a deployment looks like from outside: samples in, decisions out.
+
+use crate::{Deployment, Error};
+use mote_model::stream::Schedule;
+use mote_model::{Op, Quant};
+
+/// Type of a sample's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Elem {
+    /// Counts of the sensor, which the network's front end converts.
+    Count,
+    /// The network's own int8 input.
+    I8,
+    /// The network's own f32 input.
+    F32,
+}
+
+impl Elem {
+    pub fn rust(self) -> &'static str {
+        match self {
+            Elem::Count => "i16",
+            Elem::I8 => "i8",
+            Elem::F32 => "f32",
+        }
+    }
+}
+
+/// The interface of a deployment, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Interface {
+    /// Type of a sample's values.
+    pub elem: Elem,
+    /// Values of a sample.
+    pub channels: usize,
+    /// Samples that a run takes.
+    pub run: usize,
+    /// How many of them the next run takes again.
+    pub keep: usize,
+    /// Runs up to and with the first decision, and from then on from one to the next.
+    pub schedule: Schedule,
+    /// Class names, one per score.
+    pub labels: Vec<String>,
+    /// Grid of the scores; `None` when they are f32.
+    pub scores: Option<Quant>,
+    /// Whether the scores are probabilities.
+    pub softmax: bool,
+}
+
+impl Interface {
+    /// # Errors
+    /// When parts of `deployment` contradict each other.
+    pub fn of(deployment: &Deployment) -> Result<Self, Error> {
+        let Deployment {
+            graph, window, hop, ..
+        } = deployment;
+        graph.validate()?;
+        let input = graph.tensor(graph.input)?;
+        let output = graph.tensor(graph.output)?;
+        let run = input.shape.time;
+        let rate = deployment.rate_hz;
+        if !(rate.is_finite() && rate > 0.0) {
+            let what = format!("{rate} Hz; expected a positive number");
+            return Err(Error::invalid("rate_hz", what));
+        }
+        let schedule = Schedule::of(graph);
+        let keep = match schedule {
+            Some(schedule) if schedule.every * run != *hop => {
+                let own = schedule.every * run;
+                let what =
+                    format!("{hop} samples; the network is a stream that decides every {own}");
+                return Err(Error::invalid("hop", what));
+            }
+            Some(_) => 0,
+            None if *window != run => {
+                let what = format!("{window} samples; the network's input has {run}");
+                return Err(Error::invalid("window", what));
+            }
+            None => match window.checked_sub(*hop) {
+                Some(keep) if keep < *window => keep,
+                _ => {
+                    let what = format!("{hop} samples; expected 1 to {window}, the window");
+                    return Err(Error::invalid("hop", what));
+                }
+            },
+        };
+        let classes = output.shape.len();
+        let labels = deployment.labels(classes);
+        if labels.len() != classes || classes > 256 {
+            let what = format!(
+                "{} for {classes} scores; expected one each, and at most 256",
+                labels.len()
+            );
+            return Err(Error::invalid("labels", what));
+        }
+        let last = graph.nodes.iter().rfind(|n| n.output == graph.output);
+        Ok(Self {
+            elem: match (&graph.frontend, input.quant) {
+                (Some(_), _) => Elem::Count,
+                (None, Some(_)) => Elem::I8,
+                (None, None) => Elem::F32,
+            },
+            channels: input.shape.channels,
+            run,
+            keep,
+            schedule: schedule.unwrap_or(Schedule { first: 1, every: 1 }),
+            labels,
+            scores: output.quant,
+            softmax: last.is_some_and(|n| matches!(n.op, Op::Softmax)),
+        })
+    }
+
+    /// What the values of a sample are, as a sentence.
+    pub fn unit(&self) -> &'static str {
+        match self.elem {
+            Elem::Count => {
+                "Counts of a 16-bit accelerometer at +-8 g, gravity included: 4096 per g, in the order of the training data's axes."
+            }
+            Elem::I8 => "Values on the int8 grid of the network's input.",
+            Elem::F32 => "Values of the network's input.",
+        }
+    }
+}
