@@ -84,7 +84,7 @@ fn check(name: &str, deployments: &[Deployment]) {
 #[test]
 fn int8_networks_decide_as_the_engine() {
     // Not all that C is tested with: each takes seconds to compile.
-    let chosen = ["every operator", "A", "B stream", "A per tensor"];
+    let chosen = ["every operator", "A", "separable stream", "A per tensor"];
     let chosen = networks()
         .into_iter()
         .filter(|d| chosen.contains(&d.name.as_str()));

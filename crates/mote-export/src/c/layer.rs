@@ -2,6 +2,7 @@
 
 use crate::Error;
 use mote::format::{FRONTEND_WORDS, op};
+use mote::kernels::conv1d_i4::Conv1dI4;
 use mote::kernels::conv1d_i8::Conv1dI8;
 use mote::kernels::depthwise::DepthwiseI8;
 use mote::kernels::window_pool;
@@ -34,6 +35,8 @@ const PARTS: &[Part] = parts! {
     "channel": ["base"];
     "mean": [];
     "conv": ["channel"];
+    "dot_i8": ["conv"];
+    "dot_i4": ["conv"];
     "depthwise": ["channel"];
     "pool": [];
     "max_pool": ["pool"];
@@ -106,7 +109,7 @@ impl Layers {
             .push_str(&format!("/* {} */\n", comment(&named.name)));
         let (x, y) = (at(&layer.input), at(&layer.output));
         let kind = match node.op() {
-            op::CONV_I8 => self.conv(&layer).map_err(engine)?,
+            op::CONV_I8 | op::CONV_I4 => self.conv(&layer).map_err(engine)?,
             op::DEPTHWISE_I8 => self.depthwise(&layer).map_err(engine)?,
             op::MAX_POOL_I8 => self.pool(&layer, "max_pool").map_err(engine)?,
             op::AVERAGE_POOL_I8 => self.pool(&layer, "average_pool").map_err(engine)?,
@@ -157,13 +160,15 @@ impl Layers {
         let node = layer.node;
         let shape = node.conv_shape()?;
         let (in_zero, grid) = (layer.input.zero_point, layer.grid());
-        let conv = Conv1dI8::new(
-            shape,
-            in_zero,
-            node.grid(layer.output.zero_point),
-            node.rounding(),
-            node.parameters(),
-        )?;
+        let output = node.grid(layer.output.zero_point);
+        let (rounding, parameters) = (node.rounding(), node.parameters());
+        let (dot, engine_channels) = if node.op() == op::CONV_I4 {
+            let conv = Conv1dI4::new(shape, in_zero, output, rounding, parameters)?;
+            ("dot_i4", conv.channels)
+        } else {
+            let conv = Conv1dI8::new(shape, in_zero, output, rounding, parameters)?;
+            ("dot_i8", conv.channels)
+        };
         let rows = shape.rows();
         let (outputs, taps) = (shape.group_outputs, rows.taps());
         let groups = shape.out_channels / outputs.max(1);
@@ -172,8 +177,7 @@ impl Layers {
         let mut channels = Vec::new();
         for group in 0..groups {
             // The engine has a pair of channels where there is only one left.
-            let own = conv
-                .channels
+            let own = engine_channels
                 .iter()
                 .skip(group * outputs.next_multiple_of(2));
             channels.extend(own.take(outputs).copied());
@@ -191,15 +195,18 @@ impl Layers {
                 }
             }
         }
+        if dot == "dot_i4" {
+            packed = nibbles(&packed);
+        }
         self.arrays(layer, &packed, &channels);
         let (start, step) = (
             shape.padding * shape.in_channels,
             shape.stride * shape.in_channels,
         );
-        let once = u8::from(node.rounding() == mote::quant::Rounding::Once);
+        let once = u8::from(rounding == mote::quant::Rounding::Once);
         let id = &layer.id;
         let fields = format!(
-            "{id}_weights, {id}_channels, {}, {}, -{start}, {step}, {}, {}, {}, {groups}, {}, {outputs}, {in_zero}, {grid}, {once}",
+            "{dot}, {id}_weights, {id}_channels, {}, {}, -{start}, {step}, {}, {}, {}, {groups}, {}, {outputs}, {in_zero}, {grid}, {once}",
             shape.in_time * shape.in_channels,
             shape.out_time,
             rows.count,
@@ -208,7 +215,7 @@ impl Layers {
             shape.group_inputs,
         );
         self.descriptor(layer, "conv", fields);
-        self.needed.push("conv");
+        self.needed.push(dot);
         Ok("conv")
     }
 
@@ -362,6 +369,17 @@ impl Layer<'_> {
             _ => &[],
         }
     }
+}
+
+/// Pairs of weights in -7 to 7 as bytes, 8 added to each, the first in the lower half.
+fn nibbles(weights: &[i8]) -> Vec<i8> {
+    let (pairs, _) = weights.as_chunks::<2>();
+    pairs
+        .iter()
+        .map(|&[low, high]| {
+            (low.wrapping_add(8) as u8 & 15 | (high.wrapping_add(8) as u8) << 4) as i8
+        })
+        .collect()
 }
 
 /// Where a tensor lies.

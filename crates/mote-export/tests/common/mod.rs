@@ -45,22 +45,9 @@ pub fn deployment(name: &str, graph: Graph, runtime: Runtime, hop: usize) -> Dep
 
 /// A network that has every int8 operator, with all their options: groups, dilation, padding, odd numbers of channels.
 pub fn every_operator() -> Graph {
-    let mut random = Random(7);
+    let mut random = Random(5);
     let mut graph = Graph::new("every operator", Shape::new(40, 3));
     graph.tensors[0].quant = random.quant();
-    let conv = |out_channels, kernel, stride, dilation, padding, groups, activation| Conv1d {
-        out_channels,
-        kernel,
-        stride,
-        dilation,
-        padding,
-        groups,
-        activation,
-        weights: Weights::F32 {
-            weights: vec![],
-            bias: vec![],
-        },
-    };
     let pool = |kind, kernel, stride, padding| {
         Op::Pool(Pool {
             kind,
@@ -104,7 +91,7 @@ pub fn every_operator() -> Graph {
     let per_step = Dense {
         out_features: 5,
         activation: Activation::None,
-        weights: random.weights(5, 9),
+        weights: random.weights(5, 9, 4),
     };
     random.push(&mut graph, Op::Dense(per_step));
     random.push(
@@ -112,17 +99,11 @@ pub fn every_operator() -> Graph {
         Op::Dense(Dense {
             out_features: 4,
             activation: Activation::None,
-            weights: Weights::F32 {
-                weights: vec![],
-                bias: vec![],
-            },
+            weights: NO_WEIGHTS,
         }),
     );
     random.push(&mut graph, Op::Softmax);
-    let scores = Some(Quant {
-        scale: 1.0 / 256.0,
-        zero_point: -128,
-    });
+    let scores = Some(PROBABILITY);
     graph.tensors[graph.output].quant = scores;
     // Where most windows end.
     let exit = Node {
@@ -151,6 +132,67 @@ pub fn every_operator() -> Graph {
     with_frontend(graph)
 }
 
+/// A separable network without padding, so that it can be streamed too.
+fn separable() -> Graph {
+    let mut random = Random(33);
+    let mut graph = Graph::new("separable", Shape::new(60, 3));
+    graph.tensors[0].quant = random.quant();
+    let relu = Activation::Relu;
+    let mut add = |op| random.push(&mut graph, op);
+    add(Op::Conv1d(conv(8, 5, 1, 1, [0, 0], 1, relu)));
+    add(Op::Conv1d(conv(8, 3, 1, 1, [0, 0], 8, Activation::None)));
+    add(Op::Conv1d(conv(13, 1, 1, 1, [0, 0], 1, relu)));
+    add(Op::Conv1d(conv(13, 4, 2, 1, [0, 0], 13, Activation::None)));
+    add(Op::Conv1d(conv(10, 1, 1, 1, [0, 0], 1, relu)));
+    add(Op::Pool(Pool {
+        kind: PoolKind::Max,
+        kernel: 26,
+        stride: 1,
+        padding: [0, 0],
+    }));
+    add(Op::Dense(Dense {
+        out_features: 5,
+        activation: Activation::None,
+        weights: NO_WEIGHTS,
+    }));
+    add(Op::Softmax);
+    graph.tensors[graph.output].quant = Some(PROBABILITY);
+    graph.validate().unwrap();
+    graph
+}
+
+/// Until they are drawn.
+const NO_WEIGHTS: Weights = Weights::F32 {
+    weights: vec![],
+    bias: vec![],
+};
+
+const PROBABILITY: Quant = Quant {
+    scale: 1.0 / 256.0,
+    zero_point: -128,
+};
+
+fn conv(
+    out_channels: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    padding: [usize; 2],
+    groups: usize,
+    activation: Activation,
+) -> Conv1d {
+    Conv1d {
+        out_channels,
+        kernel,
+        stride,
+        dilation,
+        padding,
+        groups,
+        activation,
+        weights: NO_WEIGHTS,
+    }
+}
+
 /// A small generator, so that one seed makes a whole network.
 pub struct Random(pub u64);
 
@@ -170,13 +212,17 @@ impl Random {
         })
     }
 
-    fn weights(&mut self, outputs: usize, per_output: usize) -> Weights {
+    fn weights(&mut self, outputs: usize, per_output: usize, bits: u8) -> Weights {
+        // Both kinds fill their range alike.
+        let (limit, grow) = if bits == 4 { (15, 16.0) } else { (255, 1.0) };
         Weights::I8 {
             weights: (0..outputs * per_output)
-                .map(|_| (self.next() as i8).max(-127))
+                .map(|_| (self.next() % limit) as i8)
+                .map(|w| w.wrapping_sub((limit / 2) as i8))
                 .collect(),
+            bits,
             scales: (0..outputs)
-                .map(|_| 0.002 + (self.next() % 100) as f32 * 6e-5)
+                .map(|_| grow * (0.002 + (self.next() % 100) as f32 * 6e-5))
                 .collect(),
             bias: (0..outputs)
                 .map(|_| (self.next() % 1000) as i32 - 500)
@@ -189,11 +235,13 @@ impl Random {
         let input = graph.tensors[graph.output].clone();
         match &mut op {
             Op::Conv1d(c) => {
-                c.weights =
-                    self.weights(c.out_channels, c.kernel * input.shape.channels / c.groups);
+                // Four bits where they are allowed and most of the weights are.
+                let bits = if c.kernel == 1 { 4 } else { 8 };
+                let taps = c.kernel * input.shape.channels / c.groups;
+                c.weights = self.weights(c.out_channels, taps, bits);
             }
             Op::Dense(d) if d.weights.is_empty() => {
-                d.weights = self.weights(d.out_features, input.shape.len());
+                d.weights = self.weights(d.out_features, input.shape.len(), 8);
             }
             _ => (),
         }
@@ -224,6 +272,8 @@ pub fn networks() -> Vec<Deployment> {
         stream_of("A stream", load("A_valid_int8_pt")),
         deployment("B", with_frontend(load("B_int8")), Runtime::FLAT, 100),
         stream_of("B stream", load("B_int8")),
+        deployment("separable", with_frontend(separable()), Runtime::FLAT, 30),
+        stream_of("separable stream", separable()),
         deployment("A per tensor", load("A_int8_pt"), Runtime::FLAT, 10),
         deployment("C24", load("C24_int8"), Runtime::FLAT, 24),
     ]
