@@ -26,6 +26,7 @@ Examples:
   mote compare --task synthetic/6 --folds 3                 no data needed
   mote compare --task wisdm-2019-watch/5 --data DIR         the main job
   mote device run cnn-int8 --board stm32l4r5 --data DIR     one pipeline on one board
+  mote export cnn-int8-stream --to rust                     a no_std crate of it
   mote data check wisdm-2019-watch/5 --data DIR             what is wrong with my files?
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C (run again to go on).";
@@ -50,6 +51,8 @@ pub enum Command {
     Train(commands::train::Args),
     /// Evaluate a network file with the engine.
     Eval(commands::eval::Args),
+    /// Write a pipeline as a Rust crate, as C, or as a model file, with its model card.
+    Export(commands::export::Args),
     /// Data sets: list, fetch, check, summary, synth.
     Data(commands::data::Args),
     /// Boards, tools, and running one pipeline on an emulated device.

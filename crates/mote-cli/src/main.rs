@@ -39,6 +39,7 @@ fn run(args: Args, ui: &Ui) -> Result<ExitCode> {
         Command::Compare(a) => commands::compare::run(&a, ui),
         Command::Train(a) => commands::train::run(&a, ui),
         Command::Eval(a) => commands::eval::run(&a, ui),
+        Command::Export(a) => commands::export::run(&a, ui),
         Command::Data(a) => commands::data::run(&a, ui),
         Command::Device(a) => commands::device::run(&a, ui),
         Command::Footprint(a) => commands::footprint::run(&a),

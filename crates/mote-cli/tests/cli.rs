@@ -82,6 +82,19 @@ fn compare_trains_evaluates_and_reports() {
         repeated["runs"][1]["metrics"]
     );
 
+    let c = path(folder.path(), "c");
+    let exported = mote(&[
+        "export", "cnn-int8", "--to", "c", "--dir", &c, "--out", &out,
+    ]);
+    assert!(exported.status.success());
+    let card = std::fs::read_to_string(Path::new(&c).join("MODEL_CARD.md")).unwrap();
+    assert!(card.contains("cnn-int8"), "{card}");
+    let unknown = complaint(&["export", "cnn-int4", "--to", "c", "--out", &out]);
+    assert!(
+        unknown.contains("there are: cnn-f32, cnn-int8"),
+        "{unknown}"
+    );
+
     let shown = mote(&["report", &path(folder.path(), "out/results.json")]);
     assert!(
         String::from_utf8(shown.stdout)

@@ -9,12 +9,16 @@ use crate::ui::Ui;
 use anyhow::{Context, Result, ensure};
 use mote_device::core::Core;
 use mote_device::image::Workshop;
+use mote_export::{Deployment, Evidence};
 use mote_report::{Data, Epoch, Results, Run};
 use mote_train::Trained;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
+
+/// File in a pipeline's folder that `mote export` reads.
+pub const DEPLOYMENT: &str = "deployment.json";
 
 /// Train, compress, evaluate and measure pipelines side by side.
 #[derive(clap::Args)]
@@ -94,6 +98,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
             add_history(&mut run, &trained.folds);
             run.device =
                 device::measure(&experiment, pipeline, trained, &boards, args.optimize, ui)?;
+            run.folds = experiment.folds.len();
+            save_deployment(&experiment, pipeline, trained, &results, &run)?;
             run
         } else {
             ui.info(format_args!("{}: fitting", pipeline.name));
@@ -157,6 +163,36 @@ fn only_classical(pipelines: &mut Vec<Pipeline>, args: &Args, ui: &Ui) -> Result
         args.data.task
     ));
     pipelines.retain(|p| classical::kind(&p.model).is_some());
+    Ok(())
+}
+
+/// Keeps what `mote export` needs: the first fold's network, as it was measured, and the figures of all folds.
+fn save_deployment(
+    experiment: &Experiment,
+    pipeline: &Pipeline,
+    network: &Network,
+    results: &Results,
+    run: &Run,
+) -> Result<()> {
+    let fold = experiment.folds.first().context("there is no fold")?;
+    let applied = evaluate::artifact(experiment, pipeline, 0, fold, network)?;
+    let artifact = &applied.0;
+    let windows = &experiment.loaded.windows;
+    let deployment = Deployment {
+        evidence: Some(Evidence::new(results, run)),
+        ..Deployment::new(
+            &pipeline.name,
+            artifact.network()?.into_owned(),
+            artifact.runtime,
+            f64::from(windows.rate_hz),
+            windows.time,
+            artifact.stream.map_or(windows.hop, |s| s.hop),
+        )
+    };
+    let folder = experiment.out.join("pipelines").join(&pipeline.name);
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make `{}`", folder.display()))?;
+    deployment.save(&folder.join(DEPLOYMENT))?;
     Ok(())
 }
 
