@@ -1,10 +1,10 @@
 //! Cycles of every layer of a separable network, the kind that Mote trains by default: 60x3 to 5 classes, int8.
 //!
 //! ```text
-//! cargo run --release -p mote-device --example separable
+//! cargo run --release -p mote-device --example separable -- [--four-bits]
 //! ```
 //!
-//! Weights and windows are random: cycles do not depend on them.
+//! With `--four-bits`, weights of pointwise convolutions are packed. Weights and windows are random: cycles do not depend on them.
 
 use mote_device::board::Board;
 use mote_device::core::Optimize;
@@ -24,7 +24,7 @@ const AXES: usize = 3;
 const CLASSES: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let graph = network()?;
+    let graph = network(std::env::args().any(|a| a == "--four-bits"))?;
     let workshop = Workshop::locate()?;
     let dir = workshop.cache().join("separable");
     fs::create_dir_all(&dir)?;
@@ -64,14 +64,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn network() -> Result<Graph, mote_model::Error> {
+fn network(four_bits: bool) -> Result<Graph, mote_model::Error> {
     let mut graph = Graph::new("separable", Shape::new(TIME, AXES));
     let mut channels = AXES;
     for (block, (outputs, stride)) in BLOCKS.into_iter().enumerate() {
         if block > 0 {
             let depthwise = conv(&graph, channels, KERNEL, stride, channels)?;
             graph.push(format!("depthwise_{block}"), depthwise)?;
-            let pointwise = conv(&graph, outputs, 1, 1, 1)?;
+            let mut pointwise = conv(&graph, outputs, 1, 1, 1)?;
+            if let Op::Conv1d(conv) = &mut pointwise
+                && let Weights::I8 { weights, bits, .. } = &mut conv.weights
+                && four_bits
+            {
+                *bits = 4;
+                weights.iter_mut().for_each(|w| *w /= 16);
+            }
             graph.push(format!("pointwise_{block}"), pointwise)?;
         } else {
             let first = conv(&graph, outputs, KERNEL, stride, 1)?;

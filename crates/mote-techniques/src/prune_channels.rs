@@ -6,6 +6,7 @@
 //! for what they cost. The network that is left has fewer channels and no masks.
 
 use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use mote_model::blob::int8_bytes;
 use mote_model::{Graph, Op};
 use mote_train::{Cost, PruneConfig, prune};
 
@@ -28,7 +29,14 @@ impl Technique for PruneChannels {
     fn options(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("share", "share of the cost that goes (default 0.5)"),
-            ("of", "the cost: mac (default) or parameters"),
+            (
+                "of",
+                "the cost: mac (default), parameters, or bytes of the int8 model",
+            ),
+            (
+                "bytes",
+                "what the int8 model may take, instead of a share of a cost",
+            ),
             (
                 "criterion",
                 "what makes a channel matter: taylor (default), l1 or bn",
@@ -55,6 +63,7 @@ impl Technique for PruneChannels {
         let config = PruneConfig {
             share: options.get("share", default.share)?,
             of: options.get("of", default.of)?,
+            bytes: options.find("bytes")?,
             criterion: options.get("criterion", default.criterion)?,
             steps: options.get("steps", default.steps)?,
             epochs: options.get("epochs", default.epochs)?,
@@ -68,18 +77,22 @@ impl Technique for PruneChannels {
         let cost = match config.of {
             Cost::Mac => "MAC",
             Cost::Parameters => "parameters",
+            Cost::Bytes => "bytes",
+        };
+        let goal = match config.bytes {
+            Some(bytes) => format!("to {bytes} bytes as int8"),
+            None => format!("{:.0} % of {cost}", config.share * 100.0),
         };
         let change = Change {
             technique: format!(
-                "{} ({:.0} % of {cost} by {:?}, {} x {} epochs)",
+                "{} ({goal} by {:?}, {} x {} epochs)",
                 self.name(),
-                config.share * 100.0,
                 config.criterion,
                 config.steps,
                 config.epochs
             )
             .to_lowercase(),
-            lines: describe(&before.graph, &pruned.graph),
+            lines: describe(&before.graph, &pruned.graph)?,
         };
         artifact.graph = pruned.graph.clone();
         artifact.trained = Some(pruned);
@@ -87,7 +100,7 @@ impl Technique for PruneChannels {
     }
 }
 
-fn describe(before: &Graph, after: &Graph) -> Vec<String> {
+fn describe(before: &Graph, after: &Graph) -> Result<Vec<String>, Error> {
     let fewer = |name: &str, a: usize, b: usize| {
         let share = 100.0 * (1.0 - b as f64 / a.max(1) as f64);
         format!("{name} {a} -> {b} ({share:.0} % fewer)")
@@ -95,6 +108,7 @@ fn describe(before: &Graph, after: &Graph) -> Vec<String> {
     let mut lines = vec![
         fewer("MAC", before.macs(), after.macs()),
         fewer("parameters", before.parameters(), after.parameters()),
+        fewer("bytes as int8", int8_bytes(before)?, int8_bytes(after)?),
     ];
     let nodes = before.nodes.iter().zip(&after.nodes);
     lines.extend(nodes.filter_map(|(a, b)| match (&a.op, &b.op) {
@@ -104,5 +118,5 @@ fn describe(before: &Graph, after: &Graph) -> Vec<String> {
         )),
         _ => None,
     }));
-    lines
+    Ok(lines)
 }

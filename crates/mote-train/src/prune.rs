@@ -9,12 +9,14 @@ mod shrink;
 
 pub use criteria::Criterion;
 
-use crate::Error;
 use crate::checkpoint::State;
 use crate::config::{CnnConfig, TrainConfig};
 use crate::network::Network;
 use crate::run::Run;
 use crate::train::{Hooks, Job, Trained, train_on};
+use crate::{Error, export};
+use mote_model::Frontend;
+use mote_model::blob::int8_bytes;
 use std::str::FromStr;
 
 /// Channels leave a block in groups of so many, and at least so many stay: int8 kernels compute four channels at a
@@ -28,6 +30,8 @@ pub enum Cost {
     Mac,
     /// Weights and biases of the network with norms folded in.
     Parameters,
+    /// Bytes of the model once `int8` has quantized it.
+    Bytes,
 }
 
 impl FromStr for Cost {
@@ -37,7 +41,11 @@ impl FromStr for Cost {
         match text {
             "mac" => Ok(Self::Mac),
             "parameters" => Ok(Self::Parameters),
-            _ => Err(Error::config("of", "the costs are mac and parameters")),
+            "bytes" => Ok(Self::Bytes),
+            _ => Err(Error::config(
+                "of",
+                "the costs are mac, parameters and bytes",
+            )),
         }
     }
 }
@@ -49,9 +57,11 @@ pub struct PruneConfig {
     pub share: f64,
     /// The cost.
     pub of: Cost,
+    /// Bytes that the model may take once it is int8; then `share` and `of` do not count.
+    pub bytes: Option<usize>,
     /// What makes a channel matter.
     pub criterion: Criterion,
-    /// Rounds of pruning and fine-tuning, each of which takes an equal part of the share.
+    /// Rounds of pruning and fine-tuning, each of which takes an equal part of what is to go.
     pub steps: usize,
     /// Epochs of fine-tuning per round; none when 0.
     pub epochs: usize,
@@ -64,6 +74,7 @@ impl Default for PruneConfig {
         Self {
             share: 0.5,
             of: Cost::Mac,
+            bytes: None,
             criterion: Criterion::Taylor,
             steps: 1,
             epochs: 20,
@@ -74,7 +85,7 @@ impl Default for PruneConfig {
 
 impl PruneConfig {
     fn validate(&self) -> Result<(), Error> {
-        if !(self.share > 0.0 && self.share < 1.0) {
+        if self.bytes.is_none() && !(self.share > 0.0 && self.share < 1.0) {
             return Err(Error::config(
                 "share",
                 format!("{} is not between 0 and 1", self.share),
@@ -87,12 +98,12 @@ impl PruneConfig {
     }
 }
 
-/// Takes whole channels out of `trained` until `prune.share` of its cost is gone, and trains the rest on with the
-/// other settings of `config`. `job` and `config` are those that `trained` came from; `config.network` is not looked
+/// Takes whole channels out of `trained` until `prune.share` of its cost is gone, or it fits `prune.bytes`, and trains
+/// the rest on with the other settings of `config`. `job` and `config` are those that `trained` came from; `config.network` is not looked
 /// at. The result repeats, and a stopped run resumes below `hooks.checkpoint`.
 ///
 /// # Errors
-/// [`Error::Config`] for settings that make no sense or a share that leaves a block without channels,
+/// [`Error::Config`] for settings that make no sense or a target that leaves a block without channels,
 /// [`Error::Data`] when the windows do not fit the network, and errors of [`train()`](crate::train()).
 pub fn prune(
     trained: &Trained,
@@ -102,20 +113,30 @@ pub fn prune(
     hooks: Hooks<'_>,
 ) -> Result<Trained, Error> {
     prune.validate()?;
-    let whole = cost(&trained.network, prune.of);
+    let of = match prune.bytes {
+        Some(_) => Cost::Bytes,
+        None => prune.of,
+    };
+    let whole = cost(&trained.network, of)?;
+    let goes = match prune.bytes {
+        Some(bytes) => whole.saturating_sub(bytes) as f64,
+        None => whole as f64 * prune.share,
+    };
     let mut trained = trained.clone();
+    if goes == 0.0 {
+        return Ok(trained);
+    }
     for step in 1..=prune.steps {
-        let left = 1.0 - prune.share * step as f64 / prune.steps as f64;
-        let limit = (whole as f64 * left) as usize;
-        trained = round(&trained, limit, job, config, prune, hooks)?;
+        let limit = whole as f64 - goes * step as f64 / prune.steps as f64;
+        trained = round(&trained, (of, limit as usize), job, config, prune, hooks)?;
     }
     Ok(trained)
 }
 
-/// One round: scores, shrinks to at most `limit`, trains on.
+/// One round: scores, shrinks to a cost of at most `limit`, trains on.
 fn round(
     trained: &Trained,
-    limit: usize,
+    (of, limit): (Cost, usize),
     job: Job<'_>,
     config: &TrainConfig,
     prune: &PruneConfig,
@@ -134,7 +155,7 @@ fn round(
         &trained.snapshot,
         &Run::new(job, &before)?,
     )?;
-    let kept = choose(&trained.network, &scores, prune.of, limit)?;
+    let kept = choose(&trained.network, &scores, of, limit)?;
     let (network, snapshot) = shrink::shrink(&trained.network, &trained.snapshot, &kept)?;
     let after = config(&network);
     let run = Run::new(job, &after)?;
@@ -144,21 +165,39 @@ fn round(
     train_on(run, snapshot, hooks)
 }
 
-/// Multiply-accumulates or parameters of `network`, as [`mote_model::Graph`] counts them.
-fn cost(network: &Network, of: Cost) -> usize {
+/// What `network` costs, as [`mote_model`] counts it.
+fn cost(network: &Network, of: Cost) -> Result<usize, Error> {
+    match of {
+        Cost::Mac => Ok(counted(network, |time, fan_in| time * fan_in)),
+        Cost::Parameters => Ok(counted(network, |_, fan_in| fan_in + 1)),
+        Cost::Bytes => bytes(network),
+    }
+}
+
+/// The sum over all output channels of what each counts, given its time steps and what it sums up per step.
+fn counted(network: &Network, per_channel: impl Fn(usize, usize) -> usize) -> usize {
     let layers = network.layers.iter().map(|l| {
         let fan_in = l.slide.kernel * if l.depthwise { 1 } else { l.channels_in };
-        l.channels_out
-            * match of {
-                Cost::Mac => l.slide.time_out * fan_in,
-                Cost::Parameters => fan_in + 1,
-            }
+        l.channels_out * per_channel(l.slide.time_out, fan_in)
     });
-    let head = match of {
-        Cost::Mac => network.features() * network.classes,
-        Cost::Parameters => (network.features() + 1) * network.classes,
-    };
-    layers.sum::<usize>() + head
+    layers.sum::<usize>() + network.classes * per_channel(1, network.features())
+}
+
+/// Bytes of the int8 model of `network`.
+fn bytes(network: &Network) -> Result<usize, Error> {
+    let mut graph = export::graph(
+        "cnn",
+        network,
+        network.config.nonlinearity.activation(),
+        &vec![0.0; network.len()],
+        &network.initial_statistics(),
+    )?;
+    let channels = network.input.channels;
+    graph.frontend = Some(Frontend {
+        offset: vec![0; channels],
+        scale: vec![1.0; channels],
+    });
+    Ok(int8_bytes(&graph)?)
 }
 
 /// `network` with blocks of other widths.
@@ -185,7 +224,7 @@ fn choose(
         order.push(channels);
     }
     let mut widths: Vec<usize> = order.iter().map(Vec::len).collect();
-    let mut now = cost(network, of);
+    let mut now = cost(network, of)?;
     while now > limit {
         let mut best: Option<(f64, usize, usize, usize)> = None;
         for (block, &width) in widths.iter().enumerate() {
@@ -205,18 +244,23 @@ fn choose(
             let lost = sum(&order[block][left..width]) / sum(&order[block][..width]).max(1e-12);
             let mut widths = widths.clone();
             widths[block] = left;
-            let then = cost(&resized(network, &widths)?, of);
+            let then = cost(&resized(network, &widths)?, of)?;
             let price = lost / (now - then) as f64;
             if best.is_none_or(|(least, ..)| price < least) {
                 best = Some((price, block, left, then));
             }
         }
         let Some((_, block, left, then)) = best else {
+            let (field, unit) = match of {
+                Cost::Mac => ("share", "multiply-accumulates"),
+                Cost::Parameters => ("share", "parameters"),
+                Cost::Bytes => ("bytes", "bytes as int8"),
+            };
             return Err(Error::config(
-                "share",
+                field,
                 format!(
-                    "every block is down to {GROUP} channels or fewer, and {now} of the cost is left where {limit} \
-                     should be: take less"
+                    "every block is down to {GROUP} channels or fewer, and {now} {unit} are left where {limit} should \
+                     be: take less away"
                 ),
             ));
         };

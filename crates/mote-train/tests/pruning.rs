@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use mote_data::Windows;
+use mote_model::blob::int8_bytes;
 use mote_model::{Graph, Op};
 use mote_train::{
     Block, CnnConfig, Cost, Criterion, Error, Hooks, Job, PruneConfig, TrainConfig, Trained, prune,
@@ -101,6 +102,7 @@ fn a_pruned_network_is_smaller_and_as_good() {
         let cost = |graph: &Graph| match of {
             Cost::Mac => graph.macs(),
             Cost::Parameters => graph.parameters(),
+            Cost::Bytes => int8_bytes(graph).unwrap(),
         };
         assert!(cost(&pruned.graph) * 2 <= cost(&trained.graph));
         let [first, depthwise, second] = widths(&pruned.graph)[..] else {
@@ -112,6 +114,38 @@ fn a_pruned_network_is_smaller_and_as_good() {
         // Chance is 50 of 150.
         assert!(right(&pruned, &windows) >= 125, "{criterion:?}");
     }
+}
+
+#[test]
+fn a_target_in_bytes_is_met_and_one_out_of_reach_is_named() {
+    let windows = windows();
+    let indices: Vec<usize> = (0..windows.len()).collect();
+    let job = job(&windows, &indices);
+    let config = TrainConfig {
+        epochs: 1,
+        ..config()
+    };
+    let trained = train(job, &config, Hooks::default()).unwrap();
+    let whole = int8_bytes(&trained.graph).unwrap();
+    let to = |bytes, steps| {
+        let how = PruneConfig {
+            bytes: Some(bytes),
+            steps,
+            epochs: 0,
+            ..PruneConfig::default()
+        };
+        prune(&trained, job, &config, &how, Hooks::default())
+    };
+    for steps in [1, 2] {
+        let pruned = to(whole * 3 / 4, steps).unwrap();
+        let bytes = int8_bytes(&pruned.graph).unwrap();
+        assert!(bytes <= whole * 3 / 4, "{bytes} of {whole}");
+        assert!(bytes > whole / 2, "{bytes} of {whole}");
+    }
+    // What fits stays.
+    assert_eq!(to(whole, 1).unwrap().graph, trained.graph);
+    let error = to(100, 1).unwrap_err().to_string();
+    assert!(error.contains("bytes") && error.contains("100"), "{error}");
 }
 
 #[test]

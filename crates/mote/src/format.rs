@@ -79,7 +79,7 @@ pub const ACTIVATION_RELU6: i8 = 2;
 pub const MAX_RUN: usize = 512;
 /// Longest int8 receptive field, in taps: up to it no accumulator leaves 30 bits.
 pub const MAX_TAPS: usize = 1 << 15;
-/// Longest receptive field of a convolution with weights of four bits, in taps: two output channels of it are unpacked
+/// Longest receptive field of a convolution with weights of four bits, in taps: four output channels of it are unpacked
 /// at a time, on the stack.
 pub const MAX_TAPS_I4: usize = 256;
 

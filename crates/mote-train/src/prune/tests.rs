@@ -116,8 +116,17 @@ fn the_shrunk_network_computes_what_the_masked_one_computes() {
         // The counts are those of the graph, before and after.
         for (network, snapshot) in [(&network, &snapshot), (&smaller, &state)] {
             let graph = graph(network, snapshot);
-            assert_eq!(cost(network, Cost::Mac), graph.macs());
-            assert_eq!(cost(network, Cost::Parameters), graph.parameters());
+            assert_eq!(cost(network, Cost::Mac).unwrap(), graph.macs());
+            assert_eq!(cost(network, Cost::Parameters).unwrap(), graph.parameters());
+            let mut graph = graph;
+            graph.frontend = Some(Frontend {
+                offset: vec![5; network.input.channels],
+                scale: vec![0.1; network.input.channels],
+            });
+            assert_eq!(
+                cost(network, Cost::Bytes).unwrap(),
+                int8_bytes(&graph).unwrap()
+            );
         }
     }
 }
@@ -130,13 +139,13 @@ fn groups_of_four_leave_least_important_first_until_the_limit_is_met() {
     };
     let network = Network::new(&config, Shape::new(40, 3), CLASSES).unwrap();
     let scores = [14, 16].map(|n| (0..n).map(|c| c as f32).collect::<Vec<f32>>());
-    for of in [Cost::Mac, Cost::Parameters] {
-        let whole = cost(&network, of);
-        for percent in [90, 70, 50, 30] {
+    for of in [Cost::Mac, Cost::Parameters, Cost::Bytes] {
+        let whole = cost(&network, of).unwrap();
+        for percent in [90, 70, 50, 40] {
             let limit = whole * percent / 100;
             let kept = choose(&network, &scores, of, limit).unwrap();
             let widths: Vec<usize> = kept.iter().map(Vec::len).collect();
-            assert!(cost(&resized(&network, &widths).unwrap(), of) <= limit);
+            assert!(cost(&resized(&network, &widths).unwrap(), of).unwrap() <= limit);
             for (kept, all) in kept.iter().zip([14, 16]) {
                 assert!(kept.len() == all || kept.len() % GROUP == 0, "{kept:?}");
                 let most: Vec<usize> = (all - kept.len()..all).collect();
@@ -144,7 +153,8 @@ fn groups_of_four_leave_least_important_first_until_the_limit_is_met() {
             }
         }
         let e = choose(&network, &scores, of, 10).unwrap_err().to_string();
-        assert!(e.contains("share"), "{e}");
+        let field = if of == Cost::Bytes { "bytes" } else { "share" };
+        assert!(e.contains(field) && e.contains("down to 4"), "{e}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! 1-D convolution over time, int8, whose weights are stored in four bits.
 //!
-//! Weights are unpacked into a scratch for a few output channels at a time, which the [int8 kernel](super::conv1d_i8)
+//! Weights are unpacked into a scratch for four output channels at a time, or more, which the [int8 kernel](super::conv1d_i8)
 //! then computes: the result is that of an int8 layer with the same weights, bit for bit. The price is one pass
 //! through the input per scratch, and two instructions per unpacked word.
 
@@ -12,8 +12,11 @@ use crate::format::MAX_TAPS_I4;
 use crate::quant::{Channel, Output, Rounding};
 use core::cell::Cell;
 
-/// Scratch that is enough for any convolution: one pair of output channels with the longest field.
-pub const SCRATCH_GROUPS: usize = MAX_TAPS_I4 / 4;
+/// Scratch that is enough for any convolution: four output channels with the longest field.
+pub const SCRATCH_GROUPS: usize = MAX_TAPS_I4 / 2;
+
+/// Output channels of one block. The int8 kernel computes as many together, and what it reads for them lies together.
+pub const BLOCK: usize = 4;
 
 /// Largest and smallest weight.
 pub const LIMIT: i8 = 7;
@@ -35,7 +38,7 @@ pub struct Conv1dI4<'a> {
     pub rounding: Rounding,
     /// A [`Channel`] per output channel, an even number.
     pub channels: &'a [[u32; 2]],
-    /// Per pair of output channels the taps of one receptive field, a [`Group`] in one word each.
+    /// The taps in the order of the int8 kernel, a [`Group`] in one word each.
     pub weights: &'a [u32],
 }
 
@@ -97,12 +100,10 @@ impl<'a> Conv1dI4<'a> {
         self.shape.rows().taps().div_ceil(4)
     }
 
-    /// Scratch that holds two pairs of output channels, which the int8 kernel computes together, but no more than
-    /// [`SCRATCH_GROUPS`].
+    /// Scratch that it takes at least: for one block of output channels.
     pub const fn scratch_groups(&self) -> usize {
-        let two = 2 * self.field();
-        if two <= SCRATCH_GROUPS {
-            two
+        if self.shape.out_channels > BLOCK / 2 {
+            2 * self.field()
         } else {
             self.field()
         }
@@ -133,7 +134,7 @@ impl<'a> Conv1dI4<'a> {
     ///
     /// # Errors
     /// When a buffer does not have the length the shape says, the channels do not lie in the row, or the scratch is
-    /// too small for one pair of them.
+    /// too small for one block of them.
     #[inline(never)]
     pub fn run_tile(
         &self,
@@ -174,19 +175,19 @@ impl<'a> Conv1dI4<'a> {
         scratch: &mut [Group],
         run: impl Fn(&Conv1dI8<'_>, usize) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let field = self.field();
+        let block = self.scratch_groups();
         // Not a division, which some cores do in software.
-        let mut pairs = 0;
-        while (pairs + 1) * field <= scratch.len() {
-            pairs += 1;
+        let mut blocks = 0;
+        while (blocks + 1) * block <= scratch.len() {
+            blocks += 1;
         }
-        if pairs == 0 {
+        if blocks == 0 {
             return Err(Error::BufferLength);
         }
-        let scratch = scratch.get_mut(..pairs * field).unwrap_or_default();
+        let scratch = scratch.get_mut(..blocks * block).unwrap_or_default();
         let (mut weights, mut channels, mut first) = (self.weights, self.channels, 0);
         while first < self.shape.out_channels {
-            let outputs = (self.shape.out_channels - first).min(2 * pairs);
+            let outputs = (self.shape.out_channels - first).min(BLOCK * blocks);
             unpack(weights, scratch);
             let shape = Shape {
                 out_channels: outputs,
@@ -199,8 +200,8 @@ impl<'a> Conv1dI4<'a> {
                 ..self.unpacked(scratch)
             };
             run(&block, first)?;
-            weights = weights.get(pairs * field..).unwrap_or(&[]);
-            channels = channels.get(2 * pairs..).unwrap_or(&[]);
+            weights = weights.get(scratch.len()..).unwrap_or(&[]);
+            channels = channels.get(outputs..).unwrap_or(&[]);
             first += outputs;
         }
         Ok(())
@@ -290,7 +291,7 @@ mod tests {
             inputs in 1usize..9,
             (kernel, stride, dilation, padding) in (1usize..6, 1usize..4, 1usize..3, 0usize..3),
             extra in 0usize..9,
-            scratch in 1usize..40,
+            scratch in 1usize..80,
             seed: u64,
         ) {
             let in_time = (kernel - 1) * dilation + 1 + extra;
@@ -328,7 +329,7 @@ mod tests {
             let (mut expected, mut found) =
                 (vec![0; shape.out_time * outputs], vec![1; shape.out_time * outputs]);
             wide.run(x, cells(&mut expected)).unwrap();
-            let mut scratch = vec![[0; 2]; scratch.max(field)];
+            let mut scratch = vec![[0; 2]; scratch.max(conv.scratch_groups())];
             conv.run_tile(x, cells(&mut found), 0, outputs, &mut scratch).unwrap();
             prop_assert_eq!(&found, &expected);
             found.fill(1);
@@ -347,7 +348,7 @@ mod tests {
         };
         let parameters = [0; 7];
         let conv = Conv1dI4::new(shape, 0, output, Rounding::Once, &parameters).unwrap();
-        assert_eq!(conv.scratch_groups(), 6);
+        assert_eq!(conv.scratch_groups(), 3);
         let (mut x, mut y) = ([0; 10], [0; 2]);
         let mut run =
             |scratch: &mut [Group]| conv.run_tile(cells(&mut x), cells(&mut y), 0, 2, scratch);

@@ -14,19 +14,31 @@ pub const CONV_I4: Kernel = Kernel {
         borrowed(&conv_i4(node))?.validate()
     },
     run: |node, arena| {
-        let arena = i8s(arena);
-        let (input, output) = (node.input()?, node.output()?);
-        let mut scratch = [[0; 2]; SCRATCH_GROUPS];
-        borrowed(&conv_i4(node))?.run_tile(
-            input.i8s(arena)?,
-            output.i8s(arena)?,
-            0,
-            node.conv_shape()?.out_channels,
-            &mut scratch,
-        )?;
-        Ok(Flow::Continue)
+        let conv = conv_i4(node);
+        let conv = borrowed(&conv)?;
+        if conv.scratch_groups() <= SHORT_GROUPS {
+            run::<SHORT_GROUPS>(conv, node, arena)
+        } else {
+            run::<SCRATCH_GROUPS>(conv, node, arena)
+        }
     },
 };
+
+/// Scratch of fields of up to 64 taps.
+const SHORT_GROUPS: usize = 32;
+
+#[inline(never)] // apart, the scratch is on the stack where it is needed only
+fn run<const GROUPS: usize>(
+    conv: &Conv1dI4<'_>,
+    node: &Node<'_>,
+    arena: &mut [u32],
+) -> Result<Flow, Error> {
+    let arena = i8s(arena);
+    let (input, output) = (node.input()?.i8s(arena)?, node.output()?.i8s(arena)?);
+    let mut scratch = [[0; 2]; GROUPS];
+    conv.run_tile(input, output, 0, conv.shape.out_channels, &mut scratch)?;
+    Ok(Flow::Continue)
+}
 
 fn conv_i4<'m>(node: &Node<'m>) -> Result<Conv1dI4<'m>, Error> {
     Conv1dI4::new(

@@ -6,6 +6,7 @@ use crate::codegen::{Paging, words_list};
 use mote::Page;
 use mote::format::op;
 use mote::kernels::conv1d::{self, Shape};
+use mote::kernels::conv1d_i4;
 use mote::kernels::depthwise;
 
 /// Parts of the source that differ when weights are paged.
@@ -142,6 +143,8 @@ struct Units {
     count: usize,
     channels: usize,
     sections: Vec<usize>,
+    /// The last unit is half as long.
+    half: bool,
 }
 
 impl Units {
@@ -153,13 +156,14 @@ impl Units {
             op::DEPTHWISE_F32 => (1, vec![1; 1 + shape.kernel]),
             _ if shape.group_inputs != shape.in_channels => return None,
             op::CONV_I8 => (2, vec![4, 2 * taps.div_ceil(4)]),
-            op::CONV_I4 => (2, vec![4, taps.div_ceil(4)]),
+            op::CONV_I4 => (conv1d_i4::BLOCK, vec![8, 2 * taps.div_ceil(4)]),
             _ => (conv1d::BLOCK, vec![conv1d::BLOCK, conv1d::BLOCK * taps]),
         };
         Some(Self {
             count: shape.out_channels.div_ceil(channels),
             channels,
             sections,
+            half: op == op::CONV_I4 && (1..=2).contains(&(shape.out_channels % channels)),
         })
     }
 
@@ -172,9 +176,10 @@ impl Units {
         let mut start = 0;
         let mut cut = Vec::new();
         for unit in &self.sections {
-            let own = words.get(start + first * unit..start + end * unit);
+            let len = self.count * unit - if self.half { unit / 2 } else { 0 };
+            let own = words.get(start + first * unit..start + len.min(end * unit));
             cut.extend_from_slice(own.unwrap_or(&[]));
-            start += self.count * unit;
+            start += len;
         }
         cut
     }
@@ -263,5 +268,24 @@ impl Paged<'_> {
                 ),
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_weights_are_cut_between_blocks_and_the_last_may_be_half_a_block() {
+        // Three pairs of channels, of four words each, then of two words per pair.
+        let shape = Shape::dense(8, 6);
+        let words: Vec<u32> = (0..18).collect();
+        let units = Units::of(op::CONV_I4, &shape).unwrap();
+        assert_eq!((units.count, units.words()), (2, 12));
+        let first: Vec<u32> = (0..8).chain(12..16).collect();
+        assert_eq!(units.cut(&words, 0, 1), first);
+        let last: Vec<u32> = (8..12).chain(16..18).collect();
+        assert_eq!(units.cut(&words, 1, 2), last);
+        assert_eq!(units.cut(&words, 0, 2), words);
     }
 }
