@@ -12,7 +12,9 @@ pub struct Args {
 
 pub fn test(args: &Args) -> Result<()> {
     cargo(["fmt", "--all", "--check"])?;
-    cargo(["fmt", "--manifest-path", "firmware/Cargo.toml", "--check"])?;
+    for apart in ["firmware/Cargo.toml", "fuzz/Cargo.toml"] {
+        cargo(["fmt", "--manifest-path", apart, "--check"])?;
+    }
     if !args.no_setup
         && let Err(e) = setup()
     {

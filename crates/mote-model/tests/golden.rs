@@ -1,5 +1,6 @@
 //! Imported networks, run by the engine, against the outputs of TensorFlow Lite's reference kernels: int8 bit
-//! for bit, f32 to 1e-6 relative to the largest output.
+//! for bit, f32 to 1e-6 relative to the largest output; and against those of ONNX Runtime, to 1e-5, because constant
+//! factors are folded into weights on import.
 //!
 //! One thing these outputs show that the documentation does not: `FULLY_CONNECTED` rounds once,
 //! `(acc * multiplier + 2^(30 + shift)) >> (31 + shift)`, while convolutions round twice. (With `shift > 0` this is
@@ -8,9 +9,9 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use mote::{Interpreter, Model, View, registry};
-use mote_model::import::tflite::import;
+use mote_model::import::{onnx, tflite};
 use mote_model::plan::{Options, plan_with};
-use mote_model::{Strategy, blob};
+use mote_model::{Graph, Strategy, blob};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -51,7 +52,19 @@ fn run(network: &Interpreter, arena: &mut [u32], input: &[f32]) -> Vec<f32> {
 }
 
 fn check(name: &str, exact: bool) {
-    let graph = import(name, &read(format!("{name}.tflite"))).unwrap();
+    let graph = tflite::import(name, &read(format!("{name}.tflite"))).unwrap();
+    compare(name, &graph, if exact { 0.0 } else { 1e-6 });
+}
+
+fn check_onnx(name: &str) -> Graph {
+    let graph = onnx::import(name, &read(format!("{name}.onnx"))).unwrap();
+    compare(name, &graph, 1e-5);
+    graph
+}
+
+/// Outputs within `tolerance` of the largest, under every plan.
+fn compare(name: &str, graph: &Graph, tolerance: f32) {
+    let exact = tolerance == 0.0;
     let golden: Golden = serde_json::from_slice(&read(format!("{name}.golden.json"))).unwrap();
     assert!(golden.inputs.len() >= 8 && golden.inputs.len() == golden.outputs.len());
     for strategy in [
@@ -61,14 +74,14 @@ fn check(name: &str, exact: bool) {
         Strategy::Overlap,
     ] {
         let plan = plan_with(
-            &graph,
+            graph,
             Options {
                 strategy,
                 keep_input: false,
             },
         )
         .unwrap();
-        let words = blob::to_words(&graph, &plan).unwrap();
+        let words = blob::to_words(graph, &plan).unwrap();
         let network = Interpreter::new(Model::parse(&words).unwrap(), registry::ALL).unwrap();
         assert_eq!(network.model().arena_len(), plan.arena);
         // Left-overs of an earlier run must not matter.
@@ -82,7 +95,7 @@ fn check(name: &str, exact: bool) {
                 let largest = expected.iter().fold(0.0f32, |m, e| m.max(e.abs()));
                 for (f, e) in found.iter().zip(expected) {
                     assert!(
-                        (f - e).abs() <= 1e-6 * largest,
+                        (f - e).abs() <= tolerance * largest,
                         "{name} {strategy:?}: {f} and {e}"
                     );
                 }
@@ -128,4 +141,36 @@ fn one_of_each_operator() {
 fn mean_dense_softmax() {
     check("head_f32", false);
     check("head_int8", true);
+}
+
+/// A residual block with batch norms, all of which go into the layer before, but one behind a pool.
+#[test]
+fn onnx_channels_first() {
+    let graph = check_onnx("cnn");
+    let operators: Vec<&str> = graph.nodes.iter().map(|n| n.op.name()).collect();
+    assert_eq!(
+        operators,
+        [
+            "conv1d",
+            "depthwise_conv1d",
+            "conv1d",
+            "add",
+            "max_pool",
+            "depthwise_conv1d",
+            "dense",
+            "dense",
+            "softmax"
+        ]
+    );
+}
+
+/// Filters along time over columns, along both, and grouped ones as wide as the image.
+#[test]
+fn onnx_images() {
+    check_onnx("image");
+}
+
+#[test]
+fn onnx_steps_first() {
+    check_onnx("steps");
 }

@@ -59,7 +59,7 @@ impl Multiplier {
     /// `x` times the factor, rounded as `MultiplyByQuantizedMultiplier` does.
     pub fn apply(self, x: i32) -> i32 {
         let left = if self.exponent > 0 { self.exponent } else { 0 };
-        let right = left - self.exponent;
+        let right = left.wrapping_sub(self.exponent);
         rounding_shift(
             doubling_high_mul(x.wrapping_shl(left as u32), self.value),
             right as u32,

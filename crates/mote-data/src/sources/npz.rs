@@ -113,7 +113,8 @@ impl Npz {
     ) -> Result<(), Error> {
         let [_, time, channels] = self.shape;
         let mut values = values;
-        let mut window = Vec::with_capacity(time * channels);
+        // Not reserved: the header's shape is not to be trusted with memory.
+        let mut window = Vec::new();
         for ((n, &class), &user) in (1..).zip(&self.y).zip(&self.users) {
             window.clear();
             for value in values.by_ref().take(time * channels) {

@@ -1,9 +1,8 @@
 //! TensorFlow Lite models.
 //!
 //! Activations of TensorFlow Lite are `[1, height, width, channels]`. A network over time has one spatial axis
-//! and maps directly. A second, short one (the axes of an accelerometer) is folded into the channels as long
-//! as no window slides over it: a kernel of width 1 becomes a grouped convolution, one that spans the whole
-//! width an ordinary one. Reshapes are free, because storage is row-major on both sides.
+//! and maps directly. A second, short one (the axes of an accelerometer) is folded into the channels; convolutions that
+//! slide along it, too, become ordinary ones with zeros in their weights, pools must not. Reshapes are free, because storage is row-major on both sides.
 //!
 //! Whatever does not map exactly is an error that names the operator and its place.
 
@@ -11,9 +10,10 @@ mod constants;
 mod layers;
 mod schema;
 
-use crate::{Activation, Error, Graph, Node, Op, Quant, Shape, Tensor, TensorId};
+use super::builder::Builder;
+use crate::{Activation, Error, Graph, Op, Quant, Shape, Tensor, TensorId};
 use schema::{Model, Operator, kind};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Reads the model file `bytes` as a network called `name`.
 ///
@@ -36,10 +36,9 @@ pub fn import(name: &str, bytes: &[u8]) -> Result<Graph, Error> {
     };
     let mut importer = Importer {
         model: &model,
-        graph: Graph::new(name, Shape::new(1, 1)),
+        builder: Builder::new(name),
         views: HashMap::new(),
         place: "network inputs".to_owned(),
-        counts: HashMap::new(),
     };
     importer.input(input)?;
     for (index, operator) in model.operators.iter().enumerate() {
@@ -47,11 +46,8 @@ pub fn import(name: &str, bytes: &[u8]) -> Result<Graph, Error> {
         importer.operator(operator)?;
     }
     importer.place = "network outputs".to_owned();
-    importer.graph.output = importer.view(output)?.tensor;
-    let mut graph = importer.graph;
-    remove_unused(&mut graph);
-    graph.validate()?;
-    Ok(graph)
+    let output = importer.view(output)?.tensor;
+    importer.builder.finish(output)
 }
 
 /// `BuiltinOperator`, with the names users know.
@@ -116,12 +112,10 @@ fn fold([h, w, c]: [usize; 3]) -> Shape {
 
 struct Importer<'a> {
     model: &'a Model<'a>,
-    graph: Graph,
+    builder: Builder,
     /// By index of the file's tensor.
     views: HashMap<i32, View>,
     place: String,
-    /// Nodes so far per operator name.
-    counts: HashMap<&'static str, usize>,
 }
 
 impl<'a> Importer<'a> {
@@ -136,7 +130,7 @@ impl<'a> Importer<'a> {
     fn input(&mut self, id: i32) -> Result<(), Error> {
         let dims = self.dims(id)?;
         let quant = self.activation_quant(id)?;
-        self.graph.tensors = vec![Tensor {
+        self.builder.graph.tensors = vec![Tensor {
             shape: fold(dims),
             quant,
         }];
@@ -270,15 +264,11 @@ impl<'a> Importer<'a> {
     /// Makes sure that the time axis of `view` is that of its tensor.
     fn need_time_axis(&mut self, view: &View) -> Result<(), Error> {
         let shape = fold(view.dims);
-        if self.graph.tensor(view.tensor)?.shape == shape {
+        if self.builder.graph.tensor(view.tensor)?.shape == shape {
             return Ok(());
         }
-        let mut nodes = self.graph.nodes.iter();
-        let unread = nodes.all(|n| !n.inputs.contains(&view.tensor));
-        match self.graph.tensors.get_mut(view.tensor) {
-            // The caller fills the input row by row, whatever it is called.
-            Some(input) if view.tensor == self.graph.input && unread => input.shape = shape,
-            _ => return self.fail("reads a reshaped tensor, whose time axis is lost"),
+        if !self.builder.reshape_input(view.tensor, shape) {
+            return self.fail("reads a reshaped tensor, whose time axis is lost");
         }
         Ok(())
     }
@@ -300,26 +290,10 @@ impl<'a> Importer<'a> {
             ));
         }
         let quant = self.activation_quant(id)?;
-        let tensor = self.node(op, inputs, Tensor { shape, quant });
+        let tensor = self.builder.node(op, inputs, Tensor { shape, quant });
         let pad = NO_PADDING;
         self.views.insert(id, View { tensor, dims, pad });
         Ok(())
-    }
-
-    /// Adds a node that writes a new tensor.
-    fn node(&mut self, op: Op, inputs: Vec<TensorId>, tensor: Tensor) -> TensorId {
-        let output = self.graph.tensors.len();
-        self.graph.tensors.push(tensor);
-        let count = self.counts.entry(op.name()).or_default();
-        *count += 1;
-        let name = format!("{}_{count}", op.name());
-        self.graph.nodes.push(Node {
-            name,
-            op,
-            inputs,
-            output,
-        });
-        output
     }
 
     /// The clamp fused into an operator, from option `field`.
@@ -333,35 +307,4 @@ impl<'a> Importer<'a> {
             )),
         }
     }
-}
-
-/// Drops nodes whose result nobody reads, and all tensors that no node touches.
-fn remove_unused(graph: &mut Graph) {
-    let mut used = HashSet::from([graph.input, graph.output]);
-    let mut kept = Vec::new();
-    for node in graph.nodes.drain(..).rev() {
-        if used.contains(&node.output) {
-            used.extend(node.inputs.iter().copied());
-            kept.push(node);
-        }
-    }
-    kept.reverse();
-    graph.nodes = kept;
-    let mut new_ids = vec![0; graph.tensors.len()];
-    let mut tensors = Vec::new();
-    for (id, tensor) in graph.tensors.drain(..).enumerate() {
-        if let (true, Some(slot)) = (used.contains(&id), new_ids.get_mut(id)) {
-            *slot = tensors.len();
-            tensors.push(tensor);
-        }
-    }
-    graph.tensors = tensors;
-    let new = |id: TensorId| new_ids.get(id).copied().unwrap_or(id);
-    for node in &mut graph.nodes {
-        node.output = new(node.output);
-        for input in &mut node.inputs {
-            *input = new(*input);
-        }
-    }
-    (graph.input, graph.output) = (new(graph.input), new(graph.output));
 }

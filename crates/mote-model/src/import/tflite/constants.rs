@@ -2,10 +2,8 @@
 
 use super::Importer;
 use super::schema::kind;
+use crate::import::conv::MAX_WEIGHTS;
 use crate::{Error, Weights};
-
-/// Most values of one layer's weights after folding.
-pub(super) const MAX_WEIGHTS: usize = 1 << 24;
 
 impl Importer<'_> {
     /// Dimensions of constant `id`.
@@ -128,27 +126,6 @@ pub(super) fn transpose(weights: Weights, out: usize) -> Weights {
             weights: turn(&weights, out),
             scales,
             bias,
-        },
-    }
-}
-
-/// The same filters once per column.
-pub(super) fn repeat(weights: Weights, columns: usize) -> Weights {
-    match weights {
-        Weights::F32 { weights, bias } => Weights::F32 {
-            weights: weights.repeat(columns),
-            bias: bias.repeat(columns),
-        },
-        Weights::I8 {
-            weights,
-            bits,
-            scales,
-            bias,
-        } => Weights::I8 {
-            bits,
-            weights: weights.repeat(columns),
-            scales: scales.repeat(columns),
-            bias: bias.repeat(columns),
         },
     }
 }

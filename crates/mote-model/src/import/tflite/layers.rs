@@ -1,42 +1,10 @@
 //! The operators.
 
-use super::constants::{MAX_WEIGHTS, repeat, transpose};
+use super::constants::transpose;
 use super::schema::Operator;
 use super::{Importer, View, fold};
+use crate::import::conv::{Axis, Conv2d, MAX_WEIGHTS, Window};
 use crate::{Activation, Conv1d, Dense, Error, Op, Pool, PoolKind, Shape, Tensor, Weights};
-
-/// Extent, stride and dilation of a window along one axis.
-#[derive(Clone, Copy)]
-struct Window {
-    size: usize,
-    stride: usize,
-    dilation: usize,
-}
-
-impl Window {
-    /// Padding before and after `input` steps that makes `ceil(input / stride)` output steps.
-    fn same_padding(self, input: usize) -> [usize; 2] {
-        let span = (self.size - 1) * self.dilation + 1;
-        let covered = (input.div_ceil(self.stride) - 1) * self.stride + span;
-        let total = covered.saturating_sub(input);
-        [total / 2, total - total / 2]
-    }
-
-    fn output(self, padded: usize) -> Option<usize> {
-        let span = (self.size - 1) * self.dilation + 1;
-        Some(padded.checked_sub(span)? / self.stride + 1)
-    }
-}
-
-/// A window over height and width as a window over time.
-struct OverTime {
-    window: Window,
-    padding: [usize; 2],
-    /// Columns that go through the same filter side by side.
-    columns: usize,
-    /// Height and width of the result.
-    output: [usize; 2],
-}
 
 impl<'a> Importer<'a> {
     /// Reads stride `w`, stride `h`, dilation `w`, dilation `h` from option fields.
@@ -74,13 +42,13 @@ impl<'a> Importer<'a> {
         ])
     }
 
-    /// Maps a 2-D window on `view` to one over time.
-    fn over_time(
+    /// The windows of an operator on `view` over height and width, with the padding it asks for.
+    fn axes(
         &self,
         operator: &Operator,
         view: &View,
-        [rows, columns]: [Window; 2],
-    ) -> Result<OverTime, Error> {
+        windows: [Window; 2],
+    ) -> Result<[Axis; 2], Error> {
         let same = match operator.options.byte(0)? {
             0 => true,
             1 => false,
@@ -88,52 +56,41 @@ impl<'a> Importer<'a> {
         };
         let [h, w, _] = view.dims;
         let [pad_h, pad_w, pad_c] = view.pad;
-        let pads = |window: Window, size: usize, [before, after]: [usize; 2]| {
-            let [more_before, more_after] = if same {
-                window.same_padding(size + before + after)
-            } else {
-                [0, 0]
-            };
-            [before + more_before, after + more_after]
-        };
-        let padding_h = pads(rows, h, pad_h);
-        let padding_w = pads(columns, w, pad_w);
-        let output = rows
-            .output(h + padding_h[0] + padding_h[1])
-            .zip(columns.output(w + padding_w[0] + padding_w[1]));
-        let Some((out_h, out_w)) = output else {
-            return self.fail("the window does not fit its input");
-        };
-        let output = [out_h, out_w];
         if pad_c != [0, 0] {
             return self.fail("its input is padded along the channels");
         }
-        if h == 1 && rows.size == 1 && padding_h == [0, 0] {
-            return Ok(OverTime {
-                window: columns,
-                padding: padding_w,
-                columns: 1,
-                output,
-            });
-        }
-        let over_height = |columns| OverTime {
-            window: rows,
-            padding: padding_h,
-            columns,
-            output,
+        let axis = |window: Window, input: usize, [before, after]: [usize; 2]| {
+            let [more_before, more_after] = if same {
+                window.same_padding(input + before + after)
+            } else {
+                [0, 0]
+            };
+            let padding = [before + more_before, after + more_after];
+            Axis {
+                input,
+                window,
+                padding,
+            }
         };
-        if padding_w == [0, 0] && h > 1 {
-            if columns.size == 1 && out_w == w {
-                return Ok(over_height(w));
-            }
-            if columns.size == w && columns.dilation == 1 {
-                return Ok(over_height(1));
-            }
+        let [rows, columns] = windows;
+        Ok([axis(rows, h, pad_h), axis(columns, w, pad_w)])
+    }
+
+    /// `[height, width]` of the result of a window that slides along both.
+    fn output([rows, columns]: [Axis; 2]) -> Result<[usize; 2], String> {
+        Ok([rows.output()?, columns.output()?])
+    }
+
+    /// The shape, over time, of a result of `dims` that was made from an input of height `h_in`: without a height,
+    /// time is the width, and stays it.
+    fn shape_over_time(&self, h_in: usize, dims: [usize; 3]) -> Result<Shape, Error> {
+        match (h_in, dims) {
+            (1, [1, w, c]) => Ok(Shape::new(w, c)),
+            (1, [h, ..]) => self.fail(format!(
+                "makes a height of {h} of 1, which is not supported"
+            )),
+            (_, [h, w, c]) => Ok(Shape::new(h, w * c)),
         }
-        self.fail(format!(
-            "a {} x {} window slides along both axes of a {h} x {w} input; only windows of width 1, or of the whole width, are supported",
-            rows.size, columns.size
-        ))
     }
 
     pub(super) fn convolution(
@@ -149,19 +106,21 @@ impl<'a> Importer<'a> {
             return self.fail("the filter is not 4-dimensional");
         };
         // Filters are [out, h, w, in / groups]; depthwise ones [1, h, w, out].
-        let [h_in, w_in, channels] = view.dims;
+        let [h_in, _, channels] = view.dims;
         let (out, per_group) = if depthwise { (last, 1) } else { (first, last) };
-        if channels % per_group != 0 || (depthwise && (first != 1 || out % channels != 0)) {
+        let fits = channels.is_multiple_of(per_group)
+            && out.is_multiple_of(channels / per_group)
+            && (first == 1 || !depthwise);
+        if !fits {
             return self.fail(format!("the filter does not fit {channels} input channels"));
         }
-        let groups = channels / per_group;
         let dilations = if depthwise { [5, 6] } else { [4, 5] };
         let windows = self.windows(operator, [kh, kw], [1, 2], Some(dilations))?;
-        let over = self.over_time(operator, &view, windows)?;
-        let whole_width = h_in > 1 && w_in > 1 && over.columns == 1;
-        if whole_width && groups != 1 {
-            return self.fail("a grouped convolution as wide as its input is not supported");
-        }
+        let [rows, columns] = self.axes(operator, &view, windows)?;
+        let output = Self::output([rows, columns]);
+        let [out_h, out_w] = output.map_err(|e| self.error(e))?;
+        let dims = [out_h, out_w, out];
+        let shape = self.shape_over_time(h_in, dims)?;
         let bias = operator.inputs.get(2).copied().filter(|&b| b >= 0);
         let axis = if depthwise { 3 } else { 0 };
         let weights = self.weights(input, filter_id, bias, out, axis)?;
@@ -170,27 +129,23 @@ impl<'a> Importer<'a> {
         } else {
             weights
         };
-        if weights.len().saturating_mul(over.columns) > MAX_WEIGHTS {
-            return self.fail("its weights are too large for a microcontroller");
-        }
-        let conv = Conv1d {
-            out_channels: out * over.columns,
-            kernel: over.window.size,
-            stride: over.window.stride,
-            dilation: over.window.dilation,
-            padding: over.padding,
-            groups: groups * over.columns,
-            activation: self.fused(operator, if depthwise { 4 } else { 3 })?,
-            weights: repeat(weights, over.columns),
-        };
-        let [out_h, out_w] = over.output;
-        let dims = [out_h, out_w, out];
-        // A result of height 1 keeps the time axis it had.
-        let shape = if h_in == 1 {
-            fold(dims)
+        let over_width = h_in == 1;
+        let [time, width] = if over_width {
+            [columns, rows]
         } else {
-            Shape::new(out_h, out_w * out)
+            [rows, columns]
         };
+        let conv = Conv2d {
+            time,
+            width,
+            width_first: over_width,
+            channels,
+            out,
+            per_group,
+        };
+        let activation = self.fused(operator, if depthwise { 4 } else { 3 })?;
+        let lowered = conv.lower(weights, activation);
+        let (conv, _) = lowered.map_err(|e| self.error(e))?;
         self.push(operator, Op::Conv1d(conv), vec![view.tensor], shape, dims)
     }
 
@@ -205,30 +160,35 @@ impl<'a> Importer<'a> {
         };
         let (kw, kh) = (size(3)?, size(4)?);
         let windows = self.windows(operator, [kh, kw], [1, 2], None)?;
-        let over = self.over_time(operator, &view, windows)?;
+        let [rows, columns] = self.axes(operator, &view, windows)?;
         let [h_in, w_in, channels] = view.dims;
-        if h_in > 1 && w_in > 1 && over.columns == 1 {
-            return self.fail("a pool as wide as its input is not supported");
+        let output = Self::output([rows, columns]);
+        let [out_h, out_w] = output.map_err(|e| self.error(e))?;
+        let (time, width) = if h_in == 1 {
+            (columns, rows)
+        } else {
+            (rows, columns)
+        };
+        if !width.is_apart() {
+            return self.fail(format!(
+                "a {} x {} window slides along both axes of a {h_in} x {w_in} input; pools are supported over one",
+                rows.window.size, columns.window.size
+            ));
         }
         let pool = Pool {
             kind,
-            kernel: over.window.size,
-            stride: over.window.stride,
-            padding: over.padding,
+            kernel: time.window.size,
+            stride: time.window.stride,
+            padding: time.padding,
         };
-        let [out_h, out_w] = over.output;
         let dims = [out_h, out_w, channels];
-        let shape = if h_in == 1 {
-            fold(dims)
-        } else {
-            Shape::new(out_h, out_w * channels)
-        };
+        let shape = self.shape_over_time(h_in, dims)?;
         let clamp = self.fused(operator, 5)?;
         let mut source = view.tensor;
         let mut op = Op::Pool(pool);
         if clamp != Activation::None {
-            let quant = self.graph.tensor(source)?.quant;
-            source = self.node(op, vec![source], Tensor { shape, quant });
+            let quant = self.builder.graph.tensor(source)?.quant;
+            source = self.builder.node(op, vec![source], Tensor { shape, quant });
             op = Op::Activation(clamp);
         }
         self.push(operator, op, vec![source], shape, dims)
@@ -346,8 +306,8 @@ impl<'a> Importer<'a> {
                 .and_then(|id| self.view(id))
         });
         let (a, b) = (a?, b?);
-        let shape = self.graph.tensor(a.tensor)?.shape;
-        if a.dims != b.dims || shape != self.graph.tensor(b.tensor)?.shape {
+        let shape = self.builder.graph.tensor(a.tensor)?.shape;
+        if a.dims != b.dims || shape != self.builder.graph.tensor(b.tensor)?.shape {
             return self.fail(format!(
                 "adds {:?} and {:?}; broadcasting is not supported",
                 a.dims, b.dims
@@ -372,7 +332,7 @@ impl<'a> Importer<'a> {
 
     pub(super) fn element_wise(&mut self, operator: &Operator<'a>, op: Op) -> Result<(), Error> {
         let view = self.view(self.operand(&operator.inputs, 0)?)?;
-        let shape = self.graph.tensor(view.tensor)?.shape;
+        let shape = self.builder.graph.tensor(view.tensor)?.shape;
         self.push(operator, op, vec![view.tensor], shape, view.dims)
     }
 
@@ -383,7 +343,7 @@ impl<'a> Importer<'a> {
         if dims.iter().product::<usize>() != view.dims.iter().product::<usize>() {
             return self.fail(format!("makes {dims:?} of {:?}", view.dims));
         }
-        if self.activation_quant(output)? != self.graph.tensor(view.tensor)?.quant {
+        if self.activation_quant(output)? != self.builder.graph.tensor(view.tensor)?.quant {
             return self.fail("changes the quantization");
         }
         self.views.insert(output, View { dims, ..view });
@@ -409,7 +369,7 @@ impl<'a> Importer<'a> {
             _ => return self.fail(format!("paddings {paddings:?} are not supported")),
         };
         let output = self.operand(&operator.outputs, 0)?;
-        if self.activation_quant(output)? != self.graph.tensor(view.tensor)?.quant {
+        if self.activation_quant(output)? != self.builder.graph.tensor(view.tensor)?.quant {
             return self.fail("changes the quantization");
         }
         self.views.insert(output, View { pad, ..view });
