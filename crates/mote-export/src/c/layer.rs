@@ -200,13 +200,13 @@ impl Layers {
         }
         self.arrays(layer, &packed, &channels);
         let (start, step) = (
-            shape.padding * shape.in_channels,
+            -((shape.padding * shape.in_channels) as i64),
             shape.stride * shape.in_channels,
         );
         let once = u8::from(rounding == mote::quant::Rounding::Once);
         let id = &layer.id;
         let fields = format!(
-            "{dot}, {id}_weights, {id}_channels, {}, {}, -{start}, {step}, {}, {}, {}, {groups}, {}, {outputs}, {in_zero}, {grid}, {once}",
+            "{dot}, {id}_weights, {id}_channels, {}, {}, {start}, {step}, {}, {}, {}, {groups}, {}, {outputs}, {in_zero}, {grid}, {once}",
             shape.in_time * shape.in_channels,
             shape.out_time,
             rows.count,
