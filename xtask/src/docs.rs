@@ -54,7 +54,11 @@ pub fn docs(args: &Args) -> Result<()> {
 
 /// Replaces what stands between lines that begin with `begin` and [`END`] by what `write` makes of the line's rest;
 /// `None` leaves it.
-fn rewrite(path: &Path, begin: &str, write: impl Fn(&str) -> Result<Option<String>>) -> Result<()> {
+pub fn rewrite(
+    path: &Path,
+    begin: &str,
+    write: impl Fn(&str) -> Result<Option<String>>,
+) -> Result<()> {
     let old =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut new = String::new();

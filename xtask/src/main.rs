@@ -3,12 +3,12 @@
 //! Every command is one short function that runs the tool a person would run by hand and prints that command
 //! first, so that any step can be repeated alone.
 
+mod bench;
 mod compare;
 mod docs;
 mod run;
 mod test;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -35,8 +35,8 @@ enum Command {
     Record,
     /// Write the figures of a recorded run into the documentation.
     Docs(docs::Args),
-    /// Criterion benchmarks: parsing, kernels, training.
-    Bench,
+    /// Criterion benchmarks (parsing, kernels, training), or the engine beside others on an emulated core.
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         Command::Conformance => test::conformance(),
         Command::Record => test::record(),
         Command::Docs(args) => docs::docs(&args),
-        Command::Bench => bench(),
+        Command::Bench(args) => bench::bench(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,11 +56,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn bench() -> Result<()> {
-    for package in ["mote", "mote-data", "mote-train"] {
-        run::cargo(["bench", "--package", package])?;
-    }
-    Ok(())
 }
