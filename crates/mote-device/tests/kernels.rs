@@ -141,6 +141,15 @@ fn networks() -> Vec<Graph> {
                 packed(dense(14, 11)),
             ],
         ),
+        // Fields of one row that are not contiguous, side by side.
+        network(
+            "groups of one tap",
+            Shape::new(9, 6),
+            vec![
+                conv(6, 21, [1, 1, 1, 3], [0, 0]),
+                conv(21, 6, [1, 2, 1, 1], [1, 2]),
+            ],
+        ),
         // The last group of taps of the convolution reaches past its input; each step of the dense layer is odd.
         network(
             "dense per step",
@@ -174,16 +183,23 @@ fn assembly_and_plain_code_agree() {
         let source = generate(&graph, Runtime::FLAT).unwrap();
         fs::write(dir.path().join("pipeline.rs"), source).unwrap();
         let bytes: Vec<u8> = inputs.iter().map(|&x| x as u8).collect();
-        for core in CORES {
+        // A build for size has kernels of its own where there is assembly for whole steps.
+        let builds = CORES.map(|core| (core, Optimize::Speed));
+        for (core, optimize) in builds.into_iter().chain([(Core::M4, Optimize::Size)]) {
             let differences = conformance(
                 &workshop,
                 dir.path(),
                 core,
-                Optimize::Speed,
+                optimize,
                 Windows::new(&bytes, window),
                 Expected::I8(&expected),
             );
-            assert_eq!(differences.unwrap(), [], "{} on {core}", graph.name);
+            assert_eq!(
+                differences.unwrap(),
+                [],
+                "{} on {core}, {optimize}",
+                graph.name
+            );
         }
     }
 }

@@ -26,8 +26,8 @@
 //! # Parameters
 //!
 //! **Convolution, int8.** Per output channel, rounded up to a pair, a [`Channel`](crate::quant::Channel); then
-//! per group and pair of its output channels `a`, `b`, per four taps of the receptive field, two words:
-//! taps 0 and 2, then taps 1 and 3, each tap as the signed 16-bit number `256 * b + a`. Thus one `SXTB16`
+//! per group and block of two pairs of its output channels, the last perhaps of one, per four taps of the receptive
+//! field, per pair `a`, `b`, two words: taps 0 and 2, then taps 1 and 3, each tap as the signed 16-bit number `256 * b + a`. Thus one `SXTB16`
 //! yields two taps of `a`, and multiplying the word as it is gives `256 * b + a`, from which the sum over `a` is
 //! subtracted in the end. The field is padded with zeros to a multiple of four taps. Dense layers are
 //! convolutions whose kernel is the whole input, or one step of it when there are several output steps; they are

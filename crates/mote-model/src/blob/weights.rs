@@ -157,23 +157,28 @@ impl Layer<'_> {
             words.extend(at_channel(channels, first).to_words());
             words.extend(none.to_words());
         }
-        for &(first, second) in &pairs {
+        let packed = |(first, second): (usize, bool), tap: usize| {
             // A tap of both channels in one number; see `mote::format`.
-            let packed = |tap: usize| {
-                if tap >= taps {
-                    return 0;
-                }
-                let a = i16::from(at(weights, first * taps + tap));
-                let b = if second {
-                    i16::from(at(weights, (first + 1) * taps + tap))
-                } else {
-                    0
-                };
-                (256 * b + a) as u16
+            if tap >= taps {
+                return 0;
+            }
+            let a = i16::from(at(weights, first * taps + tap));
+            let b = if second {
+                i16::from(at(weights, (first + 1) * taps + tap))
+            } else {
+                0
             };
-            for four in (0..taps).step_by(4) {
-                let [a, b, c, d] = TAP_ORDER.map(|i| u32::from(packed(four + i)));
-                words.extend([a | b << 16, c | d << 16]);
+            (256 * b + a) as u16
+        };
+        // Blocks of four channels do not reach from one group into the next.
+        for group in pairs.chunks(outputs.div_ceil(2).max(1)) {
+            for block in group.chunks(2) {
+                for four in (0..taps).step_by(4) {
+                    for &pair in block {
+                        let [a, b, c, d] = TAP_ORDER.map(|i| u32::from(packed(pair, four + i)));
+                        words.extend([a | b << 16, c | d << 16]);
+                    }
+                }
             }
         }
         Ok(words)

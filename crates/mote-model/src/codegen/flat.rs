@@ -33,10 +33,12 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
         ("", "", "")
     };
     let mut arena = pipeline.model.arena_words();
+    let mut buffer = 0;
     let nodes: Vec<mote::Node> = pipeline.model.nodes().collect();
     for (index, (node, named)) in nodes.iter().zip(&pipeline.graph.nodes).enumerate() {
         let layer = Layer::new(node, named, elem)?;
         arena = arena.max(layer.reads_to());
+        buffer = buffer.max(layer.buffer());
         let function = format!("layer_{index:02}_{}", identifier(&named.name));
         let code = layer.code(&function.to_uppercase(), &mut weights)?;
         let (generic, extra, extra_type) = if code.reads_weights {
@@ -98,6 +100,9 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     }
     let (mut init, mut ensure, mut load) = ("        Ok(())\n", "", "");
     let mut constants = String::new();
+    if buffer > 0 && !weights.copied && weights.pages.is_none() {
+        constants = format!("const BUFFER: usize = {buffer};\n");
+    }
     if weights.copied {
         let len = weights.words.len();
         constants = format!("const WEIGHTS_LEN: usize = {len};\n");

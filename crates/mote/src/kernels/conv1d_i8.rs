@@ -1,23 +1,30 @@
 //! 1-D convolution over time, int8.
 //!
-//! Two output channels and two output steps are computed together, or four channels of one step: each load then
-//! serves several products. Two channels come packed in 16-bit numbers `256 * b + a`; see
-//! [`format`](crate::format). A receptive field of time-major input is contiguous and read where it lies. Only fields
-//! that are not, because of dilation or groups, or because they reach past the input, are copied.
+//! Four output channels of two output steps are computed together: each load then serves several products. Two channels
+//! come packed in 16-bit numbers `256 * b + a`; see [`format`](crate::format). A receptive field of time-major input is
+//! contiguous and read where it lies. Only fields that are not, because of dilation or groups, or because they reach
+//! past the input, are copied, as many side by side as a buffer takes.
 //!
-//! There are three entries, so that code is linked only for what a network has: [`ValidConv1dI8::run`] has nothing to
-//! copy, [`Conv1dI8::run_short`] copies whole fields, [`Conv1dI8::run`] takes fields of any length.
+//! There are four entries, so that code is linked only for what a network has: [`ValidConv1dI8::run`] has nothing to
+//! copy, [`PaddedConv1dI8::run`] copies fields at the ends, [`Conv1dI8::run_copied`] all, [`Conv1dI8::run`] takes any.
+
+mod contiguous;
+
+pub use contiguous::{PaddedConv1dI8, ValidConv1dI8};
 
 use super::conv1d::Shape;
-use super::{expect_len, part};
+use super::{cells, expect_len, part};
 use crate::Error;
 use crate::format::{MAX_RUN, MAX_TAPS, Rows};
 use crate::quant::{Channel, Output, Rounding};
 use crate::simd;
 use core::cell::Cell;
 
-/// Bytes that a copied field, or piece of one, has at most: they lie on the stack.
-const PIECE: usize = 192;
+/// Elements of a buffer on the stack for copied fields, or a piece of one, where it is not made to measure.
+const PIECE: usize = 256;
+
+/// Most elements that a field is copied as a whole with.
+const SHORT: usize = 192;
 
 /// Four taps of two packed output channels: taps 0 and 2, then taps 1 and 3.
 pub type Group = [u32; 2];
@@ -35,7 +42,7 @@ pub struct Conv1dI8<'a> {
     pub rounding: Rounding,
     /// A [`Channel`] per output channel, an even number per group.
     pub channels: &'a [[u32; 2]],
-    /// Per group and pair of output channels the taps of one receptive field.
+    /// The taps, in blocks of four output channels, at the end of a group perhaps two; see [`format`](crate::format).
     pub weights: &'a [Group],
 }
 
@@ -97,42 +104,60 @@ impl<'a> Conv1dI8<'a> {
         self.tile::<true>(input, output, 0, self.shape.out_channels)
     }
 
-    /// As [`Conv1dI8::run`], with less code, for convolutions that are [short](Self::is_short).
+    /// As [`Conv1dI8::run`], with less code, for convolutions that are [short](Self::is_short), and not
+    /// [contiguous](Self::padded): all fields are copied, to a buffer of `BUFFER` elements on the stack, which has room
+    /// for as many as are computed at a time, one at least.
     ///
     /// # Errors
-    /// When the convolution is not short, or a buffer does not have the length the shape says.
+    /// When there is no room for a field, or a buffer does not have the length the shape says.
     #[inline(never)]
-    pub fn run_short(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
-        if !self.is_short() {
-            return Err(Error::Corrupt);
-        }
-        self.tile::<false>(input, output, 0, self.shape.out_channels)
+    pub fn run_copied<const BUFFER: usize>(
+        &self,
+        input: &[Cell<i8>],
+        output: &[Cell<i8>],
+    ) -> Result<(), Error> {
+        let row = self.shape.out_channels;
+        expect_len(input, self.shape.in_time * self.shape.in_channels)?;
+        expect_len(output, self.shape.out_time * row)?;
+        self.groups(row, |group, start, first| {
+            group.copied::<BUFFER>(input, start, output.get(first..).unwrap_or(&[]))
+        })
     }
 
     /// Whether a whole receptive field can be copied.
     pub const fn is_short(&self) -> bool {
-        self.shape.rows().taps() <= PIECE
+        self.shape.rows().taps() <= SHORT
+    }
+
+    /// The same convolution when its fields are contiguous, and short enough to be computed in one go.
+    pub fn padded(&self) -> Option<PaddedConv1dI8<'a>> {
+        let shape = &self.shape;
+        let rows = shape.rows();
+        let contiguous = rows.count == 1 && shape.group_inputs == shape.in_channels;
+        (contiguous && rows.taps() <= MAX_RUN).then_some(PaddedConv1dI8 {
+            valid: ValidConv1dI8 {
+                groups: rows.taps().div_ceil(4),
+                step: shape.stride * shape.in_channels,
+                steps: shape.out_time,
+                outputs: shape.out_channels,
+                row: shape.out_channels,
+                output: self.output,
+                rounding: self.rounding,
+                channels: self.channels,
+                weights: self.weights,
+            },
+            padding: shape.padding * shape.in_channels,
+            input_zero: self.input_zero,
+        })
     }
 
     /// The same convolution when no field needs to be copied: it has no padding, no groups and no dilation.
     pub fn valid(&self) -> Option<ValidConv1dI8<'a>> {
         let shape = &self.shape;
-        let rows = shape.rows();
-        let groups = rows.taps().div_ceil(4);
-        let conv = ValidConv1dI8 {
-            groups,
-            step: shape.stride * shape.in_channels,
-            steps: shape.out_time,
-            outputs: shape.out_channels,
-            output: self.output,
-            rounding: self.rounding,
-            channels: self.channels,
-            weights: self.weights,
-        };
-        let inside =
-            (shape.out_time - 1) * conv.step + rows.taps() <= shape.in_time * shape.in_channels;
-        let whole = rows.count == 1 && shape.groups() == 1 && groups <= MAX_RUN / 4;
-        (shape.padding == 0 && inside && whole).then_some(conv)
+        let conv = self.padded()?.valid;
+        let reach = (shape.out_time - 1) * conv.step + shape.rows().taps();
+        let inside = shape.padding == 0 && reach <= shape.in_time * shape.in_channels;
+        inside.then_some(conv)
     }
 
     /// As [`Conv1dI8::run`], into the channels from `first` on of an `output` of `row` channels: for convolutions
@@ -185,99 +210,58 @@ impl<'a> Conv1dI8<'a> {
         }
         let input = part(input, 0, shape.in_time * shape.in_channels)?;
         expect_len(output, shape.out_time * row)?;
-        let pairs = shape.group_outputs.div_ceil(2);
-        let rows = shape.rows();
-        let field = rows.taps().div_ceil(4);
-        let (mut weights, mut channels) = (self.weights, self.channels);
-        let (mut first_input, mut first_output) = (0, first);
-        while first_output < end {
-            let group = Fields {
-                conv: self,
-                rows,
-                row,
-                weights: part(weights, 0, pairs * field)?,
-                channels: part(channels, 0, pairs * 2)?.as_chunks().0,
-            };
-            group.run::<LONG>(input, first_input, output, first_output)?;
-            weights = weights.get(pairs * field..).unwrap_or(&[]);
-            channels = channels.get(pairs * 2..).unwrap_or(&[]);
-            first_input += shape.group_inputs;
-            first_output += shape.group_outputs;
+        let short = self.is_short();
+        if let (true, Some(mut conv)) = (short, self.padded()) {
+            conv.valid.row = row;
+            return conv.run::<PIECE>(input, output.get(first..).unwrap_or(&[]));
         }
-        Ok(())
-    }
-}
-
-/// A convolution whose receptive fields are contiguous in the input, each at most [`MAX_RUN`] taps.
-#[derive(Debug, Clone, Copy)]
-pub struct ValidConv1dI8<'a> {
-    /// Groups of four taps in one field.
-    pub groups: usize,
-    /// Elements from the beginning of one field to the next.
-    pub step: usize,
-    /// Output steps.
-    pub steps: usize,
-    /// Output channels; an odd last one fills half a pair.
-    pub outputs: usize,
-    /// Grid and clamp of the output.
-    pub output: Output,
-    /// Of the output.
-    pub rounding: Rounding,
-    /// A [`Channel`] per output channel, an even number.
-    pub channels: &'a [[u32; 2]],
-    /// `groups` per pair of output channels.
-    pub weights: &'a [Group],
-}
-
-impl ValidConv1dI8<'_> {
-    /// Elements that are read: the last group of the last field may have up to three, of weight zero, behind the
-    /// input.
-    pub const fn reads(&self) -> usize {
-        self.steps
-            .saturating_sub(1)
-            .saturating_mul(self.step)
-            .saturating_add(self.groups.saturating_mul(4))
+        self.groups(row, |group, start, channel| {
+            let output = output.get(first + channel..).unwrap_or(&[]);
+            if LONG && !short {
+                group.run(input, start, output)
+            } else {
+                group.copied::<PIECE>(input, start, output)
+            }
+        })
     }
 
-    /// Convolves the first elements of `input` into the first of `output`.
-    ///
-    /// # Errors
-    /// When a buffer is too short.
-    #[inline(never)]
-    pub fn run(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
-        if !simd::steps(self, input, output) {
-            return Err(Error::BufferLength);
-        }
-        if self.output.clamps() {
-            clamp(
-                self.output,
-                output.get(..self.steps * self.outputs).unwrap_or(&[]),
-            );
-        }
-        Ok(())
-    }
-
-    /// Whether there is as much of everything as the counts say, and something at all.
+    /// Calls `run` with every group, of `row` elements in an output step, where its first field begins, and its first
+    /// output channel.
     #[inline(always)]
-    pub(crate) fn fits(&self, x: &[Cell<i8>], y: &[Cell<i8>]) -> bool {
-        // Products of 32 bits cannot overflow 64, and are as cheap.
-        let wide = |n: usize| n as u64;
-        let pairs = wide(self.outputs).div_ceil(2);
-        self.outputs > 0
-            && self.groups > 0
-            && self.groups <= MAX_RUN / 4
-            && self.steps > 0
-            && wide(self.weights.len()) >= pairs * wide(self.groups)
-            && wide(self.channels.len()) >= 2 * pairs
-            && wide(x.len()) >= wide(self.steps - 1) * wide(self.step) + 4 * wide(self.groups)
-            && wide(y.len()) >= wide(self.steps) * wide(self.outputs)
-    }
-}
-
-#[inline(never)] // or it is unrolled
-fn clamp(grid: Output, y: &[Cell<i8>]) {
-    for y in y {
-        y.set(grid.clamp(y.get()));
+    fn groups(
+        &self,
+        row: usize,
+        run: impl Fn(&mut Fields<'_>, isize, usize) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let shape = &self.shape;
+        let rows = shape.rows();
+        let mut group = Fields {
+            conv: self,
+            rows,
+            valid: ValidConv1dI8 {
+                groups: rows.taps().div_ceil(4),
+                step: 4 * rows.taps().div_ceil(4),
+                steps: 0,
+                outputs: shape.group_outputs,
+                row,
+                output: self.output,
+                rounding: self.rounding,
+                channels: self.channels,
+                weights: self.weights,
+            },
+        };
+        let pairs = shape.group_outputs.div_ceil(2);
+        let mut start = -((shape.padding * shape.in_channels) as isize);
+        let mut first = 0;
+        while first < shape.out_channels {
+            run(&mut group, start, first)?;
+            let valid = &mut group.valid;
+            valid.weights = valid.weights.get(pairs * valid.groups..).unwrap_or(&[]);
+            valid.channels = valid.channels.get(2 * pairs..).unwrap_or(&[]);
+            start += shape.group_inputs as isize;
+            first += shape.group_outputs;
+        }
+        Ok(())
     }
 }
 
@@ -285,112 +269,95 @@ fn clamp(grid: Output, y: &[Cell<i8>]) {
 struct Fields<'a> {
     conv: &'a Conv1dI8<'a>,
     rows: Rows,
-    /// Elements of one output step.
-    row: usize,
-    weights: &'a [Group],
-    channels: &'a [[[u32; 2]; 2]],
+    /// The group, over copied fields that lie side by side.
+    valid: ValidConv1dI8<'a>,
 }
 
 impl Fields<'_> {
-    fn run<const LONG: bool>(
-        &self,
+    /// Elements from one field to the next.
+    fn step(&self) -> isize {
+        (self.conv.shape.stride * self.conv.shape.in_channels) as isize
+    }
+
+    /// All steps, from copies of their fields; `start` is where the first field begins.
+    #[inline(never)] // once for all groups
+    fn copied<const BUFFER: usize>(
+        &mut self,
         input: &[Cell<i8>],
-        first_input: usize,
+        start: isize,
         output: &[Cell<i8>],
-        first_output: usize,
     ) -> Result<(), Error> {
-        let shape = &self.conv.shape;
-        let step = shape.stride * shape.in_channels;
-        let groups = self.rows.taps().div_ceil(4);
-        let conv = ValidConv1dI8 {
-            groups,
-            step,
-            steps: 1,
-            outputs: shape.group_outputs,
-            output: self.conv.output,
-            rounding: self.conv.rounding,
-            channels: self.channels.as_flattened(),
-            weights: self.weights,
-        };
-        let in_place = self.rows.count == 1 && groups <= MAX_RUN / 4;
-        // In rows with other channels, outputs of one step are not followed by those of the next.
-        let alone = shape.group_outputs != self.row;
-        let mut start = first_input as isize - (shape.padding * shape.in_channels) as isize;
-        let mut t = 0;
-        while t < shape.out_time {
-            let y = output.get(t * self.row + first_output..).unwrap_or(&[]);
-            let x = usize::try_from(start)
-                .ok()
-                .and_then(|start| input.get(start..))
-                .filter(|_| in_place)
-                .unwrap_or(&[]);
-            let most = if alone { 1 } else { shape.out_time - t };
-            let mut steps = inside(x.len(), 4 * groups, step, most);
-            if steps > 0 {
-                ValidConv1dI8 { steps, ..conv }.run(x, y)?;
-            } else {
-                if LONG && 4 * groups > PIECE {
-                    self.one(input, start, y);
-                } else {
-                    self.copied(&conv, input, start, y)?;
+        let mut copies = [0; BUFFER];
+        let copies = cells(&mut copies);
+        let (mut start, mut y, mut left) = (start, output, self.conv.shape.out_time);
+        while left > 0 {
+            let (mut rest, mut steps) = (copies, 0);
+            while let Some((copy, more)) = rest.split_at_checked(self.valid.step) {
+                if steps == left {
+                    break;
                 }
-                steps = 1;
+                copy_rows(self.rows, 0, self.conv.input_zero, input, start, copy);
+                rest = more;
+                start += self.step();
+                steps += 1;
             }
-            t += steps;
-            start += (steps * step) as isize;
+            // Of no steps, when there is no room for a field, it refuses.
+            self.valid.steps = steps;
+            self.valid.run(copies, y)?;
+            y = y.get(steps * self.valid.row..).unwrap_or(&[]);
+            left -= steps;
         }
         Ok(())
     }
 
-    /// One output step, from a copy of its field.
-    #[inline(never)] // apart, the piece is on the stack for itself only
-    fn copied(
-        &self,
-        conv: &ValidConv1dI8<'_>,
-        input: &[Cell<i8>],
-        start: isize,
-        y: &[Cell<i8>],
-    ) -> Result<(), Error> {
-        let piece = [const { Cell::new(0) }; PIECE];
-        let field = self.field(input, start);
-        field.copy(0, piece.get(..4 * conv.groups).unwrap_or(&[]));
-        conv.run(&piece, y)
-    }
-
-    fn field<'a>(&self, input: &'a [Cell<i8>], start: isize) -> Field<'a> {
-        Field {
-            input,
-            start,
-            rows: self.rows,
-            zero: self.conv.input_zero,
-            copied: None,
+    /// All steps, whatever their fields.
+    fn run(&mut self, input: &[Cell<i8>], start: isize, output: &[Cell<i8>]) -> Result<(), Error> {
+        let field = 4 * self.valid.groups;
+        let in_place = self.rows.count == 1 && field <= MAX_RUN;
+        let (mut start, mut y) = (start, output);
+        for _ in 0..self.conv.shape.out_time {
+            let x = usize::try_from(start).ok().and_then(|at| input.get(at..));
+            match x {
+                Some(x) if in_place && x.len() >= field => {
+                    self.valid.steps = 1;
+                    self.valid.run(x, y)?;
+                }
+                _ => self.one(input, start, y),
+            }
+            start += self.step();
+            y = y.get(self.valid.row..).unwrap_or(&[]);
         }
+        Ok(())
     }
 
     /// One output step, four channels at a time, whatever its field.
     #[inline(never)] // apart, each has registers enough and a small frame
     fn one(&self, input: &[Cell<i8>], start: isize, y: &[Cell<i8>]) {
-        let groups = self.rows.taps().div_ceil(4);
-        let mut field = self.field(input, start);
+        let groups = self.valid.groups;
+        let mut field = Field {
+            input,
+            start,
+            rows: self.rows,
+            zero: self.conv.input_zero,
+            copied: None,
+        };
         let piece = [const { Cell::new(0) }; PIECE];
-        let mut weights = self.weights;
-        let mut y = y.get(..self.conv.shape.group_outputs).unwrap_or(y);
-        for channels in self.channels.chunks(2) {
-            let (mut a, rest) = weights.split_at_checked(groups).unwrap_or((&[], &[]));
-            let (mut b, rest) = rest.split_at_checked(groups).unwrap_or((&[], rest));
-            weights = rest;
+        let mut weights = self.valid.weights;
+        let mut channels = self.valid.channels;
+        let mut y = y.get(..self.valid.outputs).unwrap_or(y);
+        while !y.is_empty() {
+            let pairs = if y.len() > 2 { 2 } else { 1 };
             let mut sums = [0; 4];
             let mut first = 0;
-            while !a.is_empty() {
-                let x = field.run(first, 4 * a.len(), &piece);
-                let count = x.len() / 4;
-                simd::dot4(&mut sums, [a, b], x);
-                a = a.get(count..).unwrap_or(&[]);
-                b = b.get(count..).unwrap_or(&[]);
-                first += 4 * count;
+            while first < 4 * groups {
+                let x = field.run(first, 4 * groups - first, &piece);
+                simd::dot4(&mut sums, pairs, weights, x);
+                weights = weights.get(pairs * x.len() / 4..).unwrap_or(&[]);
+                first += x.len();
             }
             let (now, later) = y.split_at_checked(4).unwrap_or((y, &[]));
-            self.store(channels.as_flattened(), &sums, now);
+            self.store(channels, &sums, now);
+            channels = channels.get(4..).unwrap_or(&[]);
             y = later;
         }
     }
@@ -404,18 +371,6 @@ impl Fields<'_> {
             y.set(output.finish(sum, Channel::from_words(channel), rounding));
         }
     }
-}
-
-/// How many fields of `len` elements, `step` elements apart, lie in `available` elements; at most `most`.
-#[inline(never)] // or it is unrolled
-fn inside(available: usize, len: usize, step: usize, most: usize) -> usize {
-    // Not a division, which some cores do in software.
-    let (mut count, mut end) = (0, len);
-    while count < most && end <= available {
-        count += 1;
-        end += step;
-    }
-    count
 }
 
 /// The elements of a receptive field, as kernels read them.
@@ -455,30 +410,39 @@ impl<'a> Field<'a> {
         let piece = piece.get(..count).unwrap_or(&[]);
         if self.copied != Some(first) {
             self.copied = Some(first);
-            self.copy(first, piece);
+            // Row by row instead of a division.
+            let (mut start, mut skip) = (self.start, first);
+            while skip >= self.rows.len {
+                skip -= self.rows.len;
+                start += self.rows.step as isize;
+            }
+            copy_rows(self.rows, skip, self.zero, self.input, start, piece);
         }
         piece
     }
+}
 
-    #[inline(never)] // or it is unrolled
-    fn copy(&self, first: usize, piece: &[Cell<i8>]) {
-        // Row by row instead of a division.
-        let (mut at, mut left) = (self.start, first);
-        while left >= self.rows.len {
-            left -= self.rows.len;
-            at += self.rows.step as isize;
-        }
-        at += left as isize;
-        let mut left = self.rows.len - left;
-        for slot in piece {
-            let x = usize::try_from(at).ok().and_then(|at| self.input.get(at));
-            slot.set(x.map_or(self.zero, Cell::get));
-            at += 1;
-            left -= 1;
-            if left == 0 {
-                left = self.rows.len;
-                at += self.rows.step as isize - self.rows.len as isize;
-            }
+/// Copies the elements of a receptive field from the row on that begins at `start`, but for the first `skip`. Those
+/// outside the input are `zero`.
+#[inline(never)] // or it is unrolled
+fn copy_rows(
+    rows: Rows,
+    skip: usize,
+    zero: i8,
+    input: &[Cell<i8>],
+    start: isize,
+    copy: &[Cell<i8>],
+) {
+    // What is before the input wraps to far behind it.
+    let mut at = (start as usize).wrapping_add(skip);
+    let mut left = rows.len - skip;
+    for slot in copy {
+        slot.set(input.get(at).map_or(zero, Cell::get));
+        at = at.wrapping_add(1);
+        left -= 1;
+        if left == 0 {
+            left = rows.len;
+            at = at.wrapping_add(rows.step.wrapping_sub(rows.len));
         }
     }
 }

@@ -1,16 +1,17 @@
 //! Cortex-M4, M7 and M33: the DSP extension.
 
+use crate::kernels::conv1d_i8::Group;
 use core::arch::{asm, naked_asm};
 use core::cell::Cell;
 
-pub fn dot4(sums: &mut [i32; 4], [a, b]: [&[[u32; 2]]; 2], x: &[Cell<i8>]) {
-    let groups = a.len().min(x.len() / 4);
-    // Without a second pair, the first is summed up again, and nobody reads it.
-    let b = if b.len() < groups { a } else { b };
-    if groups > 0 {
-        // SAFETY: the function reads two words of `a` and of `b` and four bytes of `x` per group, of which there are
-        // as many. Cells may be read while nobody writes, and this thread, the only one that can, is here.
-        unsafe { dots(sums, a.as_ptr(), b.as_ptr(), x.as_ptr(), groups) }
+/// Adds to `sums` those of a block of channels, one pair or two, over as many groups of four taps as `x` has, which may
+/// be [`MAX_RUN`](crate::format::MAX_RUN) taps.
+pub fn dot4(sums: &mut [i32; 4], pairs: usize, taps: &[Group], x: &[Cell<i8>]) {
+    let groups = x.len() / 4;
+    if groups > 0 && (1..=2).contains(&pairs) && taps.len() >= pairs * groups {
+        // SAFETY: the function reads two words of `taps` per group and pair and four bytes of `x` per group, of which
+        // there are as many. Cells may be read while nobody writes, and this thread, the only one that can, is here.
+        unsafe { dots(sums, taps.as_ptr(), x.as_ptr(), groups, pairs) }
     }
 }
 
@@ -28,28 +29,41 @@ macro_rules! dsp {
     };
 }
 
-/// Four taps of two pairs of channels at one step: 16 products in 20 cycles.
+/// Four taps of a pair of channels at one step: the input in r3, taps in r10 and r11, sums in r4 (low) and r5
+/// (packed).
+macro_rules! two_channels {
+    () => {
+        "sxtb16 r8, r3
+         sxtb16 r9, r3, ror #8
+         smlad r5, r10, r8, r5
+         sxtb16 r10, r10
+         smlad r4, r10, r8, r4
+         smlad r5, r11, r9, r5
+         sxtb16 r11, r11
+         smlad r4, r11, r9, r4"
+    };
+}
+
+/// Four taps of two pairs of channels at one step: 16 products in 20 cycles. r0 taps, r1 input, r4 to r7 the sums (low
+/// and packed, of either pair), the rest words in flight.
 macro_rules! four_channels {
     () => {
-        "ldr r9, [r3], #4
-         ldr r10, [r1], #4
-         ldr r11, [r1], #4
-         ldr r12, [r2], #4
-         ldr lr, [r2], #4
-         sxtb16 r0, r9
-         sxtb16 r9, r9, ror #8
-         smlad r5, r10, r0, r5
-         smlad r7, r12, r0, r7
-         sxtb16 r10, r10
-         sxtb16 r12, r12
-         smlad r6, r10, r0, r6
-         smlad r8, r12, r0, r8
-         smlad r5, r11, r9, r5
-         smlad r7, lr, r9, r7
-         sxtb16 r11, r11
-         sxtb16 lr, lr
-         smlad r6, r11, r9, r6
-         smlad r8, lr, r9, r8"
+        concat!(
+            "ldr r3, [r1], #4
+             ldr r10, [r0], #16
+             ldr r11, [r0, #-12]
+             ldr r12, [r0, #-8]
+             ldr lr, [r0, #-4]
+             ",
+            two_channels!(),
+            "
+             smlad r7, r12, r8, r7
+             sxtb16 r12, r12
+             smlad r6, r12, r8, r6
+             smlad r7, lr, r9, r7
+             sxtb16 lr, lr
+             smlad r6, lr, r9, r6"
+        )
     };
 }
 
@@ -59,46 +73,53 @@ mod steps;
 pub use depthwise::depthwise;
 pub use steps::steps;
 
-/// Four channels at one step, two groups of taps a round. r1 and r2 taps, r3 input, r4 groups left, r5 to r8 the sums
-/// (packed and low, of either pair), the rest words in flight.
+/// Sums over a run, as [`four_channels`] has them, added to those at `sums`; r2 groups left.
 ///
 /// # Safety
-/// There are `groups` times two words at `a` and at `b` and four bytes at `x`, and `groups` is not zero.
+/// There are `groups` times `pairs` times two words at `taps` and four times `groups` bytes at `x`. `groups` is not
+/// zero, `pairs` one or two.
 #[unsafe(naked)]
 unsafe extern "C" fn dots(
     sums: *mut [i32; 4],
-    a: *const [u32; 2],
-    b: *const [u32; 2],
+    taps: *const Group,
     x: *const Cell<i8>,
     groups: usize,
+    pairs: usize,
 ) {
     naked_asm!(
         dsp!(),
         "push {{r0, r4-r11, lr}}",
         "ldr r4, [sp, #40]",
+        "mov r0, r1",
+        "mov r1, r2",
+        "mov r2, r3",
+        "cmp r4, #1",
+        "mov r4, #0",
         "mov r5, #0",
         "mov r6, #0",
         "mov r7, #0",
-        "mov r8, #0",
-        // An odd group makes half a round.
-        "adds r4, r4, #1",
-        "lsrs r4, r4, #1",
-        "bcc 2f",
+        "beq 2f",
         "1:",
         four_channels!(),
-        "2:",
-        four_channels!(),
-        "subs r4, r4, #1",
+        "subs r2, r2, #1",
         "bne 1b",
+        "b 3f",
+        "2:",
+        "ldr r3, [r1], #4",
+        "ldm r0!, {{r10, r11}}",
+        two_channels!(),
+        "subs r2, r2, #1",
+        "bne 2b",
+        "3:",
         "pop {{r0}}",
-        "sub r5, r5, r6",
-        "sub r7, r7, r8",
-        "ldm r0, {{r1, r2, r3, r4}}",
-        "add r1, r1, r6",
-        "add r2, r2, r5, asr #8",
-        "add r3, r3, r8",
-        "add r4, r4, r7, asr #8",
-        "stm r0, {{r1, r2, r3, r4}}",
+        "sub r5, r5, r4",
+        "sub r7, r7, r6",
+        "ldm r0, {{r8, r9, r10, r11}}",
+        "add r4, r4, r8",
+        "add r5, r9, r5, asr #8",
+        "add r6, r6, r10",
+        "add r7, r11, r7, asr #8",
+        "stm r0, {{r4, r5, r6, r7}}",
         "pop {{r4-r11, pc}}",
     )
 }

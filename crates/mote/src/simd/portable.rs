@@ -1,7 +1,7 @@
 //! Plain Rust: cores without DSP extension, and the host.
 
 use super::Columns;
-use crate::kernels::conv1d_i8::ValidConv1dI8;
+use crate::kernels::conv1d_i8::{Group, ValidConv1dI8};
 use crate::quant::{Channel, doubling_high_mul, high_mul};
 use core::cell::Cell;
 
@@ -35,10 +35,11 @@ impl PairSums {
 #[cfg(all(target_arch = "arm", mote_short_multiply))]
 use super::armv6m::dot_field;
 
-/// Adds as many groups of four taps as both slices have.
+/// Adds as many groups of four taps as `x` has. Between two groups of this pair of channels lie `skip` of another.
 #[cfg(not(all(target_arch = "arm", mote_short_multiply)))]
-fn dot_field(sums: &mut PairSums, taps: &[[u32; 2]], x: &[Cell<i8>]) {
-    for (&[even, odd], [x0, x1, x2, x3]) in taps.iter().zip(x.as_chunks::<4>().0) {
+fn dot_field(sums: &mut PairSums, taps: &[Group], skip: usize, x: &[Cell<i8>]) {
+    let taps = taps.iter().step_by(1 + skip);
+    for (&[even, odd], [x0, x1, x2, x3]) in taps.zip(x.as_chunks::<4>().0) {
         sums.tap(even, x0);
         sums.tap(odd, x1);
         sums.tap(even >> 16, x2);
@@ -46,13 +47,19 @@ fn dot_field(sums: &mut PairSums, taps: &[[u32; 2]], x: &[Cell<i8>]) {
     }
 }
 
-/// Adds to `sums` those of two pairs of channels over as many groups of four taps as `taps` and `x` have, which may
-/// be [`MAX_RUN`](crate::format::MAX_RUN) taps. The second pair may have no taps.
-pub fn dot4(sums: &mut [i32; 4], taps: [&[[u32; 2]]; 2], x: &[Cell<i8>]) {
-    for (sums, taps) in sums.as_chunks_mut::<2>().0.iter_mut().zip(taps) {
-        let mut pair = PairSums::default();
-        dot_field(&mut pair, taps, x);
-        for (sum, more) in sums.iter_mut().zip(pair.split()) {
+/// Adds to `sums` those of a block of channels, one pair or two, over as many groups of four taps as `x` has, which may
+/// be [`MAX_RUN`](crate::format::MAX_RUN) taps.
+pub fn dot4(sums: &mut [i32; 4], pairs: usize, taps: &[Group], x: &[Cell<i8>]) {
+    for (pair, sums) in sums
+        .as_chunks_mut::<2>()
+        .0
+        .iter_mut()
+        .enumerate()
+        .take(pairs)
+    {
+        let mut more = PairSums::default();
+        dot_field(&mut more, taps.get(pair..).unwrap_or(&[]), pairs - 1, x);
+        for (sum, more) in sums.iter_mut().zip(more.split()) {
             *sum += more;
         }
     }
@@ -66,28 +73,33 @@ pub fn steps(conv: &ValidConv1dI8<'_>, x: &[Cell<i8>], y: &[Cell<i8>]) -> bool {
     }
     let (mut x, mut y) = (x, y);
     for _ in 0..conv.steps {
-        let (now, later) = y.split_at_checked(conv.outputs).unwrap_or((y, &[]));
-        one_step(conv, x, now);
+        one_step(conv, x, y);
         x = x.get(conv.step..).unwrap_or(&[]);
-        y = later;
+        y = y.get(conv.row..).unwrap_or(&[]);
     }
     true
 }
 
 fn one_step(conv: &ValidConv1dI8<'_>, x: &[Cell<i8>], y: &[Cell<i8>]) {
+    let x = x.get(..4 * conv.groups).unwrap_or(x);
     let mut weights = conv.weights;
     let mut channels = conv.channels.iter();
-    let mut y = y.iter();
-    while let Some((field, more)) = weights.split_at_checked(conv.groups) {
-        weights = more;
-        let mut sums = PairSums::default();
-        dot_field(&mut sums, field, x);
-        for sum in sums.split() {
-            if let (Some(&channel), Some(y)) = (channels.next(), y.next()) {
-                let scaled = Channel::from_words(channel).scale(sum, conv.rounding);
-                y.set(conv.output.store(scaled));
+    let mut y = y.get(..conv.outputs).unwrap_or(y).iter();
+    while y.len() > 0 {
+        let skip = usize::from(y.len() > 2);
+        let mut rest = weights;
+        for _ in 0..1 + skip {
+            let mut sums = PairSums::default();
+            dot_field(&mut sums, rest, skip, x);
+            rest = rest.get(1..).unwrap_or(&[]);
+            for sum in sums.split() {
+                if let (Some(&channel), Some(y)) = (channels.next(), y.next()) {
+                    let scaled = Channel::from_words(channel).scale(sum, conv.rounding);
+                    y.set(conv.output.store(scaled));
+                }
             }
         }
+        weights = weights.get((1 + skip) * conv.groups..).unwrap_or(&[]);
     }
 }
 

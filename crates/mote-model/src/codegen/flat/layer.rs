@@ -9,7 +9,7 @@ use mote::kernels::activation::ActivationI8;
 use mote::kernels::add::AddI8;
 use mote::kernels::conv1d::Conv1d;
 use mote::kernels::conv1d_i4::Conv1dI4;
-use mote::kernels::conv1d_i8::{Conv1dI8, ValidConv1dI8};
+use mote::kernels::conv1d_i8::{Conv1dI8, PaddedConv1dI8, ValidConv1dI8};
 use mote::kernels::depthwise::{Depthwise, DepthwiseI8};
 use mote::kernels::softmax::SoftmaxI8;
 use mote::quant::Multiplier;
@@ -171,15 +171,39 @@ impl<'a> Layer<'a> {
         })
     }
 
-    /// The layer as a convolution that copies nothing.
-    fn valid(&self) -> Option<ValidConv1dI8<'a>> {
-        let is_conv = self.node.op() == op::CONV_I8;
-        is_conv.then(|| self.conv_i8().ok()?.valid())?
+    /// How a resident convolution runs.
+    fn entry(&self) -> Entry<'a> {
+        if self.node.op() != op::CONV_I8 {
+            return Entry::Any;
+        }
+        let Ok(conv) = self.conv_i8() else {
+            return Entry::Any;
+        };
+        match (conv.valid(), conv.padded()) {
+            (Some(valid), _) => Entry::Valid(valid),
+            (None, Some(padded)) if conv.is_short() => Entry::Padded(padded),
+            (None, None) if conv.is_short() => Entry::Copied(conv),
+            _ => Entry::Any,
+        }
     }
 
-    /// Elements that such a convolution reads, which may be a few more than its input has.
+    /// Elements that the layer needs room for, on the stack, to copy fields of its input to: of two steps, which are
+    /// computed together.
+    pub fn buffer(&self) -> usize {
+        match self.entry() {
+            Entry::Padded(conv) if conv.two_fields() <= LARGEST_BUFFER => conv.two_fields(),
+            Entry::Padded(conv) => conv.valid.groups * 4,
+            Entry::Copied(conv) => conv.shape.rows().taps().next_multiple_of(4) * 2,
+            Entry::Valid(_) | Entry::Any => 0,
+        }
+    }
+
+    /// Elements that a convolution reads which copies nothing: perhaps a few more than its input has.
     fn reads(&self) -> usize {
-        self.valid().map_or(0, |conv| conv.reads())
+        match self.entry() {
+            Entry::Valid(conv) => conv.reads(),
+            _ => 0,
+        }
     }
 
     /// Words that the arena must have for that.
@@ -187,8 +211,8 @@ impl<'a> Layer<'a> {
         self.input.offset + self.reads().div_ceil(4)
     }
 
-    /// A convolution. Its whole descriptor is a static, so that nothing is put together at run time, and the
-    /// arrays are statics of their own, so that each has a symbol; but weights in RAM are found at run time.
+    /// A convolution. The arrays are statics of their own, so that each has a symbol, and the descriptor is static, so
+    /// that nothing is put together at run time; but weights in RAM are found at run time.
     fn convolution(
         &self,
         constant: &str,
@@ -317,35 +341,54 @@ impl<'a> Layer<'a> {
             });
         }
         let mut data = String::new();
-        let (mut kernel, mut fields) = (kernel, format!("shape: {shape}, {values}"));
-        let mut entry = "run";
-        if let Some(conv) = self.valid() {
-            kernel = "conv1d_i8::ValidConv1dI8";
-            fields = format!(
-                "groups: {}, step: {}, steps: {}, outputs: {}, output: {grid:?}, rounding: Rounding::{rounding:?}",
-                conv.groups, conv.step, conv.steps, conv.outputs
-            );
-        } else {
-            entry = match (self.is_short()?, tile.is_empty()) {
-                (false, true) => "run",
-                (true, true) => "run_short",
-                (false, false) => "run_tile",
-                (true, false) => "run_short_tile",
-            };
-        }
+        let mut fields = String::new();
         for (field, (element, len, list)) in arrays {
             let array = format!("{constant}_{}", field.to_uppercase());
             data.push_str(&format!(
                 "    pub static {array}: [{element}; {len}] = {list};\n"
             ));
-            fields.push_str(&format!(", {field}: &{array}"));
+            fields.push_str(&format!(", {field}: &model_data::{array}"));
         }
-        data.push_str(&format!(
-            "    pub static {constant}: kernels::{kernel}<'static> = kernels::{kernel} {{ {fields} }};\n"
-        ));
+        let contiguous = |conv: &ValidConv1dI8<'_>| {
+            format!(
+                "kernels::conv1d_i8::ValidConv1dI8 {{ groups: {}, step: {}, steps: {}, outputs: {}, row: {}, \
+                 output: {grid:?}, rounding: Rounding::{rounding:?}{fields} }}",
+                conv.groups, conv.step, conv.steps, conv.outputs, conv.row
+            )
+        };
+        let (kernel, entry, value) = match self.entry() {
+            Entry::Valid(conv) => (
+                "conv1d_i8::ValidConv1dI8",
+                "run".to_owned(),
+                contiguous(&conv),
+            ),
+            Entry::Padded(conv) => (
+                "conv1d_i8::PaddedConv1dI8",
+                "run::<BUFFER>".to_owned(),
+                format!(
+                    "kernels::conv1d_i8::PaddedConv1dI8 {{ valid: {}, padding: {}, input_zero: {zero} }}",
+                    contiguous(&conv.valid),
+                    conv.padding
+                ),
+            ),
+            entry => (
+                kernel,
+                match (entry, tile.is_empty()) {
+                    (Entry::Copied(_), _) => "run_copied::<BUFFER>",
+                    (_, true) => "run",
+                    (_, false) if self.is_short()? => "run_short_tile",
+                    (_, false) => "run_tile",
+                }
+                .to_owned(),
+                format!("kernels::{kernel} {{ shape: {shape}, {values}{fields} }}"),
+            ),
+        };
         Ok(Code {
             data,
-            call: format!("model_data::{constant}.{entry}(input, output{tile})"),
+            call: format!(
+                "static LAYER: kernels::{kernel}<'static> = {value};\n    \
+                 LAYER.{entry}(input, output{tile})"
+            ),
             flows: false,
             reads_weights: false,
         })
@@ -386,6 +429,17 @@ fn exit(call: &str) -> Code {
         reads_weights: false,
     }
 }
+
+/// The function of the engine that a resident convolution calls.
+enum Entry<'a> {
+    Valid(ValidConv1dI8<'a>),
+    Padded(PaddedConv1dI8<'a>),
+    Copied(Conv1dI8<'a>),
+    Any,
+}
+
+/// Largest buffer that is made for two fields rather than one.
+const LARGEST_BUFFER: usize = 384;
 
 const REFUSED: &str = "the engine does not accept it";
 

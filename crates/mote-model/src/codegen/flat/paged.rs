@@ -145,6 +145,8 @@ struct Units {
     sections: Vec<usize>,
     /// The last unit is half as long.
     half: bool,
+    /// The weights of two units lie in turns, a group of four taps each.
+    paired: bool,
 }
 
 impl Units {
@@ -164,6 +166,7 @@ impl Units {
             channels,
             sections,
             half: op == op::CONV_I4 && (1..=2).contains(&(shape.out_channels % channels)),
+            paired: op == op::CONV_I8,
         })
     }
 
@@ -175,13 +178,31 @@ impl Units {
     fn cut(&self, words: &[u32], first: usize, end: usize) -> Vec<u32> {
         let mut start = 0;
         let mut cut = Vec::new();
-        for unit in &self.sections {
+        for (section, unit) in self.sections.iter().enumerate() {
             let len = self.count * unit - if self.half { unit / 2 } else { 0 };
-            let own = words.get(start + first * unit..start + len.min(end * unit));
-            cut.extend_from_slice(own.unwrap_or(&[]));
+            let own = words.get(start..start + len).unwrap_or(&[]);
+            if self.paired && section > 0 {
+                self.cut_pairs(own, *unit, first, end, &mut cut);
+            } else {
+                cut.extend_from_slice(own.get(first * unit..len.min(end * unit)).unwrap_or(&[]));
+            }
             start += len;
         }
         cut
+    }
+
+    /// As `cut` for weights that are paired: again so, but by their place in the cut.
+    fn cut_pairs(&self, words: &[u32], unit: usize, first: usize, end: usize, cut: &mut Vec<u32>) {
+        for two in (first..end).step_by(2) {
+            for group in 0..unit / 2 {
+                for now in two..end.min(two + 2) {
+                    let before = now - now % 2;
+                    let together = (self.count - before).min(2);
+                    let at = before * unit + 2 * (group * together + now % 2);
+                    cut.extend_from_slice(words.get(at..at + 2).unwrap_or(&[]));
+                }
+            }
+        }
     }
 }
 
