@@ -37,6 +37,12 @@ enum Command {
     Docs(docs::Args),
     /// Criterion benchmarks (parsing, kernels, training), or the engine beside others on an emulated core.
     Bench(bench::Args),
+    /// Measure what layers cost on the emulated cores, for the predictions of `mote fit`.
+    Calibrate {
+        /// Boards whose cores are measured; default: one for each core of the built-in boards.
+        #[arg(long, default_values = ["stm32l4r5", "microbit", "stm32u575"])]
+        board: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -48,6 +54,7 @@ fn main() -> ExitCode {
         Command::Record => test::record(),
         Command::Docs(args) => docs::docs(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::Calibrate { board } => calibrate(&board),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,4 +63,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn calibrate(boards: &[String]) -> anyhow::Result<()> {
+    run::setup()?;
+    for board in boards {
+        for optimize in ["3", "s"] {
+            let example = ["run", "--release", "--package", "mote-fit", "--example"];
+            let options = ["calibrate", "--", "--board", board, "--opt", optimize];
+            run::cargo(example.iter().chain(&options))?;
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,295 @@
+//! What a user allows and what is to be small.
+
+use crate::Error;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// What a pipeline takes on a board. Bytes; per decision.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Flash of code and model, in bytes.
+    pub flash: u64,
+    /// Static RAM, stack and heap, in bytes.
+    pub ram: u64,
+    /// Core cycles; `None` where no timing of the core is published.
+    pub cycles: Option<u64>,
+    /// Milliseconds.
+    pub latency_ms: Option<f64>,
+    /// Microjoules.
+    pub energy_uj: Option<f64>,
+    /// Microwatts on average, asleep between decisions.
+    pub power_uw: Option<f64>,
+}
+
+/// What a user allows; `None` is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Flash of code and model, in bytes.
+    pub flash: Option<u64>,
+    /// Static RAM, stack and heap, in bytes.
+    pub ram: Option<u64>,
+    /// Milliseconds per decision.
+    pub latency_ms: Option<f64>,
+    /// Milliwatts on average.
+    pub power_mw: Option<f64>,
+    /// Macro-averaged F1 on users that were not trained on.
+    pub min_f1: Option<f64>,
+}
+
+/// One limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Limit {
+    /// [`Limits::flash`].
+    Flash,
+    /// [`Limits::ram`].
+    Ram,
+    /// [`Limits::latency_ms`].
+    Latency,
+    /// [`Limits::power_mw`].
+    Power,
+    /// [`Limits::min_f1`].
+    F1,
+}
+
+impl Limit {
+    /// The option of `mote fit` that sets it.
+    pub fn option(self) -> &'static str {
+        match self {
+            Limit::Flash => "--flash",
+            Limit::Ram => "--ram",
+            Limit::Latency => "--latency",
+            Limit::Power => "--power",
+            Limit::F1 => "--min-f1",
+        }
+    }
+}
+
+impl Limits {
+    /// By how much `figures` and an m-F1 break each limit, as a share of it; empty when all hold. A figure that is
+    /// not known breaks no limit, and an m-F1 of `None` neither.
+    pub fn broken(&self, figures: &Figures, f1: Option<f64>) -> Vec<(Limit, f64)> {
+        let over = |limit: Option<f64>, value: Option<f64>| {
+            let (limit, value) = limit.zip(value)?;
+            (value > limit).then(|| value / limit.max(f64::MIN_POSITIVE) - 1.0)
+        };
+        let bytes =
+            |limit: Option<u64>, value: u64| over(limit.map(|l| l as f64), Some(value as f64));
+        let milliwatts = figures.power_uw.map(|p| p / 1e3);
+        let short = self
+            .min_f1
+            .zip(f1)
+            .and_then(|(least, f1)| (f1 < least).then(|| (least - f1) / least));
+        [
+            (Limit::Flash, bytes(self.flash, figures.flash)),
+            (Limit::Ram, bytes(self.ram, figures.ram)),
+            (Limit::Latency, over(self.latency_ms, figures.latency_ms)),
+            (Limit::Power, over(self.power_mw, milliwatts)),
+            (Limit::F1, short),
+        ]
+        .into_iter()
+        .filter_map(|(limit, excess)| Some((limit, excess?)))
+        .collect()
+    }
+
+    /// The sum of [`Limits::broken`]: 0 when all hold.
+    pub fn excess(&self, figures: &Figures, f1: Option<f64>) -> f64 {
+        self.broken(figures, f1)
+            .iter()
+            .map(|(_, excess)| excess)
+            .sum()
+    }
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            self.flash.map(|v| format!("flash {v} B")),
+            self.ram.map(|v| format!("RAM {v} B")),
+            self.latency_ms.map(|v| format!("latency {v} ms")),
+            self.power_mw.map(|v| format!("power {v} mW")),
+            self.min_f1.map(|v| format!("m-F1 {v} at least")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        match parts.is_empty() {
+            true => f.write_str("none"),
+            false => f.write_str(&parts.join(", ")),
+        }
+    }
+}
+
+/// What is to be small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Objective {
+    /// Static RAM, stack and heap.
+    Ram,
+    /// Code and model.
+    Flash,
+    /// Energy per decision.
+    Energy,
+    /// Time per decision.
+    Latency,
+}
+
+impl Objective {
+    const ALL: [(&'static str, Self); 4] = [
+        ("ram", Self::Ram),
+        ("flash", Self::Flash),
+        ("energy", Self::Energy),
+        ("latency", Self::Latency),
+    ];
+
+    /// The figure; infinite where it is not known.
+    pub fn of(self, figures: &Figures) -> f64 {
+        let known = |value: Option<f64>| value.unwrap_or(f64::INFINITY);
+        match self {
+            Self::Ram => figures.ram as f64,
+            Self::Flash => figures.flash as f64,
+            Self::Energy => known(figures.energy_uj),
+            Self::Latency => known(figures.latency_ms),
+        }
+    }
+}
+
+impl FromStr for Objective {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let found = Self::ALL.iter().find(|(name, _)| *name == text);
+        found.map(|&(_, o)| o).ok_or_else(|| Error::Unknown {
+            kind: "objective",
+            name: text.to_owned(),
+            known: Self::ALL.map(|(name, _)| name).join(", "),
+        })
+    }
+}
+
+/// Reads bytes: `512`, `32K` (of 1024), `1.5K`, `2M`.
+///
+/// # Errors
+/// [`Error::Quantity`].
+pub fn bytes(text: &str) -> Result<u64, Error> {
+    let units = [
+        ("", 1.0),
+        ("b", 1.0),
+        ("k", 1024.0),
+        ("kb", 1024.0),
+        ("kib", 1024.0),
+        ("m", 1024.0 * 1024.0),
+    ];
+    quantity(text, &units, "size in bytes", "512, 32K or 1.5K").map(|v| v.floor() as u64)
+}
+
+/// Reads milliseconds: `5ms`, `500us`, `0.1s`.
+///
+/// # Errors
+/// [`Error::Quantity`].
+pub fn milliseconds(text: &str) -> Result<f64, Error> {
+    quantity(
+        text,
+        &[("ms", 1.0), ("us", 1e-3), ("s", 1e3)],
+        "time",
+        "5ms, 500us or 0.1s",
+    )
+}
+
+/// Reads milliwatts: `1mW`, `200uW`.
+///
+/// # Errors
+/// [`Error::Quantity`].
+pub fn milliwatts(text: &str) -> Result<f64, Error> {
+    quantity(
+        text,
+        &[("mw", 1.0), ("uw", 1e-3), ("w", 1e3)],
+        "power",
+        "1mW or 200uW",
+    )
+}
+
+/// Reads seconds: `20m`, `90s`, `1.5h`.
+///
+/// # Errors
+/// [`Error::Quantity`].
+pub fn seconds(text: &str) -> Result<f64, Error> {
+    quantity(
+        text,
+        &[("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0)],
+        "duration",
+        "20m, 90s or 1.5h",
+    )
+}
+
+fn quantity(
+    text: &str,
+    units: &[(&str, f64)],
+    quantity: &'static str,
+    example: &'static str,
+) -> Result<f64, Error> {
+    let wrong = || Error::Quantity {
+        text: text.to_owned(),
+        quantity,
+        example,
+    };
+    let trimmed = text.trim();
+    let end = trimmed
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(trimmed.len());
+    let (number, unit) = trimmed.split_at_checked(end).ok_or_else(wrong)?;
+    let unit = unit.trim().to_ascii_lowercase();
+    let (_, factor) = units
+        .iter()
+        .find(|(name, _)| *name == unit)
+        .ok_or_else(wrong)?;
+    match number.parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok(value * factor),
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_have_units() {
+        assert_eq!(bytes("32K").unwrap(), 32_768);
+        assert_eq!(bytes("1.5k").unwrap(), 1536);
+        assert_eq!(bytes("512").unwrap(), 512);
+        assert_eq!(milliseconds("5ms").unwrap(), 5.0);
+        assert_eq!(milliseconds("500us").unwrap(), 0.5);
+        assert_eq!(milliwatts("1mW").unwrap(), 1.0);
+        assert_eq!(seconds("20m").unwrap(), 1200.0);
+        for wrong in ["", "5", "-1ms", "ms", "5 minutes", "1e3ms"] {
+            let message = milliseconds(wrong).unwrap_err().to_string();
+            assert!(
+                message.contains(&format!("`{wrong}`")) && message.contains("5ms"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_broken_limit_says_by_how_much() {
+        let limits = Limits {
+            flash: Some(1000),
+            power_mw: Some(0.5),
+            min_f1: Some(0.8),
+            ..Limits::default()
+        };
+        let figures = Figures {
+            flash: 1500,
+            power_uw: Some(400.0),
+            ..Figures::default()
+        };
+        assert_eq!(limits.broken(&figures, None), [(Limit::Flash, 0.5)]);
+        let both = limits.broken(&figures, Some(0.6));
+        assert_eq!(both[1].0, Limit::F1);
+        assert!((limits.excess(&figures, Some(0.6)) - 0.75).abs() < 1e-9);
+        assert_eq!(
+            limits.to_string(),
+            "flash 1000 B, power 0.5 mW, m-F1 0.8 at least"
+        );
+    }
+}

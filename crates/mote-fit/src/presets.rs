@@ -1,0 +1,94 @@
+//! Named candidates that need no search.
+
+use crate::{Error, Spec};
+
+/// A candidate with a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preset {
+    /// The name.
+    pub name: &'static str,
+    /// What it is for.
+    pub purpose: &'static str,
+    /// The candidate.
+    pub spec: Spec,
+}
+
+/// Streams at 20 Hz that decide every second, and the largest network that is worth its bytes.
+const PRESETS: [(&str, &str, &str); 4] = [
+    (
+        "smallest",
+        "least flash and RAM that still tells activities apart",
+        "window=5,hop=1,pad=valid,net=c8k5s2-d12k5s2-d16k5,epochs=40,qat=5,run=stream",
+    ),
+    (
+        "fastest",
+        "fewest cycles per decision",
+        "window=5,hop=1,pad=valid,net=c8k7s2-d16k5s2-d24k3,epochs=40,qat=5,run=stream",
+    ),
+    (
+        "most-accurate",
+        "highest m-F1 within 64 KB of flash and 8 KB of RAM",
+        "window=5,hop=1,pad=valid,net=c32k9s2-d64k5s2-d96k5-d96k3,epochs=40,qat=5,run=stream",
+    ),
+    (
+        "balanced",
+        "nearly the highest m-F1 in 16 KB of flash and 1.5 KB of RAM",
+        "window=5,hop=1,pad=valid,net=c16k7s2-d32k5s2-d48k5-d48k3,epochs=40,qat=5,run=stream",
+    ),
+];
+
+/// All presets.
+///
+/// # Errors
+/// Never, as a test makes sure: their texts are part of the program.
+pub fn presets() -> Result<Vec<Preset>, Error> {
+    PRESETS
+        .into_iter()
+        .map(|(name, purpose, text)| {
+            Ok(Preset {
+                name,
+                purpose,
+                spec: text.parse()?,
+            })
+        })
+        .collect()
+}
+
+/// The preset of this name.
+///
+/// # Errors
+/// [`Error::Unknown`] with the names there are.
+pub fn preset(name: &str) -> Result<Preset, Error> {
+    let found = presets()?.into_iter().find(|p| p.name == name);
+    found.ok_or_else(|| Error::Unknown {
+        kind: "preset",
+        name: name.to_owned(),
+        known: PRESETS.map(|(name, ..)| name).join(", "),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Shapes, network};
+
+    #[test]
+    fn every_preset_is_a_network_on_every_task() {
+        for preset in presets().unwrap() {
+            for classes in [5, 18] {
+                let shapes = Shapes {
+                    rate_hz: 20.0,
+                    channels: 3,
+                    classes,
+                };
+                let (graph, _) = network(&preset.spec, shapes).unwrap();
+                graph.validate().unwrap();
+            }
+        }
+        let message = preset("tiny").unwrap_err().to_string();
+        assert!(
+            message.contains("`tiny`") && message.contains("balanced"),
+            "{message}"
+        );
+    }
+}

@@ -1,0 +1,430 @@
+//! The search: many candidates briefly, the better ones longer, the best ones thoroughly.
+//!
+//! Each generation proposes candidates, some at random and most a step away from the front of those tried before, and
+//! keeps those that the cost model lets through the limits: nothing is trained that cannot fit. They are tried with
+//! the least effort; the best third of each effort is tried with the next (successive halving, Jamieson and Talwalkar
+//! 2016, with promotion as in ASHA, Li et al. 2020), "best" being front by front and then by room (NSGA-II, Deb et al.
+//! 2002). When the time for searching is over, the first of the survivors are tried on all folds.
+//!
+//! What is proposed depends on the seed and on what trials gave, not on how long they took, and records of an earlier
+//! run count as trials: the same search goes on where it stopped.
+
+use crate::{Effort, Error, Figures, Goal, Limit, Record, Space, Spec};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Share of the time after which nothing new is proposed.
+const SEARCHING: f64 = 0.5;
+
+/// One of so many is promoted.
+const HALVING: usize = 3;
+
+/// Candidates thought of per candidate that is tried, at most: under tight limits few pass.
+const THOUGHTS: usize = 150;
+
+/// Candidates that were nearly let through, kept to go on from and to be shown.
+const NEAR: usize = 5;
+
+/// Candidates tried on all folds, at most.
+const FINALISTS: usize = 8;
+
+/// Runs one trial.
+pub trait Trial: Sync {
+    /// What ends the whole search; what is wrong with one candidate goes into [`Record::failed`].
+    type Error: Send;
+
+    /// Trains and evaluates `spec` with `effort`.
+    ///
+    /// # Errors
+    /// Those that end the search: the user stopped it, the disk is full.
+    fn run(&self, spec: &Spec, effort: Effort) -> Result<Record, Self::Error>;
+}
+
+/// What is searched for, where, and how long.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What trials are compared by.
+    pub goal: Goal,
+    /// What there is to choose from.
+    pub space: Space,
+    /// Candidates that are tried first.
+    pub first: Vec<Spec>,
+    /// Rising efforts; the last is that of the result.
+    pub efforts: Vec<Effort>,
+    /// Candidates per generation.
+    pub generation: usize,
+    /// Seed of all choices.
+    pub seed: u64,
+    /// Folds trained at a time.
+    pub threads: usize,
+    /// Time for everything.
+    pub budget: Duration,
+    /// Candidates, at most.
+    pub candidates: usize,
+}
+
+/// A candidate that breaks a limit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Near {
+    /// The candidate.
+    pub spec: Spec,
+    /// What it takes.
+    pub figures: Figures,
+    /// Its m-F1, when it was tried.
+    pub macro_f1: Option<f64>,
+    /// The limits it breaks, and by what share of them.
+    pub broken: Vec<(Limit, f64)>,
+}
+
+impl Near {
+    fn excess(&self) -> f64 {
+        self.broken.iter().map(|(_, excess)| excess).sum()
+    }
+}
+
+/// What a search found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// The front at the highest effort that any candidate reached, by falling m-F1.
+    pub front: Vec<Record>,
+    /// The one to take.
+    pub best: Option<Record>,
+    /// The closest candidates when the front is empty, the closest first.
+    pub near: Vec<Near>,
+    /// Candidates that were tried.
+    pub candidates: usize,
+}
+
+impl Outcome {
+    /// The limit to give way on when nothing keeps all of them.
+    pub fn binding(&self) -> Option<Limit> {
+        let broken = &self.near.first()?.broken;
+        let worst = broken.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        worst.map(|(limit, _)| *limit)
+    }
+}
+
+/// Where a search stands.
+#[derive(Debug)]
+pub struct Status<'a> {
+    /// Candidates that were tried.
+    pub candidates: usize,
+    /// The effort the front is of.
+    pub effort: Effort,
+    /// The front so far.
+    pub front: Vec<&'a Record>,
+    /// Time gone.
+    pub elapsed: Duration,
+    /// Whether survivors are being tried on all folds.
+    pub last_round: bool,
+}
+
+/// A search in progress.
+pub struct Search<'a, P> {
+    settings: &'a Settings,
+    predict: P,
+    known: BTreeMap<(Effort, Spec), Record>,
+    /// Candidates in the order they were proposed.
+    proposed: Vec<Spec>,
+    near: Vec<Near>,
+}
+
+impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
+    /// A search that goes on from `known` records. `predict` tells what a candidate will take, or why it cannot be.
+    pub fn new(settings: &'a Settings, predict: P, known: Vec<Record>) -> Self {
+        let known = known.into_iter().map(|r| ((r.effort, r.spec.clone()), r));
+        Self {
+            settings,
+            predict,
+            known: known.collect(),
+            proposed: Vec::new(),
+            near: Vec::new(),
+        }
+    }
+
+    /// Searches until the time is over, `observe` says so by `false`, or nothing is left to try.
+    ///
+    /// # Errors
+    /// Those of the trials.
+    pub fn run<T: Trial>(
+        mut self,
+        trial: &T,
+        mut observe: impl FnMut(&Status<'_>) -> bool,
+    ) -> Result<Outcome, T::Error> {
+        let start = Instant::now();
+        let efforts = self.settings.efforts.clone();
+        let Some((&last, before)) = efforts.split_last() else {
+            return Ok(Outcome::default());
+        };
+        let first = before.first().copied().unwrap_or(last);
+        let searching =
+            self.settings
+                .budget
+                .mul_f64(if before.is_empty() { 1.0 } else { SEARCHING });
+        let mut going_on = true;
+        while going_on
+            && start.elapsed() < searching
+            && self.proposed.len() < self.settings.candidates
+        {
+            let generation = self.propose(first);
+            if generation.is_empty() {
+                break;
+            }
+            self.evaluate(trial, &generation, first)?;
+            for pair in before.windows(2) {
+                if let &[lower, higher] = pair {
+                    let promoted = self.promoted(lower, higher);
+                    self.evaluate(trial, &promoted, higher)?;
+                }
+            }
+            going_on = observe(&self.status(start, false));
+        }
+        if let Some(&survivors) = before.last() {
+            for spec in self.finalists(survivors) {
+                let done = self.tried(last).len();
+                let time_left = self.settings.budget.saturating_sub(start.elapsed());
+                if !going_on || (done > 0 && self.takes(&spec, survivors, last) > time_left) {
+                    continue;
+                }
+                self.evaluate(trial, std::slice::from_ref(&spec), last)?;
+                going_on = observe(&self.status(start, true));
+            }
+        }
+        Ok(self.outcome())
+    }
+
+    /// Candidates for the next generation. They keep the limits as far as the cost model can tell.
+    pub fn propose(&mut self, effort: Effort) -> Vec<Spec> {
+        let room = self.settings.candidates.saturating_sub(self.proposed.len());
+        let wanted = self.settings.generation.min(room);
+        let generation = (self.proposed.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut rng = StdRng::seed_from_u64(self.settings.seed ^ generation);
+        let mut seen: BTreeSet<Spec> = self.proposed.iter().cloned().collect();
+        let parents = self.parents(effort);
+        let mut chosen = Vec::new();
+        let first = self.settings.first.iter().cloned();
+        let mut waiting: Vec<Spec> = first.filter(|s| !seen.contains(s)).collect();
+        waiting.reverse();
+        for _ in 0..wanted.max(1) * THOUGHTS {
+            if chosen.len() == wanted {
+                break;
+            }
+            // Before anything was tried: from what nearly keeps the limits it is not far to what does.
+            let parent = match parents.choose(&mut rng) {
+                Some(parent) => Some(parent),
+                None => self.near.choose(&mut rng).map(|n| &n.spec),
+            };
+            let spec = match (waiting.pop(), parent) {
+                (Some(spec), _) => spec,
+                (None, Some(parent)) if rng.random_bool(0.7) => {
+                    self.settings.space.mutate(parent, &mut rng)
+                }
+                _ => self.settings.space.sample(&mut rng),
+            };
+            if !seen.insert(spec.clone()) {
+                continue;
+            }
+            let Ok(figures) = (self.predict)(&spec) else {
+                continue;
+            };
+            let broken = self.settings.goal.limits.broken(&figures, None);
+            if broken.is_empty() {
+                chosen.push(spec);
+            } else {
+                self.remember(Near {
+                    spec,
+                    figures,
+                    macro_f1: None,
+                    broken,
+                });
+            }
+        }
+        self.proposed.extend(chosen.iter().cloned());
+        chosen
+    }
+
+    /// The better half of what was tried.
+    fn parents(&self, effort: Effort) -> Vec<Spec> {
+        let tried = self.tried(effort);
+        let order = self.settings.goal.order(&tried);
+        let half = order.len().div_ceil(2);
+        let better = order.into_iter().take(half);
+        better
+            .filter_map(|i| tried.get(i).map(|r| r.spec.clone()))
+            .collect()
+    }
+
+    fn remember(&mut self, near: Near) {
+        self.near.push(near);
+        self.near.sort_by(|a, b| {
+            let order = a.excess().total_cmp(&b.excess());
+            order.then_with(|| a.spec.cmp(&b.spec))
+        });
+        self.near.dedup_by(|a, b| a.spec == b.spec);
+        self.near.truncate(NEAR);
+    }
+
+    /// The records of an effort in the order their candidates were proposed; of the highest effort all there are, also
+    /// those of earlier runs and other machines. Without failures.
+    fn tried(&self, effort: Effort) -> Vec<&Record> {
+        let all: Vec<&Record> = match self.settings.efforts.last() == Some(&effort) {
+            true => self
+                .known
+                .iter()
+                .filter(|((e, _), _)| *e == effort)
+                .map(|(_, r)| r)
+                .collect(),
+            false => {
+                let known = |s: &Spec| self.known.get(&(effort, s.clone()));
+                self.proposed.iter().filter_map(known).collect()
+            }
+        };
+        all.into_iter().filter(|r| r.failed.is_none()).collect()
+    }
+
+    /// The best third of what was tried with `lower` and not yet with `higher`.
+    fn promoted(&self, lower: Effort, higher: Effort) -> Vec<Spec> {
+        let tried = self.tried(lower);
+        let quota = tried.len().div_ceil(HALVING);
+        let order = self.settings.goal.order(&tried);
+        let best = order.into_iter().take(quota).filter_map(|i| tried.get(i));
+        best.filter(|r| !self.known.contains_key(&(higher, r.spec.clone())))
+            .map(|r| r.spec.clone())
+            .collect()
+    }
+
+    /// Survivors in the order to try them on all folds: the one that would be taken, then front by front.
+    fn finalists(&self, survivors: Effort) -> Vec<Spec> {
+        let tried = self.tried(survivors);
+        let order = self.settings.goal.order(&tried);
+        let best = self.settings.goal.best(&tried).map(|r| r.spec.clone());
+        let rest = order
+            .into_iter()
+            .filter_map(|i| tried.get(i).map(|r| r.spec.clone()));
+        let mut all: Vec<Spec> = Vec::new();
+        for spec in best.into_iter().chain(rest) {
+            if !all.contains(&spec) && all.len() < FINALISTS {
+                all.push(spec);
+            }
+        }
+        all
+    }
+
+    /// How long a trial will take, from how long it took with less effort; folds are trained in parallel.
+    fn takes(&self, spec: &Spec, before: Effort, effort: Effort) -> Duration {
+        if self.known.contains_key(&(effort, spec.clone())) {
+            return Duration::ZERO;
+        }
+        let seconds = self
+            .known
+            .get(&(before, spec.clone()))
+            .map_or(0.0, |r| r.seconds);
+        let waves = |e: Effort| {
+            let waves = e.folds.div_ceil(self.settings.threads.max(1));
+            (waves * e.epochs(spec.epochs)) as f64
+        };
+        Duration::try_from_secs_f64(seconds * waves(effort) / waves(before).max(1.0))
+            .unwrap_or(Duration::MAX)
+    }
+
+    /// Tries what has no record yet, as many at a time as there are threads for.
+    fn evaluate<T: Trial>(
+        &mut self,
+        trial: &T,
+        specs: &[Spec],
+        effort: Effort,
+    ) -> Result<(), T::Error> {
+        let todo: Vec<&Spec> = specs
+            .iter()
+            .filter(|s| !self.known.contains_key(&(effort, (*s).clone())))
+            .collect();
+        let workers = (self.settings.threads / effort.folds.max(1)).clamp(1, todo.len().max(1));
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new((Vec::new(), None));
+        let lock = || done.lock().unwrap_or_else(PoisonError::into_inner);
+        let work = || {
+            while let Some(spec) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+                match trial.run(spec, effort) {
+                    Ok(record) => lock().0.push(record),
+                    Err(error) => {
+                        next.store(todo.len(), Ordering::Relaxed);
+                        lock().1.get_or_insert(error);
+                    }
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..workers {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let (records, error) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for record in records {
+            self.known.insert((effort, record.spec.clone()), record);
+        }
+        error.map_or(Ok(()), Err)
+    }
+
+    /// The highest effort that any candidate reached, and its records.
+    fn highest(&self) -> (Effort, Vec<&Record>) {
+        let reached = self.settings.efforts.iter().rev();
+        reached
+            .map(|&e| (e, self.tried(e)))
+            .find(|(_, tried)| !tried.is_empty())
+            .unwrap_or((
+                Effort {
+                    folds: 0,
+                    percent: 0,
+                },
+                Vec::new(),
+            ))
+    }
+
+    fn status(&self, start: Instant, last_round: bool) -> Status<'_> {
+        let (effort, tried) = self.highest();
+        Status {
+            candidates: self.proposed.len(),
+            effort,
+            front: self.settings.goal.front(&tried),
+            elapsed: start.elapsed(),
+            last_round,
+        }
+    }
+
+    fn outcome(mut self) -> Outcome {
+        let goal = self.settings.goal;
+        let tried: Vec<Record> = self.highest().1.into_iter().cloned().collect();
+        let tried: Vec<&Record> = tried.iter().collect();
+        let front: Vec<Record> = goal.front(&tried).into_iter().cloned().collect();
+        if front.is_empty() {
+            // What was tried tells more than what was only thought of.
+            if !tried.is_empty() {
+                self.near.clear();
+            }
+            for record in &tried {
+                let figures = *record.best_figures();
+                let macro_f1 = Some(record.macro_f1);
+                self.remember(Near {
+                    spec: record.spec.clone(),
+                    figures,
+                    macro_f1,
+                    broken: goal.limits.broken(&figures, macro_f1),
+                });
+            }
+        } else {
+            self.near.clear();
+        }
+        Outcome {
+            best: goal.best(&tried).cloned(),
+            front,
+            near: self.near,
+            candidates: self.proposed.len(),
+        }
+    }
+}

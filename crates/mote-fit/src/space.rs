@@ -1,0 +1,204 @@
+//! What there is to choose from, at random or a step away from what is good already.
+//!
+//! A sampler of its own, because a candidate is not a list of numbers that a library could vary: the number of blocks
+//! differs, and most random choices make no network at all, or none that runs as a stream.
+
+use crate::{Block, Spec};
+use rand::Rng;
+use rand::seq::IndexedRandom;
+
+const CHANNELS: [usize; 14] = [4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 128];
+const KERNELS: [usize; 5] = [3, 5, 7, 9, 11];
+const MOST_BLOCKS: usize = 6;
+
+/// The choices of a search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Space {
+    /// Window lengths in milliseconds.
+    pub windows_ms: Vec<u32>,
+    /// Time between two decisions in milliseconds: what the application asks for.
+    pub hop_ms: u32,
+    /// Epochs of training.
+    pub epochs: Vec<usize>,
+    /// Bits of weights.
+    pub bits: Vec<u8>,
+    /// Contrastive pretraining and teachers may be used: they take several times as long to train.
+    pub slow_training: bool,
+    /// Weights may lie in a storage outside.
+    pub paging: bool,
+}
+
+impl Default for Space {
+    fn default() -> Self {
+        Self {
+            windows_ms: vec![3000, 4000, 5000],
+            hop_ms: 1000,
+            epochs: vec![25],
+            bits: vec![8, 4],
+            slow_training: false,
+            paging: false,
+        }
+    }
+}
+
+fn pick<T: Copy>(from: &[T], otherwise: T, rng: &mut impl Rng) -> T {
+    from.choose(rng).copied().unwrap_or(otherwise)
+}
+
+/// The value `steps` further in a rising list, from the one nearest to `value`.
+fn move_in(list: &[usize], value: usize, steps: isize) -> usize {
+    let nearest = (0..list.len())
+        .min_by_key(|&i| list.get(i).map_or(usize::MAX, |v| v.abs_diff(value)))
+        .unwrap_or_default();
+    let last = list.len().saturating_sub(1);
+    let to = nearest.saturating_add_signed(steps).min(last);
+    list.get(to).copied().unwrap_or(value)
+}
+
+impl Space {
+    /// A candidate at random; it need not be possible.
+    pub fn sample(&self, rng: &mut impl Rng) -> Spec {
+        let count = rng.random_range(2..=4);
+        let mut channels = pick(&CHANNELS[..6], 8, rng);
+        let blocks = (0..count)
+            .map(|i| {
+                if i > 0 {
+                    channels = move_in(&CHANNELS, channels, pick(&[0, 1, 2, 3], 1, rng));
+                }
+                Block {
+                    separable: i > 0 && rng.random_bool(0.7),
+                    channels,
+                    kernel: pick(&KERNELS, 5, rng),
+                    stride: if i < 2 && rng.random_bool(0.75) { 2 } else { 1 },
+                }
+            })
+            .collect();
+        let stream = rng.random_bool(0.7);
+        let mut spec = Spec {
+            window_ms: pick(&self.windows_ms, 3000, rng),
+            hop_ms: self.hop_ms,
+            same_padding: !stream && rng.random_bool(0.5),
+            blocks,
+            epochs: pick(&self.epochs, 25, rng),
+            contrastive: 0,
+            distill: 0,
+            pca: 0,
+            prune: 0,
+            qat: 0,
+            bits: 8,
+            stream,
+            lazy: !stream && rng.random_bool(0.2),
+            page: 0,
+        };
+        if rng.random_bool(0.4) {
+            self.change_compression(&mut spec, rng);
+        }
+        spec
+    }
+
+    /// A candidate one or two steps away from `parent`; it need not be possible.
+    pub fn mutate(&self, parent: &Spec, rng: &mut impl Rng) -> Spec {
+        let mut spec = parent.clone();
+        for _ in 0..rng.random_range(1..=2) {
+            match rng.random_range(0..10) {
+                0..=5 => change_network(&mut spec, rng),
+                6 => spec.window_ms = pick(&self.windows_ms, spec.window_ms, rng),
+                7 => {
+                    spec.stream = !spec.stream;
+                    spec.same_padding = !spec.stream && rng.random_bool(0.5);
+                    spec.lazy &= !spec.stream;
+                }
+                8 => spec.epochs = pick(&self.epochs, spec.epochs, rng),
+                _ => self.change_compression(&mut spec, rng),
+            }
+        }
+        spec
+    }
+
+    fn change_compression(&self, spec: &mut Spec, rng: &mut impl Rng) {
+        match rng.random_range(0..6) {
+            0 | 1 => spec.qat = pick(&[0, 5, 8], 0, rng),
+            2 => spec.prune = pick(&[0, 30, 50], 0, rng),
+            3 => spec.bits = pick(&self.bits, 8, rng),
+            4 if self.slow_training && rng.random_bool(0.5) => {
+                spec.contrastive = pick(&[0, 30], 0, rng);
+            }
+            4 if self.slow_training => spec.distill = pick(&[0, 2], 0, rng),
+            5 if self.paging => spec.page = pick(&[0, 512, 1024], 0, rng),
+            _ => spec.lazy = !spec.stream && !spec.lazy,
+        }
+    }
+}
+
+fn change_network(spec: &mut Spec, rng: &mut impl Rng) {
+    let count = spec.blocks.len();
+    if count == 0 {
+        return;
+    }
+    let at = rng.random_range(0..count);
+    match rng.random_range(0..8) {
+        0 if count < MOST_BLOCKS => {
+            if let Some(&block) = spec.blocks.get(at) {
+                let new = Block {
+                    stride: 1,
+                    separable: true,
+                    ..block
+                };
+                spec.blocks.insert(at + 1, new);
+            }
+        }
+        1 if count > 1 => {
+            spec.blocks.remove(at);
+        }
+        what => {
+            let Some(block) = spec.blocks.get_mut(at) else {
+                return;
+            };
+            match what {
+                2 => block.stride = 3 - block.stride.clamp(1, 2),
+                3 => block.separable = at > 0 && !block.separable,
+                4 => block.kernel = move_in(&KERNELS, block.kernel, pick(&[-1, 1], 1, rng)),
+                _ => {
+                    block.channels =
+                        move_in(&CHANNELS, block.channels, pick(&[-2, -1, 1, 2], 1, rng))
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_candidate_reads_back_and_stays_within_the_choices() {
+        let space = Space::default();
+        let mut rng = StdRng::seed_from_u64(7);
+        let mut seen = BTreeSet::new();
+        let mut spec = space.sample(&mut rng);
+        for i in 0..500 {
+            spec = match i % 3 {
+                0 => space.sample(&mut rng),
+                _ => space.mutate(&spec, &mut rng),
+            };
+            assert_eq!(spec.to_string().parse::<Spec>().unwrap(), spec);
+            assert!(space.windows_ms.contains(&spec.window_ms));
+            assert!((1..=MOST_BLOCKS).contains(&spec.blocks.len()));
+            assert!(!(spec.stream && (spec.lazy || spec.same_padding)), "{spec}");
+            assert!(spec.distill == 0 && spec.page == 0 && [4, 8].contains(&spec.bits));
+            seen.insert(spec.clone());
+        }
+        assert!(seen.len() > 400, "{} different ones", seen.len());
+    }
+
+    #[test]
+    fn steps_in_a_list_stop_at_its_ends() {
+        assert_eq!(move_in(&CHANNELS, 8, 1), 12);
+        assert_eq!(move_in(&CHANNELS, 9, -5), 4);
+        assert_eq!(move_in(&CHANNELS, 128, 2), 128);
+    }
+}
