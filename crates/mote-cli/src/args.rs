@@ -51,6 +51,12 @@ pub enum Command {
     Train(commands::train::Args),
     /// Evaluate a network file with the engine.
     Eval(commands::eval::Args),
+    /// Find the pipeline that fits a board and a budget, and prove it.
+    Fit(Box<commands::fit::Args>),
+    /// One candidate of a search, as a command line of its own.
+    Trial(commands::trial::Args),
+    /// Why a pipeline costs and gives what it does.
+    Explain(commands::explain::Args),
     /// Write a pipeline as a Rust crate, as C, or as a model file, with its model card.
     Export(commands::export::Args),
     /// Data sets: list, fetch, check, summary, synth.

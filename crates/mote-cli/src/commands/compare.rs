@@ -167,7 +167,7 @@ fn only_classical(pipelines: &mut Vec<Pipeline>, args: &Args, ui: &Ui) -> Result
 }
 
 /// Keeps what `mote export` needs: the first fold's network, as it was measured, and the figures of all folds.
-fn save_deployment(
+pub fn save_deployment(
     experiment: &Experiment,
     pipeline: &Pipeline,
     network: &Network,
@@ -197,7 +197,7 @@ fn save_deployment(
 }
 
 /// What the report says about the data.
-fn describe(experiment: &Experiment) -> Data {
+pub fn describe(experiment: &Experiment) -> Data {
     let loaded = &experiment.loaded;
     let windows = &loaded.windows;
     let mut users = windows.users.clone();
@@ -227,7 +227,7 @@ fn describe(experiment: &Experiment) -> Data {
 }
 
 /// Versions of the tools behind the figures.
-fn versions() -> BTreeMap<String, String> {
+pub fn versions() -> BTreeMap<String, String> {
     let firmware = Workshop::locate().and_then(|w| w.toolchain(Core::M4));
     let known = [
         ("burn", locked_version("burn").map(str::to_owned)),

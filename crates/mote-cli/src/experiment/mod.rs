@@ -6,12 +6,14 @@ pub mod device;
 pub mod evaluate;
 pub mod network;
 pub mod prepared;
+pub mod trials;
 
 use crate::args::{DataArgs, SplitArgs};
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use mote_data::{Fold, Loaded, SplitKind, Task};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The user stopped the run; what was finished is kept.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +25,7 @@ pub struct Experiment {
     /// What is recognised.
     pub task: Task,
     /// The windows and where they come from.
-    pub loaded: Loaded,
+    pub loaded: Arc<Loaded>,
     /// How users are divided.
     pub split: SplitKind,
     /// The divisions.
@@ -73,7 +75,7 @@ impl Experiment {
         ));
         Ok(Self {
             task,
-            loaded,
+            loaded: Arc::new(loaded),
             split: kind,
             folds,
             seed: split.seed,
@@ -82,6 +84,21 @@ impl Experiment {
             predictions: evaluate::Cache::default(),
             artifacts: evaluate::Artifacts::default(),
         })
+    }
+
+    /// The same data with the first `count` folds only.
+    pub fn with_folds(&self, count: usize) -> Self {
+        Self {
+            task: self.task.clone(),
+            loaded: Arc::clone(&self.loaded),
+            split: self.split.clone(),
+            folds: self.folds.iter().take(count).cloned().collect(),
+            seed: self.seed,
+            out: self.out.clone(),
+            threads: self.threads,
+            predictions: evaluate::Cache::default(),
+            artifacts: evaluate::Artifacts::default(),
+        }
     }
 
     /// Works on the folds, up to `threads` at a time, in order of their numbers.

@@ -1,0 +1,273 @@
+//! `mote explain`: why a pipeline costs and gives what it does.
+
+use anyhow::{Context, Result, bail};
+use mote_export::Deployment;
+use mote_report::{Device, Results, Run};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Why a pipeline costs and gives what it does: what each technique is worth, where bytes and cycles go, which classes
+/// and users fail, and what a little more or less would buy.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  mote compare --experiment system --task wisdm-2019-watch/5 --data DIR
+  mote explain sys-int8-all
+
+A technique's worth is the difference to the row that has all techniques but this one. Where the file has no such row,
+the missing pipeline is printed, to be added to an experiment file.")]
+pub struct Args {
+    /// A pipeline of the file, by name.
+    pipeline: String,
+    /// A results.json of `mote compare` or `mote fit`.
+    #[arg(long, default_value = "out/results.json")]
+    results: PathBuf,
+    /// As JSON: the run, the rows without one technique each, and the neighbours on the front.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let results = mote_report::read(&args.results)?;
+    let Some(run) = results.runs.iter().find(|r| r.pipeline == args.pipeline) else {
+        let known: Vec<&str> = results.runs.iter().map(|r| r.pipeline.as_str()).collect();
+        bail!(
+            "there is no pipeline `{}` in `{}`; there are: {}",
+            args.pipeline,
+            args.results.display(),
+            known.join(", ")
+        );
+    };
+    let without: Vec<(&str, Option<&Run>)> = run
+        .techniques
+        .iter()
+        .enumerate()
+        .map(|(i, technique)| (technique.as_str(), without(&results, run, i)))
+        .collect();
+    let neighbours = neighbours(&results, run);
+    if args.json {
+        let rows: Vec<_> = without
+            .iter()
+            .map(|(t, r)| serde_json::json!({"without": t, "run": r}))
+            .collect();
+        let text = serde_json::json!({"run": run, "without": rows, "neighbours": neighbours});
+        println!("{}", serde_json::to_string_pretty(&text)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    head(&results, run);
+    worth(run, &without);
+    memory_map(&args.results, run)?;
+    layers(run);
+    confusion(run);
+    users(run);
+    println!("\nwhat a little more or less buys");
+    if neighbours.is_empty() {
+        println!("  no other pipeline of the file is better in anything");
+    }
+    for other in neighbours {
+        println!("  {}: {}", other.pipeline, change(run, other));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The run that has all techniques of `run` but one, on the same task and split.
+fn without<'r>(results: &'r Results, run: &Run, left_out: usize) -> Option<&'r Run> {
+    let others = run.techniques.iter().enumerate();
+    let wanted: Vec<&String> = others
+        .filter(|(i, _)| *i != left_out)
+        .map(|(_, t)| t)
+        .collect();
+    results.runs.iter().find(|r| {
+        (&r.task, &r.split) == (&run.task, &run.split)
+            && r.techniques.iter().eq(wanted.iter().copied())
+            && r.model.macs.is_some()
+    })
+}
+
+/// What a run takes on its first board: flash, RAM, cycles.
+fn figures(device: &Device) -> Option<[f64; 3]> {
+    let flash = device.flash_code? + device.flash_model?;
+    let ram = device.ram_static? + device.ram_stack? + device.ram_heap?;
+    Some([
+        flash as f64,
+        ram as f64,
+        device.cycles.unwrap_or_default() as f64,
+    ])
+}
+
+fn first(run: &Run) -> Option<[f64; 3]> {
+    run.device.first().and_then(figures)
+}
+
+/// The runs on the front of the file that are better in something, the nearest in m-F1 first.
+fn neighbours<'r>(results: &'r Results, run: &Run) -> Vec<&'r Run> {
+    let values = |r: &Run| {
+        let [flash, ram, cycles] = first(r)?;
+        Some([-r.metrics.macro_f1.mean, flash, ram, cycles])
+    };
+    let beats = |a: &[f64; 4], b: &[f64; 4]| {
+        a.iter().zip(b).all(|(a, b)| a <= b) && a.iter().zip(b).any(|(a, b)| a < b)
+    };
+    let Some(own) = values(run) else {
+        return Vec::new();
+    };
+    let others: Vec<(&Run, [f64; 4])> = results
+        .runs
+        .iter()
+        .filter(|r| r.pipeline != run.pipeline)
+        .filter_map(|r| Some((r, values(r)?)))
+        .collect();
+    let mut front: Vec<&Run> = others
+        .iter()
+        .filter(|(_, v)| !others.iter().any(|(_, o)| beats(o, v)))
+        .filter(|(_, v)| v.iter().zip(&own).any(|(a, b)| a < b))
+        .map(|(r, _)| *r)
+        .collect();
+    let distance = |r: &Run| (r.metrics.macro_f1.mean - run.metrics.macro_f1.mean).abs();
+    front.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
+    front.truncate(5);
+    front
+}
+
+/// What `other` takes and gives more than `run`.
+fn change(run: &Run, other: &Run) -> String {
+    let points = (other.metrics.macro_f1.mean - run.metrics.macro_f1.mean) * 100.0;
+    let costs = match (first(run), first(other)) {
+        (Some(a), Some(b)) => {
+            let [flash, ram, cycles] = [b[0] - a[0], b[1] - a[1], b[2] - a[2]];
+            format!(", flash {flash:+} B, RAM {ram:+} B, cycles {cycles:+}")
+        }
+        _ => String::new(),
+    };
+    format!("m-F1 {points:+.1} points{costs}")
+}
+
+fn head(results: &Results, run: &Run) {
+    println!("{} on {}, {}", run.pipeline, run.task, run.split);
+    if results.data.synthetic {
+        println!("  SYNTHETIC recordings: the figures say nothing about people");
+    }
+    println!(
+        "  m-F1 {:.3}, accuracy {:.3}",
+        run.metrics.macro_f1.mean, run.metrics.accuracy.mean
+    );
+    for device in &run.device {
+        match figures(device) {
+            Some([flash, ram, cycles]) => println!(
+                "  {}: flash {flash} B, RAM {ram} B, {cycles} cycles",
+                device.board
+            ),
+            None => println!(
+                "  {}: not measured: {}",
+                device.board,
+                device.why.as_deref().unwrap_or("unknown")
+            ),
+        }
+    }
+    for note in &run.notes {
+        println!("  {note}");
+    }
+}
+
+fn worth(run: &Run, without: &[(&str, Option<&Run>)]) {
+    println!("\nwithout one technique");
+    if without.is_empty() {
+        println!("  it has none");
+    }
+    for (technique, other) in without {
+        match other {
+            Some(other) => println!("  {technique}: {}", change(run, other)),
+            None => {
+                let rest = run.techniques.iter().filter(|t| t.as_str() != *technique);
+                let rest: Vec<&str> = rest.map(String::as_str).collect();
+                println!("  {technique}: not in the file; add techniques = {rest:?}");
+            }
+        }
+    }
+}
+
+/// Where tensors lie, from the deployment that was left beside the results.
+fn memory_map(results: &Path, run: &Run) -> Result<()> {
+    println!("\nmemory map");
+    let folder = results.parent().unwrap_or(Path::new("."));
+    let path = folder
+        .join("pipelines")
+        .join(&run.pipeline)
+        .join(super::compare::DEPLOYMENT);
+    if !path.is_file() {
+        println!(
+            "  `{}` is not there: run the comparison again",
+            path.display()
+        );
+        return Ok(());
+    }
+    let deployment = Deployment::load(&path)?;
+    let plan = deployment
+        .runtime
+        .plan(&deployment.graph)
+        .with_context(|| format!("`{}`", path.display()))?;
+    println!("  {} bytes hold all tensors", plan.arena);
+    let nodes = &deployment.graph.nodes;
+    let name = |i: usize| nodes.get(i).map_or("", |n| n.name.as_str());
+    for row in plan.rows() {
+        println!(
+            "  {:>6} to {:>6}  from {} to {}",
+            row.offset,
+            row.offset + row.len,
+            name(row.first),
+            name(row.last)
+        );
+    }
+    Ok(())
+}
+
+fn layers(run: &Run) {
+    let Some(device) = run.device.iter().find(|d| !d.layers.is_empty()) else {
+        return;
+    };
+    println!("\nlayers on {}", device.board);
+    let total: u64 = device.layers.iter().filter_map(|l| l.instructions).sum();
+    for layer in &device.layers {
+        let instructions = layer.instructions.unwrap_or_default();
+        let share = 100.0 * instructions as f64 / total.max(1) as f64;
+        let cycles = layer.cycles.map_or("-".to_owned(), |c| c.to_string());
+        println!(
+            "  {:<28} {instructions:>10} instructions {cycles:>10} cycles {share:>5.1} %",
+            layer.name
+        );
+    }
+}
+
+fn confusion(run: &Run) {
+    let confusion = &run.metrics.confusion;
+    println!("\nconfusion: rows are the truth");
+    print!("  {:<16}", "");
+    for label in &confusion.labels {
+        print!(" {:>8.8}", label);
+    }
+    println!();
+    for (label, counts) in confusion.labels.iter().zip(&confusion.counts) {
+        print!("  {label:<16.16}");
+        for count in counts {
+            print!(" {count:>8}");
+        }
+        println!();
+    }
+}
+
+fn users(run: &Run) {
+    let mut users = run.metrics.per_user.clone();
+    users.sort_by(|a, b| a.macro_f1.total_cmp(&b.macro_f1));
+    println!("\nusers it fails for");
+    for user in users.iter().take(5) {
+        println!(
+            "  user {}: m-F1 {:.3}, accuracy {:.3}, {} windows",
+            user.user, user.macro_f1, user.accuracy, user.windows
+        );
+    }
+    let q = run.metrics.user_quantiles.macro_f1;
+    println!(
+        "  median over users {:.3}, lowest tenth below {:.3}",
+        q.median, q.q10
+    );
+}

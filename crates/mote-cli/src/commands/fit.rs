@@ -1,0 +1,455 @@
+//! `mote fit`: the pipeline that fits a board and a budget, found and proven.
+
+use crate::commands::compare;
+use crate::experiment::trials::{Common, Trials};
+use crate::ui::Ui;
+use anyhow::{Context, Result, ensure};
+use mote_fit::{
+    Effort, Figures, Goal, Limits, Near, Objective, Outcome, Record, Search, Settings, Space, Spec,
+    Status, Store, collect, export, limits, preset, presets,
+};
+use mote_report::Results;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Find the pipeline that fits a board and a budget, and prove it on the emulated core.
+///
+/// Candidates are networks, windows, trainings, compressions and ways to run. What cannot fit is sorted out by a cost
+/// model before anything is trained; many are tried briefly, the better ones longer, the best ones on all folds; the
+/// front that is left is built and run as firmware. The same command after Ctrl-C goes on where it stopped.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  mote fit --task motionsense/6 --data DIR --board nrf52840 --flash 32K --ram 2K --latency 5ms
+  mote fit --task wisdm-2019-watch/5 --data DIR --min-f1 0.88 --minimize ram --budget 1h
+  mote fit --task motionsense/6 --data DIR --preset balanced        no search
+  mote fit --export-trials jobs --candidates 200; (cd jobs; sbatch slurm.sh); mote fit --collect jobs/records
+
+When nothing keeps all limits it shows what comes closest and the limit that binds, and ends with exit code 1.")]
+pub struct Args {
+    #[command(flatten)]
+    common: Common,
+    /// Most flash, code and model: 32K.
+    #[arg(long, value_parser = limits::bytes)]
+    flash: Option<u64>,
+    /// Most RAM, statics, stack and heap: 2K.
+    #[arg(long, value_parser = limits::bytes)]
+    ram: Option<u64>,
+    /// Longest decision: 5ms. Without, a decision takes no longer than the hop.
+    #[arg(long, value_parser = limits::milliseconds)]
+    latency: Option<f64>,
+    /// Most power on average: 1mW.
+    #[arg(long, value_parser = limits::milliwatts)]
+    power: Option<f64>,
+    /// Least macro-averaged F1.
+    #[arg(long)]
+    min_f1: Option<f64>,
+    /// What is to be small: ram, flash, energy or latency. Default: the highest m-F1 is best.
+    #[arg(long)]
+    minimize: Option<Objective>,
+    /// Window lengths to choose from, in seconds.
+    #[arg(long, value_delimiter = ',', default_value = "3,4,5")]
+    window: Vec<f64>,
+    /// Seconds between two decisions.
+    #[arg(long, default_value_t = 1.0)]
+    hop: f64,
+    /// Epochs of training to choose from.
+    #[arg(long, value_delimiter = ',', default_value = "25,40")]
+    epochs: Vec<usize>,
+    /// Contrastive pretraining and teachers, too; they take several times as long.
+    #[arg(long)]
+    slow_training: bool,
+    /// Weights may lie in a storage outside the image, too.
+    #[arg(long)]
+    paging: bool,
+    /// Time to search: 20m, 2h. Measuring the front comes on top.
+    #[arg(long, value_parser = limits::seconds, default_value = "20m")]
+    budget: f64,
+    /// Candidates, at most.
+    #[arg(long, default_value_t = 1000)]
+    candidates: usize,
+    /// Evaluate and measure this preset instead of searching: smallest, fastest, most-accurate or balanced.
+    #[arg(long)]
+    preset: Option<String>,
+    /// Write trials to be run elsewhere into this folder, and do nothing else: a shell script and a Slurm array job.
+    #[arg(long, conflicts_with = "preset")]
+    export_trials: Option<PathBuf>,
+    /// Merge the records that trials left in this folder.
+    #[arg(long)]
+    collect: Option<PathBuf>,
+    /// Leave the measurement on the emulated board out.
+    #[arg(long)]
+    no_device: bool,
+    /// Print what was found as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
+    let common = &args.common;
+    let space = space(args)?;
+    let first: Vec<Spec> = match &args.preset {
+        Some(name) => vec![Spec {
+            hop_ms: space.hop_ms,
+            ..preset(name)?.spec
+        }],
+        None => presets()?.into_iter().map(|p| p.spec).collect(),
+    };
+    ui.catch_interrupt()?;
+    let path = common.out.join("fit").join("trials.jsonl");
+    let (store, mut known) = Store::open(&path)?;
+    if let Some(folder) = &args.collect {
+        let collected = collect(folder)?;
+        ui.info(format_args!("{} records collected", collected.len()));
+        for record in collected {
+            if !known.contains(&record) {
+                store.add(&record)?;
+                known.push(record);
+            }
+        }
+    }
+    let trials = Trials::new(common, Some(store), ui)?;
+    let example = first.first().context("there is no candidate")?;
+    let experiment = trials.experiment(example)?;
+    let (shapes, context) = (trials.shapes(&experiment), trials.context(&experiment));
+    known.retain(|r| r.context == context);
+    if !known.is_empty() {
+        ui.info(format_args!("{} trials are known already", known.len()));
+    }
+    let settings = settings(args, &trials, space, first, experiment.folds.len());
+    ui.info(format_args!("limits: {}", settings.goal.limits));
+    let stop = ui.stop();
+    let predict = |spec: &Spec| trials.predict(spec, shapes);
+    if let Some(folder) = &args.export_trials {
+        return export_trials(
+            args,
+            &settings,
+            Search::new(&settings, predict, known),
+            folder,
+            ui,
+        );
+    }
+    let mut outcome = Search::new(&settings, predict, known).run(&trials, |status| {
+        show(status, ui);
+        !stop.load(Ordering::SeqCst)
+    })?;
+    if !args.no_device {
+        prove(args, &settings.goal, &trials, &mut outcome, ui)?;
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&json(&outcome))?);
+    } else {
+        print(&outcome);
+    }
+    ui.info(format_args!("trials:  {}", path.display()));
+    Ok(match outcome.best {
+        Some(_) => ExitCode::SUCCESS,
+        None => ExitCode::FAILURE,
+    })
+}
+
+fn space(args: &Args) -> Result<Space> {
+    let milliseconds = |seconds: f64, option: &str| -> Result<u32> {
+        ensure!(
+            (0.001..=3600.0).contains(&seconds),
+            "{option} {seconds}: give seconds from 0.001 to 3600"
+        );
+        Ok((seconds * 1e3).round() as u32)
+    };
+    ensure!(
+        !args.epochs.contains(&0),
+        "--epochs 0: a network is trained for at least one epoch"
+    );
+    let windows = args.window.iter().map(|&s| milliseconds(s, "--window"));
+    Ok(Space {
+        windows_ms: windows.collect::<Result<_>>()?,
+        hop_ms: milliseconds(args.hop, "--hop")?,
+        epochs: args.epochs.clone(),
+        slow_training: args.slow_training,
+        paging: args.paging,
+        ..Space::default()
+    })
+}
+
+fn settings(
+    args: &Args,
+    trials: &Trials<'_>,
+    space: Space,
+    mut first: Vec<Spec>,
+    folds: usize,
+) -> Settings {
+    let board = &trials.board;
+    let least = |asked: Option<u64>, there_is: u32| {
+        let there_is = u64::from(there_is) * 1024;
+        Some(asked.map_or(there_is, |a| a.min(there_is)))
+    };
+    let hop_ms = args.hop * 1e3;
+    let limits = Limits {
+        flash: least(args.flash, board.flash_kib),
+        ram: least(args.ram, board.ram_kib),
+        latency_ms: Some(args.latency.map_or(hop_ms, |l| l.min(hop_ms))),
+        power_mw: args.power,
+        min_f1: args.min_f1,
+    };
+    let whole = Effort {
+        folds,
+        percent: 100,
+    };
+    let effort = |share: usize, percent| Effort {
+        folds: share.min(folds),
+        percent,
+    };
+    let mut efforts = match args.preset {
+        Some(_) => vec![whole],
+        None => vec![effort(1, 20), effort(2, 40), whole],
+    };
+    efforts.dedup();
+    let mut candidates = args.candidates;
+    if args.preset.is_some() {
+        candidates = first.len();
+    } else {
+        // A preset with another window or hop is another candidate.
+        for spec in &mut first {
+            spec.hop_ms = space.hop_ms;
+            if !space.windows_ms.contains(&spec.window_ms) {
+                spec.window_ms = space
+                    .windows_ms
+                    .iter()
+                    .copied()
+                    .max()
+                    .unwrap_or(spec.window_ms);
+            }
+        }
+    }
+    Settings {
+        goal: Goal {
+            limits,
+            objective: args.minimize,
+        },
+        space,
+        first,
+        efforts,
+        generation: 8.min(candidates),
+        seed: args.common.split.seed,
+        threads: args.common.threads(),
+        budget: Duration::from_secs_f64(args.budget),
+        candidates,
+    }
+}
+
+fn show(status: &Status<'_>, ui: &Ui) {
+    ui.info(format_args!(
+        "{:.0} min: {} candidates tried{}; front of {} folds, {} % of the epochs:",
+        status.elapsed.as_secs_f64() / 60.0,
+        status.candidates,
+        if status.last_round {
+            ", the best on all folds"
+        } else {
+            ""
+        },
+        status.effort.folds,
+        status.effort.percent
+    ));
+    for record in status.front.iter().take(8) {
+        ui.info(format_args!(
+            "  {}",
+            row(record.macro_f1, &record.figures, &record.spec)
+        ));
+    }
+}
+
+fn row(macro_f1: f64, f: &Figures, spec: &Spec) -> String {
+    let or = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.3}"));
+    format!(
+        "{macro_f1:.3} {:>8} {:>7} {:>9} {:>8} {:>8}  {spec}",
+        f.flash,
+        f.ram,
+        f.cycles.map_or("-".to_owned(), |c| c.to_string()),
+        or(f.latency_ms),
+        or(f.energy_uj)
+    )
+}
+
+const HEAD: &str = " m-F1    flash     RAM    cycles       ms       uJ  candidate";
+
+fn print(outcome: &Outcome) {
+    if let Some(best) = &outcome.best {
+        println!("{HEAD}");
+        for record in &outcome.front {
+            println!(
+                "{}",
+                row(record.macro_f1, record.best_figures(), &record.spec)
+            );
+            if let Some(measured) = &record.measured {
+                println!("      predicted: {}", missed(&record.figures, measured));
+            }
+        }
+        println!("\nbest: {}\n  {}", best.spec, best.command);
+        return;
+    }
+    match outcome.binding() {
+        Some(limit) => println!(
+            "nothing keeps all limits; {} binds. Closest:",
+            limit.option()
+        ),
+        None => println!("nothing was tried: give it more time with --budget"),
+    }
+    for near in &outcome.near {
+        println!("{}", closest(near));
+    }
+}
+
+fn closest(near: &Near) -> String {
+    let broken: Vec<String> = near
+        .broken
+        .iter()
+        .map(|(limit, excess)| format!("{} missed by {:.0} %", limit.option(), excess * 100.0))
+        .collect();
+    let f = &near.figures;
+    let f1 = near
+        .macro_f1
+        .map_or("not trained".to_owned(), |f| format!("m-F1 {f:.3}"));
+    format!(
+        "  {}: flash {}, RAM {}, {f1}: {}",
+        broken.join(", "),
+        f.flash,
+        f.ram,
+        near.spec
+    )
+}
+
+/// By how much the cost model missed what was measured.
+fn missed(predicted: &Figures, measured: &Figures) -> String {
+    let share =
+        |p: u64, m: u64| format!("{p} ({:+.1} %)", (p as f64 / m.max(1) as f64 - 1.0) * 100.0);
+    let cycles = predicted.cycles.zip(measured.cycles);
+    format!(
+        "flash {}, RAM {}, cycles {}",
+        share(predicted.flash, measured.flash),
+        share(predicted.ram, measured.ram),
+        cycles.map_or("unknown".to_owned(), |(p, m)| share(p, m))
+    )
+}
+
+/// Builds and runs the front as firmware, and writes results.json, report.html and what `mote export` needs.
+fn prove(
+    args: &Args,
+    goal: &Goal,
+    trials: &Trials<'_>,
+    outcome: &mut Outcome,
+    ui: &Ui,
+) -> Result<()> {
+    let Some(best) = outcome.best.as_ref().map(|b| b.spec.clone()) else {
+        return Ok(());
+    };
+    let data = compare::describe(&*trials.experiment(&best)?);
+    let mut results = Results::new(&args.common.task, data);
+    results.command = std::env::args().collect::<Vec<_>>().join(" ");
+    results.seed = args.common.split.seed;
+    results.versions.extend(compare::versions());
+    results
+        .notes
+        .push(format!("limits of the search: {}", goal.limits));
+    for (i, record) in outcome.front.iter_mut().enumerate() {
+        let name = match &args.preset {
+            Some(name) => name.clone(),
+            None => format!("fit-{}", i + 1),
+        };
+        let trained = trials.train(&name, &record.spec, record.effort)?;
+        let (devices, figures) = trials.measure(&trained, &record.spec)?;
+        record.measured = figures;
+        let mut run = trained.run.clone();
+        run.device = devices;
+        run.notes.push(format!(
+            "windows of {} s, a decision every {} s",
+            record.spec.window_s(),
+            record.spec.hop_s()
+        ));
+        run.notes.push(format!("repeat it: {}", record.command));
+        if let Some(measured) = &figures {
+            run.notes
+                .push(format!("predicted: {}", missed(&record.figures, measured)));
+        }
+        compare::save_deployment(
+            &trained.experiment,
+            &trained.pipeline,
+            &trained.network,
+            &results,
+            &run,
+        )?;
+        results.runs.push(run);
+        mote_report::write_report(&results, &args.common.out)?;
+    }
+    // What was measured may beat or break what was predicted.
+    let measured: Vec<Record> = outcome.front.clone();
+    let measured: Vec<&Record> = measured.iter().collect();
+    outcome.best = goal.best(&measured).cloned();
+    let front: Vec<Record> = goal.front(&measured).into_iter().cloned().collect();
+    if front.is_empty() {
+        outcome.near = measured
+            .iter()
+            .map(|r| Near {
+                spec: r.spec.clone(),
+                figures: *r.best_figures(),
+                macro_f1: Some(r.macro_f1),
+                broken: goal.limits.broken(r.best_figures(), Some(r.macro_f1)),
+            })
+            .collect();
+    }
+    outcome.front = front;
+    ui.info(format_args!(
+        "report:  {}",
+        args.common.out.join("report.html").display()
+    ));
+    Ok(())
+}
+
+fn json(outcome: &Outcome) -> serde_json::Value {
+    let near = |n: &Near| {
+        serde_json::json!({
+            "spec": n.spec, "figures": n.figures, "macro_f1": n.macro_f1, "broken": n.broken,
+        })
+    };
+    serde_json::json!({
+        "best": outcome.best,
+        "front": outcome.front,
+        "candidates": outcome.candidates,
+        "binding": outcome.binding(),
+        "closest": outcome.near.iter().map(near).collect::<Vec<_>>(),
+    })
+}
+
+/// Writes candidates that keep the limits as jobs, each with the full effort.
+fn export_trials<P: Fn(&Spec) -> Result<Figures, mote_fit::Error>>(
+    args: &Args,
+    settings: &Settings,
+    mut search: Search<'_, P>,
+    folder: &std::path::Path,
+    ui: &Ui,
+) -> Result<ExitCode> {
+    let effort = *settings.efforts.last().context("there is no effort")?;
+    let mut commands = Vec::new();
+    loop {
+        let specs = search.propose(effort);
+        if specs.is_empty() {
+            break;
+        }
+        commands.extend(specs.iter().map(|s| args.common.command(s, effort)));
+    }
+    ensure!(
+        !commands.is_empty(),
+        "no candidate keeps the limits ({}); nothing was written",
+        settings.goal.limits
+    );
+    for path in export::export(&commands, folder)? {
+        println!("{}", path.display());
+    }
+    ui.info(format_args!(
+        "{} trials; run run.sh, or submit slurm.sh; then: mote fit --collect {}",
+        commands.len(),
+        folder.join("records").display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
