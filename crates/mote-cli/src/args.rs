@@ -27,6 +27,7 @@ Examples:
   mote compare --task wisdm-2019-watch/5 --data DIR         the main job
   mote device run cnn-int8 --board stm32l4r5 --data DIR     one pipeline on one board
   mote export cnn-int8-stream --to rust                     a no_std crate of it
+  mote import model.onnx --board stm32l4r5 --techniques int8 flatten arena
   mote data check wisdm-2019-watch/5 --data DIR             what is wrong with my files?
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C (run again to go on).";
@@ -65,6 +66,8 @@ pub enum Command {
     Device(commands::device::Args),
     /// Flash and RAM of any ELF image, by section and by largest symbols.
     Footprint(commands::footprint::Args),
+    /// Read a TensorFlow Lite or ONNX model, apply techniques, and show what it costs on boards.
+    Import(commands::import::Args),
     /// Show a recorded results.json again: table and HTML.
     Report(commands::report::Args),
     /// The techniques there are, with their options.

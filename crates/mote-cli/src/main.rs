@@ -46,6 +46,7 @@ fn run(args: Args, ui: &Ui) -> Result<ExitCode> {
         Command::Data(a) => commands::data::run(&a, ui),
         Command::Device(a) => commands::device::run(&a, ui),
         Command::Footprint(a) => commands::footprint::run(&a),
+        Command::Import(a) => commands::import::run(&a, ui),
         Command::Report(a) => commands::report::run(&a, ui),
         Command::Techniques(a) => commands::techniques::run(&a),
         Command::Completions { shell } => {

@@ -165,6 +165,42 @@ fn bad_input_gives_one_clear_message() {
 }
 
 #[test]
+fn models_of_other_tools_go_through_the_techniques() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(folder.path(), "out");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-model/tests/models");
+    let run = |model: &str, more: &[&str]| {
+        let model = path(&models, model);
+        let mut args = vec!["import", &model, "--out", &out, "--json"];
+        args.extend(more);
+        let output = mote(&args);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{errors}");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let float = run("cnn.onnx", &[]);
+    let int8 = run("cnn.onnx", &["--techniques", "int8", "flatten", "arena"]);
+    assert_eq!(float["parameters"], int8["parameters"]);
+    assert!(float["arena"].as_u64() > int8["arena"].as_u64().map(|b| 2 * b));
+    assert_eq!(int8["layers"][0]["int8"], true);
+
+    let network = "A_valid_int8_pt.tflite";
+    let streamed = run(
+        network,
+        &["--techniques", "flatten", "arena", "stream:hop=8"],
+    );
+    assert!(streamed["arena"].as_u64() < run(network, &[])["arena"].as_u64());
+
+    let text = complaint(&["import", &path(&models, "cnn.onnx"), "--std", "0"]);
+    assert!(text.contains("--std"), "{text}");
+    let text = complaint(&["import", &path(&models, "README.md")]);
+    assert!(
+        text.contains("README.md") && text.contains("onnx"),
+        "{text}"
+    );
+}
+
+#[test]
 fn data_commands_answer() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().to_str().unwrap();

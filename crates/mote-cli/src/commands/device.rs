@@ -162,7 +162,8 @@ fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(name: &str, board: &Board, m: &Measurement) {
+/// Shows every figure of `m`.
+pub fn print(name: &str, board: &Board, m: &Measurement) {
     let or = |value: Option<f64>, unit: &str| {
         value.map_or("unknown".to_owned(), |v| format!("{v:.3} {unit}"))
     };

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod export;
 pub mod fit;
 pub mod footprint;
+pub mod import;
 pub mod report;
 pub mod techniques;
 pub mod train;
