@@ -207,7 +207,9 @@ fn all_agree(networks: Vec<Network>) {
 fn int8_is_the_same_bit_for_bit_on_every_core() {
     let rest = [
         "A_int8",
+        "A_int8_pt",
         "A_valid_int8_pt",
+        "B_int8_pt",
         "C24_int8",
         "ops_int8",
         "head_int8",
