@@ -1,23 +1,76 @@
 //! Pipelines as a user writes them: built-in names and experiment files.
 
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
+use mote_fit::Spec;
+use serde::Deserialize;
 use std::path::Path;
 
-/// One row of a comparison: a model and the techniques applied to it, in order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One row of a comparison: a network or classical model, and the techniques applied to it, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pipeline {
     /// Name of the row.
     pub name: String,
     /// A network, `random-forest` or `lda`.
     pub model: String,
     /// `name` or `name:option=value,option=value`.
-    #[serde(default)]
     pub techniques: Vec<String>,
     /// The pipeline of the same experiment that the report shows this one's changes against.
-    #[serde(default)]
     pub baseline: Option<String>,
+    /// A candidate of `mote fit`, which brings its own window, hop, network, epochs and techniques; model and
+    /// techniques follow from it once the sampling rate is known ([`crate::experiment::plan`]).
+    pub spec: Option<Spec>,
+}
+
+impl Pipeline {
+    /// The pipeline of a candidate.
+    pub fn of_spec(name: &str, spec: Spec) -> Self {
+        Self {
+            name: name.to_owned(),
+            model: spec.network(),
+            techniques: Vec::new(),
+            baseline: None,
+            spec: Some(spec),
+        }
+    }
+}
+
+/// A `[[pipeline]]` as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    model: Option<String>,
+    preset: Option<String>,
+    spec: Option<Spec>,
+    #[serde(default)]
+    techniques: Vec<String>,
+    baseline: Option<String>,
+}
+
+impl Entry {
+    fn pipeline(self) -> Result<Pipeline> {
+        let spec = match (self.model, self.preset, self.spec) {
+            (Some(model), None, None) => {
+                return Ok(Pipeline {
+                    name: self.name,
+                    model,
+                    techniques: self.techniques,
+                    baseline: self.baseline,
+                    spec: None,
+                });
+            }
+            (None, Some(name), None) => mote_fit::preset(&name)?.spec,
+            (None, None, Some(spec)) => spec,
+            _ => bail!("give one of model, preset and spec"),
+        };
+        if !self.techniques.is_empty() {
+            bail!("a preset or spec brings its own techniques: remove `techniques`");
+        }
+        Ok(Pipeline {
+            baseline: self.baseline,
+            ..Pipeline::of_spec(&self.name, spec)
+        })
+    }
 }
 
 /// An experiment file.
@@ -27,14 +80,15 @@ struct Experiment {
     #[serde(default)]
     #[allow(dead_code, reason = "for people who read the file")]
     description: String,
-    pipeline: Vec<Pipeline>,
+    pipeline: Vec<Entry>,
 }
 
 /// Experiment files that come with the program.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 6] = [
     ("default", include_str!("../../../experiments/default.toml")),
     ("system", include_str!("../../../experiments/system.toml")),
     ("models", include_str!("../../../experiments/models.toml")),
+    ("presets", include_str!("../../../experiments/presets.toml")),
     ("labels", include_str!("../../../experiments/labels.toml")),
     (
         "reference",
@@ -97,20 +151,24 @@ fn parse(text: &str, origin: &str) -> Result<Vec<Pipeline>> {
     if experiment.pipeline.is_empty() {
         bail!("the experiment `{origin}` has no [[pipeline]]");
     }
-    for (i, pipeline) in experiment.pipeline.iter().enumerate() {
-        if experiment
-            .pipeline
-            .iter()
-            .take(i)
-            .any(|p| p.name == pipeline.name)
-        {
+    let pipelines: Vec<Pipeline> = experiment
+        .pipeline
+        .into_iter()
+        .map(|entry| {
+            let name = entry.name.clone();
+            let pipeline = entry.pipeline();
+            pipeline.with_context(|| format!("pipeline `{name}` of `{origin}`"))
+        })
+        .collect::<Result<_>>()?;
+    for (i, pipeline) in pipelines.iter().enumerate() {
+        if pipelines.iter().take(i).any(|p| p.name == pipeline.name) {
             bail!(
                 "the experiment `{origin}` has two pipelines named `{}`",
                 pipeline.name
             );
         }
         if let Some(baseline) = &pipeline.baseline
-            && !experiment.pipeline.iter().any(|p| p.name == *baseline)
+            && !pipelines.iter().any(|p| p.name == *baseline)
         {
             bail!(
                 "pipeline `{}` of `{origin}` has the baseline `{baseline}`, which is not in it",
@@ -123,7 +181,7 @@ fn parse(text: &str, origin: &str) -> Result<Vec<Pipeline>> {
                 .with_context(|| format!("pipeline `{}` of `{origin}`", pipeline.name))?;
         }
     }
-    Ok(experiment.pipeline)
+    Ok(pipelines)
 }
 
 #[cfg(test)]
@@ -162,6 +220,33 @@ mod tests {
             message.contains("mine.toml") && message.contains("int9"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn a_preset_stands_for_its_spec_and_excludes_model_and_techniques() {
+        let read = |rest: &str| parse(&format!("[[pipeline]]\nname = \"a\"\n{rest}"), "mine.toml");
+        let text = mote_fit::preset("balanced").unwrap().spec.to_string();
+        let preset = read("preset = \"balanced\"").unwrap();
+        assert_eq!(preset, read(&format!("spec = \"{text}\"")).unwrap());
+        for (rest, part) in [
+            ("preset = \"tiny\"", "balanced"),
+            ("spec = \"window=5\"", "net= is missing"),
+            (
+                "preset = \"balanced\"\nmodel = \"cnn\"",
+                "one of model, preset and spec",
+            ),
+            (
+                "preset = \"balanced\"\ntechniques = [\"int8\"]",
+                "remove `techniques`",
+            ),
+            ("", "one of model, preset and spec"),
+        ] {
+            let message = format!("{:#}", read(rest).unwrap_err());
+            assert!(
+                message.contains("mine.toml") && message.contains(part),
+                "{message}"
+            );
+        }
     }
 
     #[test]

@@ -1,29 +1,10 @@
 //! The `mote` command as a user runs it, on the built-in synthetic recordings.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod common;
+
+use common::{complaint, mote, path};
 use std::path::Path;
-use std::process::{Command, Output};
-
-fn mote(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mote"))
-        .args(args)
-        .env_remove("MOTE_DATA")
-        .output()
-        .unwrap()
-}
-
-/// Runs `mote`, expects failure, and returns what it complained about.
-fn complaint(args: &[&str]) -> String {
-    let output = mote(args);
-    assert_eq!(output.status.code(), Some(1), "{args:?} should fail");
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert!(!text.contains("panicked"), "{text}");
-    text
-}
-
-fn path(folder: &Path, name: &str) -> String {
-    folder.join(name).to_str().unwrap().to_owned()
-}
 
 #[test]
 fn compare_trains_evaluates_and_reports() {

@@ -108,6 +108,15 @@ pub struct Run {
     /// The pipeline of the same file, task and split that this one's changes are shown against.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,
+    /// The candidate of `mote fit` it was made from, as `mote trial --spec` takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<String>,
+    /// Window length in seconds, which may differ from [`Data::window_s`]; absent for feature tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_s: Option<f64>,
+    /// Time between two decisions on the device, in seconds; absent for feature tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop_s: Option<f64>,
     /// Task, as in [`Results::task`].
     pub task: String,
     /// Split, such as `group:10`.
@@ -157,6 +166,9 @@ impl Run {
             pipeline: pipeline.into(),
             techniques: Vec::new(),
             baseline: None,
+            spec: None,
+            window_s: None,
+            hop_s: None,
             task: task.into(),
             split: split.into(),
             leaks: false,

@@ -77,6 +77,12 @@ pub fn render_table(results: &Results, options: &TableOptions) -> String {
         .filter(|t| options.boards.is_empty() || options.boards.contains(&t.board))
         .collect();
     let mut notes = Footnotes::default();
+    let mut names = view::names(results);
+    for (name, run) in names.iter_mut().zip(&results.runs) {
+        if let Some(window) = view::own_window(results, run) {
+            name.push_str(&notes.mark(window));
+        }
+    }
     let mut out = String::new();
     for banner in view::banners(results) {
         push_banner(&mut out, &banner, options);
@@ -99,7 +105,6 @@ pub fn render_table(results: &Results, options: &TableOptions) -> String {
         .filter(|c| !c.wide)
         .map(|c| fill(c, results.runs.iter().map(Some), &mut notes, view::why_run))
         .collect();
-    let names = view::names(results);
     let device_columns = |target: &Target, notes: &mut Footnotes| -> Vec<Filled> {
         DEVICE
             .iter()

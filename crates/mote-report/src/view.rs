@@ -119,6 +119,21 @@ pub(crate) fn data_line(results: &Results) -> String {
     parts.join(" · ")
 }
 
+/// `windows of 10 s, a decision every 1 s`, where a run's windows are not those of the comparison.
+pub(crate) fn own_window(results: &Results, run: &Run) -> Option<String> {
+    let window = run.window_s?;
+    let common = results.data.window_s?;
+    // Window lengths are whole samples of the same rate, so equal ones are equal to the last bit.
+    (window != common).then(|| {
+        let mut text = format!("windows of {} s", crate::format::significant(window));
+        if let Some(hop) = run.hop_s {
+            let hop = crate::format::significant(hop);
+            text.push_str(&format!(", a decision every {hop} s"));
+        }
+        text
+    })
+}
+
 /// What must be seen before any figure: synthetic data, leaks, and the runs' own warnings, each once.
 pub(crate) fn banners(results: &Results) -> Vec<Banner> {
     let mut banners = Vec::new();

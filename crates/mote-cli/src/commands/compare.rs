@@ -3,6 +3,9 @@
 use crate::args::{DataArgs, SplitArgs};
 use crate::commands::report::print_table;
 use crate::experiment::network::Network;
+use crate::experiment::plan::{hop, window_s};
+use crate::experiment::pool::Pool;
+use crate::experiment::rows::Rows;
 use crate::experiment::{Experiment, classical, device, evaluate, network};
 use crate::pipeline::{self, Pipeline};
 use crate::ui::Ui;
@@ -10,12 +13,11 @@ use anyhow::{Context, Result, ensure};
 use mote_device::core::Core;
 use mote_device::image::Workshop;
 use mote_export::{Deployment, Evidence};
-use mote_report::{Data, Epoch, Results, Run};
-use mote_train::Trained;
+use mote_fit::export;
+use mote_report::{Data, Results, Run};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
 /// File in a pipeline's folder that `mote export` reads.
 pub const DEPLOYMENT: &str = "deployment.json";
@@ -61,12 +63,22 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         Some(text) => pipeline::select(text)?,
         None => pipeline::experiment(&args.experiment)?,
     };
-    let configs = configs(&pipelines, args)?;
+    check(&pipelines, args)?;
     let threads = args
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     ui.catch_interrupt()?;
-    let experiment = Experiment::open(&args.data, &args.split, args.out.clone(), threads, ui)?;
+    let pool = Pool::new(
+        args.data.clone(),
+        args.split.clone(),
+        args.out.clone(),
+        threads,
+        ui,
+    );
+    // The window of the comparison is the one that rows without a window of their own have.
+    let own: Vec<_> = pipelines.iter().map(window_s).collect();
+    let common = own.iter().copied().min_by_key(Option::is_some).flatten();
+    let experiment = pool.get(common)?;
     if experiment.loaded.windows.time == 1 {
         only_classical(&mut pipelines, args, ui)?;
     }
@@ -75,40 +87,23 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     } else {
         device::boards(&args.boards)?
     };
-    let mut networks: BTreeMap<&str, (Network, f64)> = BTreeMap::new();
+    let mut rows = Rows::new(pool, args.epochs, boards, args.optimize, ui);
     let mut results = Results::new(&experiment.task.name, describe(&experiment));
-    results.command = std::env::args().collect::<Vec<_>>().join(" ");
+    results.command = command();
     results.seed = experiment.seed;
     results.versions.extend(versions());
     for pipeline in &pipelines {
-        let model = pipeline.model.as_str();
-        let mut run = if let Some(config) = configs.get(model) {
-            if !networks.contains_key(model) {
-                let start = Instant::now();
-                let trained = network::train(&experiment, model, config, ui)?;
-                networks.insert(model, (trained, start.elapsed().as_secs_f64()));
-            }
-            let (trained, seconds) = networks
-                .get(model)
-                .context("the network was just trained")?;
-            ui.info(format_args!("{}: evaluating in the engine", pipeline.name));
-            let outcomes = evaluate::networks(&experiment, pipeline, trained)?;
-            let mut run = evaluate::row(&experiment, pipeline, &outcomes)?;
-            run.train_seconds = Some(*seconds);
-            add_history(&mut run, &trained.folds);
-            run.device =
-                device::measure(&experiment, pipeline, trained, &boards, args.optimize, ui)?;
-            run.folds = experiment.folds.len();
-            save_deployment(&experiment, pipeline, trained, &results, &run)?;
-            run
-        } else {
-            ui.info(format_args!("{}: fitting", pipeline.name));
-            let mut run = classical::row(&experiment, pipeline, ui)?;
-            run.device = device::none_for_classical(&boards, args.optimize);
-            run
-        };
-        run.folds = experiment.folds.len();
-        results.runs.push(run);
+        let row = rows.row(pipeline)?;
+        if let Some(network) = &row.network {
+            save_deployment(
+                &row.experiment,
+                &row.pipeline,
+                &network.0,
+                &results,
+                &row.run,
+            )?;
+        }
+        results.runs.push(row.run);
         // Written after every row, so that an interrupted comparison still leaves what it found.
         mote_report::write_report(&results, &args.out)?;
     }
@@ -126,21 +121,19 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Training settings of every network among the pipelines; fails before any data is read.
-fn configs(
-    pipelines: &[Pipeline],
-    args: &Args,
-) -> Result<BTreeMap<String, mote_train::TrainConfig>> {
-    let mut configs = BTreeMap::new();
-    for pipeline in pipelines
-        .iter()
-        .filter(|p| classical::kind(&p.model).is_none())
-    {
-        let config = network::config(&pipeline.model, args.epochs, args.split.seed)
+/// The command line that repeats this run.
+pub fn command() -> String {
+    export::command_line(&std::env::args().collect::<Vec<_>>())
+}
+
+/// Fails where a pipeline names a network that is not there, before any data is read.
+fn check(pipelines: &[Pipeline], args: &Args) -> Result<()> {
+    let networks = pipelines.iter().filter(|p| p.spec.is_none());
+    for pipeline in networks.filter(|p| classical::kind(&p.model).is_none()) {
+        network::config(&pipeline.model, args.epochs, args.split.seed)
             .with_context(|| format!("pipeline `{}`", pipeline.name))?;
-        configs.insert(pipeline.model.clone(), config);
     }
-    Ok(configs)
+    Ok(())
 }
 
 /// Tables of features have no time to convolve over: networks among the default pipelines are left out, and
@@ -179,14 +172,18 @@ pub fn save_deployment(
     let artifact = &applied.0;
     let windows = &experiment.loaded.windows;
     let deployment = Deployment {
-        evidence: Some(Evidence::new(results, run)),
+        evidence: Some(Evidence {
+            // A pipeline may bring a window of its own.
+            data: describe(experiment),
+            ..Evidence::new(results, run)
+        }),
         ..Deployment::new(
             &pipeline.name,
             artifact.network()?.into_owned(),
             artifact.runtime,
             f64::from(windows.rate_hz),
             windows.time,
-            artifact.stream.map_or(windows.hop, |s| s.hop),
+            hop(experiment, pipeline.spec.as_ref(), artifact),
         )
     };
     let folder = experiment.out.join("pipelines").join(&pipeline.name);
@@ -203,8 +200,6 @@ pub fn describe(experiment: &Experiment) -> Data {
     let mut users = windows.users.clone();
     users.sort_unstable();
     users.dedup();
-    let sampled = windows.time > 1;
-    let seconds = |steps: usize| sampled.then(|| steps as f64 / f64::from(windows.rate_hz));
     Data {
         digest: loaded.digest.clone(),
         synthetic: loaded.synthetic,
@@ -212,9 +207,9 @@ pub fn describe(experiment: &Experiment) -> Data {
         windows: windows.len(),
         users: users.len(),
         channels: windows.channels,
-        rate_hz: sampled.then(|| f64::from(windows.rate_hz)),
-        window_s: seconds(windows.time),
-        hop_s: seconds(windows.hop),
+        rate_hz: (windows.time > 1).then(|| f64::from(windows.rate_hz)),
+        window_s: experiment.seconds(windows.time),
+        hop_s: experiment.seconds(windows.hop),
         labels: windows.labels.clone(),
         records: Some(loaded.account.accepted + loaded.account.rejected()),
         rejected: loaded
@@ -245,24 +240,6 @@ fn locked_version(package: &str) -> Option<&'static str> {
     let lock = include_str!("../../../../Cargo.lock");
     let (_, entry) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
     entry.split('"').next()
-}
-
-/// Learning curves of a network's folds.
-fn add_history(run: &mut Run, trained: &[Trained]) {
-    for (fold, trained) in run.fold_results.iter_mut().zip(trained) {
-        fold.best_epoch = Some(trained.best_epoch + 1);
-        fold.history = trained
-            .history
-            .iter()
-            .map(|e| Epoch {
-                epoch: e.epoch + 1,
-                loss: Some(e.loss),
-                validation_loss: e.validation.map(|v| v.loss),
-                validation_macro_f1: e.validation.map(|v| v.macro_f1),
-                learning_rate: Some(e.learning_rate),
-            })
-            .collect();
-    }
 }
 
 #[cfg(test)]

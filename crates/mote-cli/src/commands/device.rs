@@ -1,6 +1,7 @@
 //! `mote device`: boards, tools, and one pipeline on one board.
 
 use crate::args::{DataArgs, SplitArgs};
+use crate::experiment::plan::{hop, plan, window_s};
 use crate::experiment::prepared::{Measured, Prepared};
 use crate::experiment::{Experiment, classical, device, evaluate, network};
 use crate::pipeline;
@@ -124,21 +125,29 @@ fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
         "name one pipeline with a network; classical models have no firmware"
     );
     let board = Board::load(&args.board)?;
-    let config = network::config(&pipeline.model, args.epochs, args.split.seed)?;
+    let mut data = args.data.clone();
+    data.window = window_s(pipeline).unwrap_or(data.window);
     ui.catch_interrupt()?;
-    let mut experiment = Experiment::open(&args.data, &args.split, args.out.clone(), 1, ui)?;
+    let mut experiment = Experiment::open(&data, &args.split, args.out.clone(), 1, ui)?;
+    let (pipeline, config) = plan(&experiment, pipeline, args.epochs)?;
     // One fold's network is enough for a footprint.
     experiment.folds.truncate(1);
     let trained = network::train(&experiment, &pipeline.model, &config, ui)?;
     let fold = experiment.folds.first().context("no fold")?;
-    let applied = evaluate::artifact(&experiment, pipeline, 0, fold, &trained)?;
+    let applied = evaluate::artifact(&experiment, &pipeline, 0, fold, &trained)?;
     let (artifact, changes) = &*applied;
     for change in changes {
         for line in &change.lines {
             ui.info(format_args!("{}: {line}", change.technique));
         }
     }
-    let prepared = Prepared::new(&experiment, &pipeline.name, artifact, &fold.test)?;
+    let prepared = Prepared::new(
+        &experiment,
+        &pipeline.name,
+        artifact,
+        &fold.test,
+        hop(&experiment, pipeline.spec.as_ref(), artifact),
+    )?;
     let Measured {
         mean: measurement,
         worst,

@@ -346,7 +346,7 @@ fn prove(
     };
     let data = compare::describe(&*trials.experiment(&best)?);
     let mut results = Results::new(&args.common.task, data);
-    results.command = std::env::args().collect::<Vec<_>>().join(" ");
+    results.command = compare::command();
     results.seed = args.common.split.seed;
     results.versions.extend(compare::versions());
     results
@@ -358,15 +358,10 @@ fn prove(
             None => format!("fit-{}", i + 1),
         };
         let trained = trials.train(&name, &record.spec, record.effort)?;
-        let (devices, figures) = trials.measure(&trained, &record.spec)?;
+        let (devices, figures) = trials.measure(&trained)?;
         record.measured = figures;
         let mut run = trained.run.clone();
         run.device = devices;
-        run.notes.push(format!(
-            "windows of {} s, a decision every {} s",
-            record.spec.window_s(),
-            record.spec.hop_s()
-        ));
         run.notes.push(format!("repeat it: {}", record.command));
         if let Some(measured) = &figures {
             run.notes

@@ -4,6 +4,7 @@ use super::device::print;
 use crate::args::{DataArgs, SplitArgs};
 use crate::experiment::Experiment;
 use crate::experiment::device::Optimize;
+use crate::experiment::plan::hop;
 use crate::experiment::prepared::Prepared;
 use crate::ui::Ui;
 use anyhow::{Context as _, Result, ensure};
@@ -151,7 +152,13 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     if boards.is_empty() {
         ui.info("name a board to build and run it: --board stm32l4r5");
     } else {
-        let prepared = Prepared::new(&experiment, &imported.model, &artifact, &fold.test)?;
+        let prepared = Prepared::new(
+            &experiment,
+            &imported.model,
+            &artifact,
+            &fold.test,
+            hop(&experiment, None, &artifact),
+        )?;
         let workshop = Workshop::locate()?;
         for board in &boards {
             let measured = prepared.measure(&workshop, board, args.optimize)?.mean;

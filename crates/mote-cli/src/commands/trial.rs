@@ -53,7 +53,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     }
     if args.measure {
         let trained = trials.train("trial", &args.spec, effort)?;
-        record.measured = trials.measure(&trained, &args.spec)?.1;
+        record.measured = trials.measure(&trained)?.1;
     }
     let line = serde_json::to_string(&record)?;
     println!("{line}");

@@ -48,6 +48,7 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline, ui: &Ui) -> Result<Run>
                 bytes: Some(model.bytes() as u64),
             },
             changes: model.reduction().map(reduction).into_iter().collect(),
+            hop: windows.hop,
             early: None,
         })
     });

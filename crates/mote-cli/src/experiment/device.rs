@@ -2,7 +2,7 @@
 
 use super::network::Network;
 use super::prepared::{Measured as Figures, Prepared};
-use super::{Experiment, evaluate};
+use super::{Experiment, evaluate, plan};
 use crate::pipeline::Pipeline;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
@@ -51,7 +51,13 @@ pub fn measure(
     // Footprint and cycles do not depend on the fold's weights; the first fold stands for all.
     let fold = experiment.folds.first().context("there is no fold")?;
     let applied = evaluate::artifact(experiment, pipeline, 0, fold, network)?;
-    let prepared = Prepared::new(experiment, &pipeline.name, &applied.0, &fold.test)?;
+    let prepared = Prepared::new(
+        experiment,
+        &pipeline.name,
+        &applied.0,
+        &fold.test,
+        plan::hop(experiment, pipeline.spec.as_ref(), &applied.0),
+    )?;
     let workshop = workshop();
     boards
         .iter()

@@ -1,7 +1,7 @@
 //! Evaluation of a pipeline on the test users of every fold, by the engine.
 
-use super::Experiment;
 use super::network::Network;
+use super::{Experiment, plan};
 use crate::pipeline::Pipeline;
 use anyhow::{Context as _, Result};
 use mote_data::{Fold, Windows};
@@ -26,6 +26,8 @@ pub struct Outcome {
     pub size: ModelSize,
     /// What the techniques changed.
     pub changes: Vec<Change>,
+    /// Samples from one decision to the next on the device.
+    pub hop: usize,
     /// How many decisions an early exit ended, and how many more or fewer were right without it.
     pub early: Option<(usize, i64)>,
 }
@@ -130,6 +132,7 @@ pub fn networks(
                 bytes: Some(predicted.bytes as u64),
             },
             changes: changes.clone(),
+            hop: plan::hop(experiment, pipeline.spec.as_ref(), artifact),
             early,
         })
     })
@@ -231,12 +234,16 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline, outcomes: &[Outcome]) -
     let split = experiment.split.to_string();
     let mut run = Run::new(&pipeline.name, &experiment.task.name, &split, metrics);
     run.fold_results = fold_results;
+    run.folds = experiment.folds.len();
     run.techniques.clone_from(&pipeline.techniques);
+    run.spec = pipeline.spec.as_ref().map(ToString::to_string);
     run.leaks = experiment.split.leaks();
     run.baseline.clone_from(&pipeline.baseline);
     run.early = early_exit(outcomes);
     if let Some(first) = outcomes.first() {
         run.model = first.size;
+        run.window_s = experiment.seconds(windows.time);
+        run.hop_s = experiment.seconds(first.hop);
         run.notes = first
             .changes
             .iter()

@@ -5,7 +5,10 @@ pub mod classical;
 pub mod device;
 pub mod evaluate;
 pub mod network;
+pub mod plan;
+pub mod pool;
 pub mod prepared;
+pub mod rows;
 pub mod trials;
 
 use crate::args::{DataArgs, SplitArgs};
@@ -99,6 +102,12 @@ impl Experiment {
             predictions: evaluate::Cache::default(),
             artifacts: evaluate::Artifacts::default(),
         }
+    }
+
+    /// `steps` samples in seconds; `None` for tables of features, which have no time.
+    pub fn seconds(&self, steps: usize) -> Option<f64> {
+        let windows = &self.loaded.windows;
+        (windows.time > 1).then(|| steps as f64 / f64::from(windows.rate_hz))
     }
 
     /// Works on the folds, up to `threads` at a time, in order of their numbers.

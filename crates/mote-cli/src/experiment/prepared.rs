@@ -2,6 +2,7 @@
 
 use super::Experiment;
 use super::device::Optimize;
+
 use anyhow::{Context, Result, ensure};
 use mote_data::Windows as Recorded;
 use mote_device::board::Board;
@@ -49,12 +50,14 @@ pub struct Measured {
 }
 
 impl Prepared {
-    /// Writes the source of `artifact` below the output folder and runs the host on some of `test`.
+    /// Writes the source of `artifact` below the output folder and runs the host on some of `test`; the device will
+    /// decide every `hop` samples.
     pub fn new(
         experiment: &Experiment,
         name: &str,
         artifact: &Artifact,
         test: &[usize],
+        hop: usize,
     ) -> Result<Self> {
         let windows = &experiment.loaded.windows;
         let folder = experiment.out.join("pipelines").join(name);
@@ -62,27 +65,23 @@ impl Prepared {
         let network = artifact.network()?;
         let compiled = host::compile(&network)?;
         let engine = host::Host::new(&compiled)?;
-        let rate = f64::from(windows.rate_hz);
-        let (all, longest, hop) = match (Schedule::of(&network), artifact.stream) {
-            (Some(schedule), Some(stream)) => {
+        let (all, longest) = match (Schedule::of(&network), artifact.stream) {
+            (Some(schedule), Some(_)) => {
                 let run = network.tensor(network.input)?.shape.len();
                 let all = Input::stream(engine, windows, test, schedule, run)?;
-                (all, None, stream.hop)
+                (all, None)
             }
-            _ if network.has_exits() => {
-                let (all, longest) = Input::with_exits(engine, windows, test)?;
-                (all, longest, windows.hop)
-            }
+            _ if network.has_exits() => Input::with_exits(engine, windows, test)?,
             _ => {
                 let chosen = spread(test, DECISIONS);
-                (Input::windows(engine, windows, &chosen)?, None, windows.hop)
+                (Input::windows(engine, windows, &chosen)?, None)
             }
         };
         Ok(Self {
             folder,
             all,
             longest,
-            hop_seconds: (windows.time > 1).then(|| hop as f64 / rate),
+            hop_seconds: experiment.seconds(hop),
             layers: network.nodes.iter().map(|n| n.name.clone()).collect(),
         })
     }

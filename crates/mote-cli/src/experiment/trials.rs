@@ -2,22 +2,21 @@
 
 use super::device::{self, Optimize};
 use super::network::Network;
+use super::plan::plan;
+use super::pool::Pool;
 use super::{Experiment, Stopped, evaluate, network};
 use crate::args::{DataArgs, SplitArgs};
 use crate::pipeline::Pipeline;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use mote_device::board::Board;
-use mote_device::energy::Budget;
 use mote_fit::network::Shapes;
 use mote_fit::{
     Calibration, Effort, Error, Figures, Prediction, Record, Spec, Store, Trial, export,
 };
 use mote_report::{Device, Run};
-use mote_train::{Block, CnnConfig, Nonlinearity, Padding, TrainConfig};
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What all candidates of a search have in common.
@@ -58,12 +57,12 @@ impl Common {
         self.threads.unwrap_or_else(all)
     }
 
-    /// The windows of `spec`.
-    fn data(&self, spec: &Spec) -> DataArgs {
+    /// The data; every candidate brings its own window.
+    fn data(&self) -> DataArgs {
         DataArgs {
             task: self.task.clone(),
             data: self.data.clone(),
-            window: spec.window_s() as f32,
+            window: 0.0,
             overlap: self.overlap,
             rate: self.rate,
         }
@@ -105,8 +104,7 @@ pub struct Trials<'a> {
     calibration: Calibration,
     ui: &'a Ui,
     store: Option<Store>,
-    /// By window length and number of folds.
-    experiments: Mutex<HashMap<(u32, usize), Arc<Experiment>>>,
+    pool: Pool<'a>,
 }
 
 /// A candidate that was trained.
@@ -131,7 +129,13 @@ impl<'a> Trials<'a> {
             board,
             ui,
             store,
-            experiments: Mutex::default(),
+            pool: Pool::new(
+                common.data(),
+                common.split.clone(),
+                common.out.clone(),
+                common.threads(),
+                ui,
+            ),
         })
     }
 
@@ -141,32 +145,7 @@ impl<'a> Trials<'a> {
     }
 
     fn with_folds(&self, spec: &Spec, folds: usize) -> Result<Arc<Experiment>> {
-        // Held while data is read, so that two trials do not read the same.
-        let known = self.experiments.lock();
-        let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        let whole = (spec.window_ms, usize::MAX);
-        let all = match known.get(&whole) {
-            Some(experiment) => Arc::clone(experiment),
-            None => {
-                let opened = Experiment::open(
-                    &self.common.data(spec),
-                    &self.common.split,
-                    self.common.out.clone(),
-                    self.common.threads(),
-                    self.ui,
-                )?;
-                let opened = Arc::new(opened);
-                known.insert(whole, Arc::clone(&opened));
-                opened
-            }
-        };
-        if folds >= all.folds.len() {
-            return Ok(all);
-        }
-        let fewer = known.entry((spec.window_ms, folds));
-        Ok(Arc::clone(
-            fewer.or_insert_with(|| Arc::new(all.with_folds(folds))),
-        ))
+        self.pool.first_folds(Some(spec.window_s() as f32), folds)
     }
 
     /// What a task asks of networks.
@@ -210,19 +189,13 @@ impl<'a> Trials<'a> {
     /// Trains `spec` and evaluates it; `name` is that of its pipeline.
     pub fn train(&self, name: &str, spec: &Spec, effort: Effort) -> Result<Trained> {
         let experiment = self.with_folds(spec, effort.folds)?;
-        let config = config(spec, effort, self.common.split.seed);
-        let rate = f64::from(experiment.loaded.windows.rate_hz);
-        let pipeline = Pipeline {
-            name: name.to_owned(),
-            model: format!("{}-{}", spec.network(), config.epochs),
-            techniques: spec.techniques(rate, config.epochs),
-            baseline: None,
-        };
+        let epochs = effort.epochs(spec.epochs);
+        let candidate = Pipeline::of_spec(name, spec.clone());
+        let (pipeline, config) = plan(&experiment, &candidate, Some(epochs))?;
         let start = Instant::now();
         let network = network::train(&experiment, &pipeline.model, &config, self.ui)?;
         let outcomes = evaluate::networks(&experiment, &pipeline, &network)?;
         let mut run = evaluate::row(&experiment, &pipeline, &outcomes)?;
-        run.folds = experiment.folds.len();
         run.train_seconds = Some(start.elapsed().as_secs_f64());
         Ok(Trained {
             experiment,
@@ -244,11 +217,7 @@ impl<'a> Trials<'a> {
     }
 
     /// Builds and runs the firmware of a candidate: the report's entry, and its figures where that succeeded.
-    pub fn measure(
-        &self,
-        trained: &Trained,
-        spec: &Spec,
-    ) -> Result<(Vec<Device>, Option<Figures>)> {
+    pub fn measure(&self, trained: &Trained) -> Result<(Vec<Device>, Option<Figures>)> {
         let devices = device::measure(
             &trained.experiment,
             &trained.pipeline,
@@ -258,14 +227,13 @@ impl<'a> Trials<'a> {
             self.ui,
         )?;
         let figures = devices.first().and_then(|d| {
-            let power = Budget::new(&self.board, d.cycles, Some(spec.hop_s()), None);
             Some(Figures {
                 flash: d.flash_code? + d.flash_model?,
                 ram: d.ram_static? + d.ram_stack? + d.ram_heap?,
                 cycles: d.cycles,
                 latency_ms: d.latency_ms,
                 energy_uj: d.energy_uj,
-                power_uw: power.average_power_uw,
+                power_uw: d.average_power_uw,
             })
         });
         Ok((devices, figures))
@@ -335,29 +303,5 @@ impl Trial for Trials<'_> {
                 })
             }
         }
-    }
-}
-
-/// The training settings of a candidate.
-fn config(spec: &Spec, effort: Effort, seed: u64) -> TrainConfig {
-    let block = |b: &mote_fit::Block| Block {
-        channels: b.channels,
-        kernel: b.kernel,
-        stride: b.stride,
-        separable: b.separable,
-        dilation: 1,
-    };
-    TrainConfig {
-        network: CnnConfig {
-            blocks: spec.blocks.iter().map(block).collect(),
-            nonlinearity: Nonlinearity::Relu,
-            padding: match spec.same_padding {
-                true => Padding::Same,
-                false => Padding::Valid,
-            },
-        },
-        epochs: effort.epochs(spec.epochs),
-        seed,
-        ..TrainConfig::default()
     }
 }

@@ -12,7 +12,7 @@ use maud::{Markup, html};
 pub(super) fn headline(page: &Page<'_>) -> Markup {
     let runs: Vec<_> = page.series.iter().map(|&s| (s, Some(s.run))).collect();
     let body = html! {
-        (table(&RUN, &runs, true, |_| None, view::why_run))
+        (table(page, &RUN, &runs, true, |_| None, view::why_run))
         @for (choice, target) in page.targets.iter().enumerate() {
             (pane(&when_target(choice), choice == 0, "", &on_board(page, target)))
         }
@@ -36,7 +36,7 @@ fn on_board(page: &Page<'_>, target: &Target) -> Markup {
     let title = target.title.replace("-O", "\u{2011}O");
     html! {
         h3 { "On " (title) }
-        (table(&DEVICE, &rows, false, method, view::why))
+        (table(page, &DEVICE, &rows, false, method, view::why))
     }
 }
 
@@ -77,8 +77,9 @@ pub(super) fn column_head<T>(column: &Column<T>, method: Option<String>) -> Mark
     }
 }
 
-/// One row per run; `techniques` says whether its techniques stand below its name.
+/// One row per run; `techniques` says whether its techniques, and its window where it has its own, stand below its name.
 fn table<T>(
+    page: &Page<'_>,
     columns: &[Column<T>],
     rows: &[(Series<'_>, Option<&T>)],
     techniques: bool,
@@ -94,7 +95,8 @@ fn table<T>(
         @for &(series, row) in rows {
             @let techniques = if techniques { series.run.techniques.join(" + ") } else { String::new() };
             tr {
-                (row_head(series, &techniques, None))
+                @let window = view::own_window(page.results, series.run).filter(|_| !techniques.is_empty());
+                (row_head(series, &techniques, window))
                 @for (column, best) in columns.iter().zip(&best) {
                     @match row.and_then(column.text) {
                         Some(text) => {
