@@ -62,7 +62,7 @@ pub fn generate(graph: &Graph, runtime: Runtime) -> Result<String, Error> {
 /// Weights that lie outside the image, and how they get in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paging {
-    /// Bytes of the window: what the largest page needs, at most as many as the runtime allows.
+    /// Bytes of the window: what the largest page needs, or twice that, at most as many as the runtime allows.
     pub window: usize,
     /// Pages, all of which are loaded in every run that goes through all layers.
     pub pages: usize,

@@ -158,6 +158,11 @@ fn generated_pipelines_agree_with_the_interpreter() {
     };
     // All pages in one, a few channels per page, and as few as can be.
     let windows = [paged(1 << 20), paged(1024), paged(400)];
+    let halved = |bytes| Runtime {
+        halved: true,
+        ..paged(bytes)
+    };
+    let halves = [halved(1 << 20), halved(1024), halved(800)];
     let unplanned = Runtime {
         flat: true,
         paged: Some(700),
@@ -177,9 +182,11 @@ fn generated_pipelines_agree_with_the_interpreter() {
         (streamed(with_frontend("B_int8")), &all[..]),
         (streamed(load("B_f32")), &three[..]),
         (load("A_int8"), &windows[..]),
-        (load("C24_int8"), &[paged(1728)][..]),
-        (load("B_f32"), &[paged(700), unplanned][..]),
+        (load("A_int8"), &halves[..]),
+        (load("C24_int8"), &[paged(1728), halved(3456)][..]),
+        (load("B_f32"), &[paged(700), unplanned, halved(1400)][..]),
         (load("ops_f32"), &windows[..1]),
+        (load("ops_f32"), &halves[..1]),
         (with_frontend("B_int8"), &[windows[2], unplanned][..]),
         (streamed(with_frontend("B_int8")), &windows[1..]),
         (mixed(load("A_int8")), &three[..]),
@@ -187,6 +194,7 @@ fn generated_pipelines_agree_with_the_interpreter() {
         (mixed(with_frontend("B_int8")), &all[..]),
         (streamed(mixed(with_frontend("B_int8"))), &three[..]),
         (streamed(mixed(with_frontend("B_int8"))), &windows[1..]),
+        (streamed(mixed(with_frontend("B_int8"))), &halves[1..]),
     ] {
         let plan = plan(&graph, Strategy::Overlap).unwrap();
         for &runtime in runtimes {

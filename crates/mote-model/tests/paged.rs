@@ -21,7 +21,7 @@ mod paged { include!("paged.rs"); }
 mod streamed { include!("streamed.rs"); }
 use paged::{Out, Pipeline, external::WEIGHTS};
 
-/// A file of weights.
+/// A file of weights. A thread reads it, when there is something else to do.
 struct Contents(File);
 
 impl Storage for Contents {
@@ -34,6 +34,19 @@ impl Storage for Contents {
             *word = u32::from_le_bytes(bytes);
         }
         Ok(())
+    }
+
+    fn read_during(
+        &mut self,
+        offset: usize,
+        words: &mut [u32],
+        work: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| self.read(offset, words));
+            let worked = work();
+            reader.join().unwrap().and(worked)
+        })
     }
 }
 
@@ -132,19 +145,14 @@ fn main() {
 }
 "#;
 
-#[test]
-fn every_damage_is_found() {
+fn every_damage_is_found(name: &str, runtime: Runtime) {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
     let graph = import("B", &fs::read(models.join("B_int8.tflite")).unwrap()).unwrap();
-    let runtime = Runtime {
-        paged: Some(256),
-        ..Runtime::FLAT
-    };
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("paged");
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(dir.join("src")).unwrap();
     let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote");
     let manifest = format!(
-        "[package]\nname = \"paged\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+        "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
          [dependencies]\nmote = {{ path = {engine:?} }}\n"
     );
     fs::write(dir.join("Cargo.toml"), manifest).unwrap();
@@ -161,7 +169,7 @@ fn every_damage_is_found() {
         pages,
         bytes,
     } = paging(&graph, runtime).unwrap().unwrap();
-    assert!(window <= 256, "{window}");
+    assert!(window <= runtime.paged.unwrap(), "{window}");
     // The versions this test was built with are at hand; nothing is downloaded.
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
     if lock.exists() {
@@ -178,4 +186,23 @@ fn every_damage_is_found() {
     assert!(output.status.success(), "{errors}");
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(said, format!("{bytes} bytes, {pages} pages\n"));
+}
+
+#[test]
+fn every_damage_is_found_in_one_window() {
+    let runtime = Runtime {
+        paged: Some(256),
+        ..Runtime::FLAT
+    };
+    every_damage_is_found("paged", runtime);
+}
+
+#[test]
+fn every_damage_is_found_in_a_window_of_two_halves() {
+    let runtime = Runtime {
+        paged: Some(512),
+        halved: true,
+        ..Runtime::FLAT
+    };
+    every_damage_is_found("halved", runtime);
 }

@@ -6,7 +6,8 @@
 //!   supplies, with the operators the caller registers ([`registry`]).
 //! - [`kernels`] has one operator per module, usable on its own: generated code calls them with constant
 //!   shapes.
-//! - [`Page`]s of weights that do not lie in the image come from a [`Storage`], checked.
+//! - [`Page`]s of weights that do not lie in the image come from a [`Storage`], checked; with [`Halves`] of a window,
+//!   one comes while another is computed with.
 //! - [`quant`] is TensorFlow Lite's fixed-point arithmetic.
 //!
 //! Without the default features `interpreter` and `libm` the engine is what generated int8 code calls, and
@@ -62,5 +63,5 @@ pub use flow::Flow;
 #[cfg(feature = "interpreter")]
 pub use interp::{Interpreter, View};
 pub use model::{Elem, Model, Node, Tensor};
-pub use pager::Page;
+pub use pager::{Halves, Page};
 pub use storage::Storage;

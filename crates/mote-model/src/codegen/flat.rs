@@ -8,7 +8,7 @@ mod paged;
 
 use super::{Paging, Pipeline, rust_type, words_list};
 use crate::Error;
-use layer::Layer;
+use layer::{Layer, Names};
 use mote::Elem;
 use mote::format::FRONTEND_WORDS;
 use paged::Pages;
@@ -18,7 +18,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     let elem = pipeline.input.elem;
     let mut weights = Weights {
         copied: !runtime.pruned && runtime.paged.is_none(),
-        pages: runtime.paged.map(Pages::new),
+        pages: Pages::new(runtime),
         ..Weights::default()
     };
     let mut layers = String::new();
@@ -35,12 +35,27 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     let mut arena = pipeline.model.arena_words();
     let mut buffer = 0;
     let nodes: Vec<mote::Node> = pipeline.model.nodes().collect();
-    for (index, (node, named)) in nodes.iter().zip(&pipeline.graph.nodes).enumerate() {
+    let functions: Vec<String> = (0..)
+        .zip(&pipeline.graph.nodes)
+        .map(|(index, named)| format!("layer_{index:02}_{}", identifier(&named.name)))
+        .collect();
+    for (index, ((node, named), function)) in nodes
+        .iter()
+        .zip(&pipeline.graph.nodes)
+        .zip(&functions)
+        .enumerate()
+    {
         let layer = Layer::new(node, named, elem)?;
         arena = arena.max(layer.reads_to());
         buffer = buffer.max(layer.buffer());
-        let function = format!("layer_{index:02}_{}", identifier(&named.name));
-        let code = layer.code(&function.to_uppercase(), &mut weights)?;
+        let behind = nodes.get(index + 1..).unwrap_or(&[]);
+        let names = Names {
+            constant: function.to_uppercase(),
+            next: layer::next_convolution(behind)
+                .and_then(|skip| functions.get(index + 1 + skip))
+                .map(|name| name.to_uppercase()),
+        };
+        let code = layer.code(&names, &mut weights)?;
         let (generic, extra, extra_type) = if code.reads_weights {
             (generic, extra, extra_type)
         } else {
@@ -124,9 +139,10 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     let mut external = String::new();
     if let Some(pages) = &weights.pages {
         frame = paged::PAGED;
-        constants = format!("const WINDOW_WORDS: usize = {};\n", pages.window());
+        let (window, value) = pages.window();
+        constants = window;
         fields.push_str(paged::FIELDS);
-        values.push_str(paged::VALUES);
+        values.push_str(&value);
         external = pages.module();
         if pipeline.graph.state().next().is_some() {
             (run, layers_fn) = (paged::RESTART, "fn layers");
@@ -197,12 +213,12 @@ fn part<T>(arena: &[T], first: usize, len: usize) -> Result<&[T], Error> {{
 /// What paging `pipeline` takes; `None` when it is not paged.
 pub(super) fn paging(pipeline: &Pipeline) -> Result<Option<Paging>, Error> {
     let mut weights = Weights {
-        pages: pipeline.runtime.paged.map(Pages::new),
+        pages: Pages::new(pipeline.runtime),
         ..Weights::default()
     };
     let nodes: Vec<mote::Node> = pipeline.model.nodes().collect();
     for (node, named) in nodes.iter().zip(&pipeline.graph.nodes) {
-        Layer::new(node, named, pipeline.input.elem)?.code("", &mut weights)?;
+        Layer::new(node, named, pipeline.input.elem)?.code(&Names::default(), &mut weights)?;
     }
     Ok(weights.pages.map(|pages| pages.summary()))
 }

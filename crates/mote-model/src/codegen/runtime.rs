@@ -22,6 +22,10 @@ pub struct Runtime {
     /// the sixteen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paged: Option<usize>,
+    /// The window of paged weights is two halves: a page comes into one, if the storage can do that, while another is
+    /// computed with. It says nothing where nothing is paged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub halved: bool,
 }
 
 impl Runtime {
@@ -32,6 +36,7 @@ impl Runtime {
         lazy: false,
         planned: false,
         paged: None,
+        halved: false,
     };
 
     /// The engine's interpreter over a model in flash and a planned arena.
@@ -54,7 +59,7 @@ impl Runtime {
             flat: bits & 2 != 0,
             lazy: bits & 4 != 0,
             planned: bits & 8 != 0,
-            paged: None,
+            ..Self::BASELINE
         })
     }
 

@@ -36,6 +36,40 @@ pub(super) struct Code {
     pub reads_weights: bool,
 }
 
+/// What its constants are named after, and those of the convolution that comes behind it [for sure](next_convolution).
+#[derive(Default)]
+pub(super) struct Names {
+    pub constant: String,
+    pub next: Option<String>,
+}
+
+/// The first convolution of `nodes`, unless the run may end before.
+pub(super) fn next_convolution(nodes: &[Node<'_>]) -> Option<usize> {
+    let ends = |code| {
+        matches!(
+            code,
+            op::WINDOW_MAX_I8
+                | op::WINDOW_MAX_F32
+                | op::WINDOW_AVERAGE_I8
+                | op::WINDOW_AVERAGE_F32
+                | op::EXIT_I8
+                | op::EXIT_F32
+        )
+    };
+    let next = nodes
+        .iter()
+        .position(|node| is_convolution(node.op()) || ends(node.op()))?;
+    is_convolution(nodes.get(next)?.op()).then_some(next)
+}
+
+/// Whether the operator has weights.
+const fn is_convolution(code: u8) -> bool {
+    matches!(
+        code,
+        op::CONV_I8 | op::CONV_I4 | op::DEPTHWISE_I8 | op::CONV_F32 | op::DEPTHWISE_F32
+    )
+}
+
 impl<'a> Layer<'a> {
     pub fn new(node: &'a Node<'a>, named: &'a GraphNode, elem: Elem) -> Result<Self, Error> {
         let engine = |_| Error::invalid(&named.name, "model", REFUSED);
@@ -72,13 +106,11 @@ impl<'a> Layer<'a> {
         text + &bind("output", &self.output)
     }
 
-    /// The code; `constant` names what it puts into `model_data`, unless that goes to `weights`.
-    pub fn code(&self, constant: &str, weights: &mut Weights) -> Result<Code, Error> {
+    /// The code; `names` has that of what it puts into `model_data`, unless that goes to `weights`.
+    pub fn code(&self, names: &Names, weights: &mut Weights) -> Result<Code, Error> {
         let clamp = format!("kernels::Clamp::of({})", self.node.activation());
         let call = match self.node.op() {
-            op::CONV_I8 | op::CONV_I4 | op::DEPTHWISE_I8 | op::CONV_F32 | op::DEPTHWISE_F32 => {
-                return self.convolution(constant, &clamp, weights);
-            }
+            code if is_convolution(code) => return self.convolution(names, &clamp, weights),
             op::MAX_POOL_I8 => self.pool("max_i8")?,
             op::MAX_POOL_F32 => self.pool("max_f32")?,
             op::AVERAGE_POOL_I8 => self.pool("average_i8")?,
@@ -215,7 +247,7 @@ impl<'a> Layer<'a> {
     /// that nothing is put together at run time; but weights in RAM are found at run time.
     fn convolution(
         &self,
-        constant: &str,
+        names: &Names,
         clamp: &str,
         weights: &mut Weights,
     ) -> Result<Code, Error> {
@@ -224,6 +256,7 @@ impl<'a> Layer<'a> {
         let shape = node.conv_shape().map_err(refused)?;
         let zero = self.input.zero_point;
         let grid = node.grid(self.output.zero_point);
+        let constant = &names.constant;
         let all = node.parameters();
         let own = |len: usize| all.get(..len).unwrap_or(&[]);
         let rounding = node.rounding();
@@ -316,6 +349,7 @@ impl<'a> Layer<'a> {
                     false => "run_tile",
                 },
                 scratch,
+                next: names.next.as_deref(),
             };
             return layer.code(pages, construct);
         }

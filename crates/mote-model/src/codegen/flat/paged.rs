@@ -2,7 +2,7 @@
 
 use super::layer::Code;
 use crate::Error;
-use crate::codegen::{Paging, words_list};
+use crate::codegen::{Paging, Runtime, words_list};
 use mote::Page;
 use mote::format::op;
 use mote::kernels::conv1d::{self, Shape};
@@ -47,12 +47,10 @@ impl<S: mote::Storage> Pipeline<S> {
 pub(super) const ARGUMENTS: (&str, &str, &str) = (
     "<S: mote::Storage>",
     ", &mut self.storage, &mut self.window",
-    ", storage: &mut S, window: &mut [u32; WINDOW_WORDS]",
+    ", storage: &mut S, window: &mut Window",
 );
 
-pub(super) const FIELDS: &str = "    storage: S,\n    window: [u32; WINDOW_WORDS],\n";
-
-pub(super) const VALUES: &str = "            storage,\n            window: [0; WINDOW_WORDS],\n";
+pub(super) const FIELDS: &str = "    storage: S,\n    window: Window,\n";
 
 /// A run that may fail halfway: some of what a stream keeps has moved on then, and some has not.
 pub(super) const RESTART: &str = "    /// After an error the stream begins anew.
@@ -68,33 +66,44 @@ pub(super) const RESTART: &str = "    /// After an error the stream begins anew.
 
 /// What the storage holds, and the window it passes through.
 pub(super) struct Pages {
-    /// Words the window may have.
+    /// Words a page may have.
     limit: usize,
-    /// Words of the largest page.
+    /// Words of the largest.
     largest: usize,
     count: usize,
     words: Vec<u32>,
+    /// The window is two halves.
+    halved: bool,
 }
 
 impl Pages {
-    /// For a window of at most `bytes`.
-    pub fn new(bytes: usize) -> Self {
-        Self {
-            limit: bytes / 4,
+    /// As `runtime` says, if it pages.
+    pub fn new(runtime: Runtime) -> Option<Self> {
+        Some(Self {
+            limit: runtime.paged? / if runtime.halved { 8 } else { 4 },
             largest: 0,
             count: 0,
             words: Vec::new(),
-        }
+            halved: runtime.halved,
+        })
     }
 
-    /// Words of the window: no more than the largest page needs.
-    pub fn window(&self) -> usize {
-        self.largest
+    /// The window's type, and the value it has first: no larger than the largest page needs.
+    pub fn window(&self) -> (String, String) {
+        let words = self.largest;
+        let (window, value) = match self.halved {
+            true => (format!("mote::Halves<{words}>"), "Window::new()".to_owned()),
+            false => (format!("[u32; {words}]"), format!("[0; {words}]")),
+        };
+        (
+            format!("type Window = {window};\n"),
+            format!("            storage,\n            window: {value},\n"),
+        )
     }
 
     pub fn summary(&self) -> Paging {
         Paging {
-            window: 4 * self.largest,
+            window: 4 * self.largest * if self.halved { 2 } else { 1 },
             pages: self.count,
             bytes: 4 * self.words.len(),
         }
@@ -135,6 +144,8 @@ pub(super) struct Paged<'a> {
     pub entry: &'static str,
     /// Its last argument, of kernels that unpack their weights.
     pub scratch: String,
+    /// The name, as `constant` is one, of the next convolution, if the run gets there for sure.
+    pub next: Option<&'a str>,
 }
 
 /// How parameters can be cut: into units of output channels. Each has so many words in each section of the
@@ -216,15 +227,11 @@ impl Paged<'_> {
         let constant = format!("{}_PAGES", self.constant);
         let whole = format!("kernels::conv1d::{:?}", self.shape);
         let (row, entry, scratch) = (self.shape.out_channels, self.entry, &self.scratch);
-        let (list, call) = if self.words.len() <= pages.limit {
+        let (list, work) = if self.words.len() <= pages.limit {
             let conv = construct(&whole, "parameters");
             // As a tile, so that only one function of each kernel is linked.
-            let call = format!(
-                "let [page] = &model_data::{constant};\n    \
-                 let parameters = page.load(storage, window)?;\n    \
-                 {conv}    conv.{entry}(input, output, 0, {row}{scratch})"
-            );
-            (vec![pages.add(self.words)], call)
+            let work = format!("{conv}    conv.{entry}(input, output, 0, {row}{scratch})");
+            (vec![pages.add(self.words)], work)
         } else {
             let (units, per_page) = self.tiles(pages.limit)?;
             let list = (0..units.count)
@@ -240,21 +247,44 @@ impl Paged<'_> {
                 op::DEPTHWISE_I8 | op::DEPTHWISE_F32 => "in_channels: channels",
                 _ => "group_outputs: channels",
             };
-            let call = format!(
-                "let mut first = 0;\n    \
-                 for page in &model_data::{constant} {{\n        \
-                 let parameters = page.load(storage, window)?;\n        \
-                 let channels = {}.min({row}usize.saturating_sub(first));\n        \
+            let work = format!(
+                "let channels = {}.min({row}usize.saturating_sub(first));\n        \
                  let whole = {whole};\n        \
                  let shape = kernels::conv1d::Shape {{ out_channels: channels, {tile}, ..whole }};\n        \
                  {conv}        \
                  conv.{entry}(input, output, first, {row}{scratch})?;\n        \
-                 first += channels;\n    \
-                 }}\n    \
-                 Ok(())",
+                 first += channels;\n",
                 per_page * units.channels
             );
-            (list, call)
+            (list, work)
+        };
+        let call = match (pages.halved, list.len()) {
+            (false, 1) => format!(
+                "let [page] = &model_data::{constant};\n    \
+                 let parameters = page.load(storage, window)?;\n    \
+                 {work}"
+            ),
+            (false, _) => format!(
+                "let mut first = 0;\n    \
+                 for page in &model_data::{constant} {{\n        \
+                 let parameters = page.load(storage, window)?;\n        \
+                 {work}    }}\n    \
+                 Ok(())"
+            ),
+            (true, count) => {
+                let next = match self.next {
+                    Some(next) => format!("model_data::{next}_PAGES.first()"),
+                    None => "None".to_owned(),
+                };
+                let (first, ok) = match count {
+                    1 => ("", ""),
+                    _ => ("let mut first = 0;\n    ", "        Ok(())\n"),
+                };
+                format!(
+                    "{first}window.run(storage, &model_data::{constant}, {next}, &mut |parameters| {{\n        \
+                     {work}{ok}\n    }})"
+                )
+            }
         };
         let items: Vec<String> = list.iter().map(|page| format!("mote::{page:?}")).collect();
         Ok(Code {
