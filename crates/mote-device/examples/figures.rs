@@ -1,7 +1,7 @@
 //! Device figures of TensorFlow Lite networks, and where the time goes.
 //!
 //! ```text
-//! cargo run -p mote-device --example figures -- [--board B]... [--opt s|3|z]... [--flat|--interpreter|--boxed|--paged BYTES] [--hop SAMPLES [--tick SAMPLES]] [-v] NETWORK.tflite...
+//! cargo run -p mote-device --example figures -- [--board B]... [--opt s|3|z]... [--flat|--interpreter|--boxed|--paged BYTES|--halved BYTES] [--hop SAMPLES [--tick SAMPLES]] [-v] NETWORK.tflite...
 //! ```
 //!
 //! Without options: the M4 of an STM32L4R5 and the M0 of a micro:bit, at `s` and `3`, interpreter and flat. The
@@ -31,8 +31,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--flat" => runtimes.push(Runtime::FLAT),
             "--boxed" => runtimes.push(Runtime::BASELINE),
             "--interpreter" => runtimes.push(Runtime::INTERPRETER),
-            "--paged" => runtimes.push(Runtime {
-                paged: Some(arguments.next().ok_or("--paged needs bytes")?.parse()?),
+            "--paged" | "--halved" => runtimes.push(Runtime {
+                paged: Some(arguments.next().ok_or("a window has bytes")?.parse()?),
+                halved: argument == "--halved",
                 ..Runtime::FLAT
             }),
             "--hop" => hop = Some(arguments.next().ok_or("--hop needs samples")?.parse()?),
@@ -116,7 +117,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                     let m = measure(&workshop, &job)?;
                     print_row(&name, runtime, &m, macs);
                     if let Some(loading) = &m.loading {
-                        println!("  {} bytes outside; {loading:?}", m.flash_external);
+                        println!(
+                            "  {} bytes outside; {loading:?}; {:?}",
+                            m.flash_external, m.budget
+                        );
                     }
                     if verbose {
                         print_details(&m);

@@ -28,30 +28,57 @@ pub struct Part {
     pub work: Work,
 }
 
-/// What one root function did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// A transfer from the external storage, and what the core does meanwhile. On average.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Overlap {
+    /// How often it happens per decision: once, unless some runs end before.
+    pub times: f64,
+    /// Bytes, each time.
+    pub bytes: f64,
+    /// Cycles of the core, each time; 0 when its timing is unknown.
+    pub cycles: f64,
+}
+
+/// What one root function did. What DMA does is in none of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Analysis {
     /// All of it.
     pub total: Work,
-    /// Instructions of the longest call.
+    /// Instructions of the longest call; of what DMA does there, the mean over all calls is left out.
     pub longest: u64,
     /// Layers in the order they ran, then what ran outside any.
     pub layers: Vec<Part>,
     /// Functions, the costliest first, without what they call.
     pub functions: Vec<Part>,
+    /// Transfers during which it computed.
+    pub overlaps: Vec<Overlap>,
     /// `caller;callee;... work` lines (cycles where known, else instructions), for flame graphs.
     #[serde(skip)]
     pub folded: String,
 }
 
 /// Names of generated layer functions and of the interpreter's step function.
-pub(crate) fn is_layer(symbol: &str) -> bool {
+fn is_layer(symbol: &str) -> bool {
     let name = base_name(symbol);
     let numbered = name
         .strip_prefix("layer_")
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     name == "mote_step" || numbered
 }
+
+/// Whether calls of the function at `symbol` are numbered: those of layers and of transfers.
+pub(crate) fn is_watched(symbol: &str) -> bool {
+    symbol == OVERLAP || is_layer(symbol)
+}
+
+/// The firmware's function that computes during a transfer.
+const OVERLAP: &str = "mote_overlap";
+
+/// Its function that does what a DMA controller does.
+const DMA: &str = "mote_dma";
+
+/// And that which is called for each word.
+const DMA_WORD: &str = "mote_dma_word";
 
 /// The last segment of a path, without type parameters.
 fn base_name(path: &str) -> &str {
@@ -127,11 +154,36 @@ pub fn analyse(
     let mut by_function: BTreeMap<&str, Sum> = BTreeMap::new();
     let mut stacks: BTreeMap<String, Sum> = BTreeMap::new();
 
+    // By number: calls, words, cycles.
+    let mut transfers: BTreeMap<u32, [u64; 3]> = BTreeMap::new();
+    let mut dma = 0;
     for (id, context) in profile.contexts.iter().enumerate() {
-        let Some((entry, layer)) = profile.place_of(id) else {
+        if profile.callers(id).last().map(|c| c.entry) != Some(root) {
             continue;
+        }
+        let caller = |wanted: &dyn Fn(&str) -> bool| {
+            let mut callers = profile.callers(id);
+            callers.find(|c| wanted(functions.name(c.entry)))
         };
-        if entry != root {
+        let layer = caller(&is_layer).map(|c| (c.ordinal, c.entry));
+        let mut transfer =
+            caller(&|name| name == OVERLAP).map(|c| transfers.entry(c.ordinal).or_default());
+        let calls = || {
+            context
+                .counts
+                .iter()
+                .find(|c| c.address == context.entry)
+                .map_or(0, |c| c.executed)
+        };
+        if let Some([times, words, _]) = &mut transfer {
+            match functions.name(context.entry) {
+                OVERLAP => *times += calls(),
+                DMA_WORD => *words += calls(),
+                _ => (),
+            }
+        }
+        if caller(&|name| name == DMA).is_some() {
+            dma += context.counts.iter().map(|c| c.executed).sum::<u64>();
             continue;
         }
         let path = path_of(profile, id, &functions);
@@ -156,6 +208,9 @@ pub fn analyse(
             }
             let function = functions.name(count.address);
             total.add(sum);
+            if let Some([.., cycles]) = &mut transfer {
+                *cycles += sum.cycles;
+            }
             by_function.entry(function).or_default().add(sum);
             match layer {
                 Some((ordinal, entry)) => {
@@ -177,6 +232,12 @@ pub fn analyse(
         }
     }
 
+    let mean = |sum: u64, of: u64| sum as f64 / of.max(1) as f64;
+    let overlaps = transfers.values().map(|&[times, words, cycles]| Overlap {
+        times: mean(times * runs, calls.calls),
+        bytes: 4.0 * mean(words, times),
+        cycles: mean(cycles, times),
+    });
     let timed = timing.is_some();
     let part = |name: &str, sum: Sum| Part {
         name: name.to_owned(),
@@ -193,9 +254,10 @@ pub fn analyse(
         .collect();
     Ok(Analysis {
         total: total.per(runs, calls.calls, timed),
-        longest: calls.longest,
+        longest: calls.longest - dma / calls.calls.max(1),
         layers: parts,
         functions: ranked,
+        overlaps: overlaps.collect(),
         folded,
     })
 }

@@ -2,7 +2,6 @@
 
 use crate::Error;
 use crate::core::Core;
-use crate::emulator::Traffic;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
@@ -78,6 +77,9 @@ pub struct External {
     pub address_bytes: u32,
     /// Bytes between address and data.
     pub dummy_bytes: u32,
+    /// Whether the controller fills memory by itself, while the core computes.
+    #[serde(default)]
+    pub dma: bool,
     /// Milliamperes while it is read.
     pub read_ma: f64,
     /// Microamperes in between.
@@ -89,11 +91,10 @@ pub struct External {
 }
 
 impl External {
-    /// Seconds that `traffic` takes on the bus.
-    pub fn seconds(&self, traffic: Traffic) -> f64 {
+    /// Seconds that `reads` take on the bus, of so many `bytes` in all.
+    pub fn seconds(&self, reads: f64, bytes: f64) -> f64 {
         let header = f64::from(self.command_bytes + self.address_bytes + self.dummy_bytes);
-        let clocks = traffic.reads as f64 * header * 8.0
-            + traffic.bytes as f64 * 8.0 / f64::from(self.bits_per_clock);
+        let clocks = reads * header * 8.0 + bytes * 8.0 / f64::from(self.bits_per_clock);
         clocks / (self.mhz * 1e6)
     }
 

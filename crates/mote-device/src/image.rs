@@ -45,10 +45,12 @@ pub struct Plan {
     pub machine: Machine,
     /// Bytes set aside for the stack.
     pub stack: u32,
+    /// Whether paged weights come by DMA while the core computes, where the pipeline lets them.
+    pub dma: bool,
 }
 
 impl Plan {
-    /// A plan for `core`'s own machine with ample stack: a quarter of RAM, at most 64 KiB.
+    /// A plan for `core`'s own machine with ample stack: a quarter of RAM, at most 64 KiB; with DMA.
     pub fn new(core: Core, optimize: Optimize) -> Self {
         Self::on(core.machine(), core, optimize)
     }
@@ -60,6 +62,7 @@ impl Plan {
             optimize,
             machine,
             stack: (machine.ram.length / 4).min(64 * 1024),
+            dma: true,
         }
     }
 
@@ -154,7 +157,10 @@ impl Workshop {
     pub fn build(&self, dir: &Path, plan: &Plan) -> Result<Images, Error> {
         let toolchain = self.toolchain(plan.core)?;
         let dir = dir.canonicalize().map_err(Error::io(dir))?;
-        let features = features(&dir)?;
+        let mut features = features(&dir)?;
+        if plan.dma && has(&features, "external") {
+            features.push_str(",dma");
+        }
         let kept = self
             .cache
             .join("images")
@@ -218,7 +224,7 @@ impl Workshop {
             command.env_remove(name);
         }
         if toolchain.method == Method::BuildStd {
-            let libraries = match has_heap(features) {
+            let libraries = match has(features, "heap") {
                 true => "core,alloc",
                 false => "core",
             };
@@ -309,7 +315,7 @@ impl Workshop {
         let mut hash = Sha256::new();
         hash.update(format!("{plan:?} {toolchain}"));
         absorb(&mut hash, dir)?;
-        let baseline = has_heap(features).then_some("crates/mote-baseline");
+        let baseline = has(features, "heap").then_some("crates/mote-baseline");
         for source in ["firmware", "crates/mote"].into_iter().chain(baseline) {
             absorb(&mut hash, &self.home.join(source))?;
         }
@@ -328,9 +334,9 @@ fn features(dir: &Path) -> Result<String, Error> {
     Ok(line.unwrap_or_default().trim().to_owned())
 }
 
-/// Whether an image with `features` allocates.
-fn has_heap(features: &str) -> bool {
-    features.split([',', ' ']).any(|feature| feature == "heap")
+/// Whether `wanted` is among `features`.
+fn has(features: &str, wanted: &str) -> bool {
+    features.split([',', ' ']).any(|feature| feature == wanted)
 }
 
 /// Adds names and contents of the files below `dir` to `hash`; build output, tests and benchmarks excepted.

@@ -1,13 +1,13 @@
 //! One row of the device columns: a pipeline, built for a board, run on the emulated core.
 
 use crate::Error;
-use crate::analysis::{Analysis, Part, analyse, is_layer};
+use crate::analysis::{Analysis, Part, analyse, is_watched};
 use crate::board::{Basis, Board};
 use crate::core::{Core, Machine, Optimize};
 use crate::cycles::timing;
 use crate::disasm::Code;
 use crate::emulator::{Counting, Run, Traffic, Windows};
-use crate::energy::{Budget, Fits, Loading};
+use crate::energy::{Budget, Fits, Loading, Loads};
 use crate::footprint::{Footprint, Section, Symbol};
 use crate::image::{Images, Plan, Workshop, on_large_enough};
 use serde::Serialize;
@@ -137,6 +137,7 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
     }
     let mut plan = Plan::on(machine, job.board.core, job.optimize);
     plan.stack = job.stack_limit.unwrap_or(plan.stack);
+    plan.dma = job.board.external.as_ref().is_some_and(|e| e.dma);
     let images = workshop.build(job.pipeline, &plan)?;
     let footprint = Footprint::read(&images.deploy)?;
     let image = fs::read(&images.measure).map_err(Error::io(&images.measure))?;
@@ -152,7 +153,7 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
     })?;
     // The compiler drops a preparation that does nothing.
     let init = root("mote_init");
-    let layers = measured.symbols.iter().filter(|s| is_layer(&s.name));
+    let watched = measured.symbols.iter().filter(|s| is_watched(&s.name));
     let outcome = Run {
         image: &images.measure,
         machine: plan.machine,
@@ -165,7 +166,7 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
                 .into_iter()
                 .chain([(infer, job.windows.warm_up)])
                 .collect(),
-            watched: layers.map(|s| s.address as u32).collect(),
+            watched: watched.map(|s| s.address as u32).collect(),
             limit: RUN_INSTRUCTIONS,
         }),
         seconds: RUN_SECONDS,
@@ -183,8 +184,13 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
     let stack_top = plan.machine.ram.origin + plan.stack;
     let ram_stack = u64::from(stack_top.saturating_sub(profile.stack_lowest));
     let traffic = per_decision(&outcome.traffic, &job.windows);
-    let budget = Budget::new(job.board, decision.total.cycles, job.hop_seconds, traffic);
-    let loading = traffic.map(|traffic| Loading::new(job.board, traffic, &budget));
+    let loads = traffic.map(|traffic| Loads {
+        traffic,
+        overlaps: &decision.overlaps,
+    });
+    let budget = Budget::new(job.board, decision.total.cycles, job.hop_seconds, loads);
+    let loading = loads.map(|loads| Loading::new(job.board, loads, &budget));
+    let overlaps = !decision.overlaps.is_empty();
     let flash = footprint.flash_code + footprint.flash_model;
     let ram_heap = u64::from(outcome.heap);
     let ram = footprint.ram_static + ram_stack + ram_heap;
@@ -211,7 +217,8 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
             &plan.machine,
             &images,
             emulator,
-            (ram_heap > 0, traffic.is_some()),
+            ram_heap > 0,
+            loading.map(|_| overlaps),
         ),
         layers: decision.layers,
         functions: decision.functions,
@@ -241,7 +248,9 @@ fn method(
     machine: &Machine,
     images: &Images,
     emulator: String,
-    (heap, paged): (bool, bool),
+    heap: bool,
+    // Of paged weights, whether they come while the core computes.
+    overlaps: Option<bool>,
 ) -> Method {
     let core = job.board.core;
     let windows = job.windows;
@@ -273,10 +282,18 @@ fn method(
             Some(_) => "modelled: data-sheet energy per cycle".to_owned(),
             None => "unknown: the board file has no energy per cycle".to_owned(),
         },
-        loading: paged.then(|| match &job.board.external {
+        loading: overlaps.map(|overlaps| match &job.board.external {
             Some(e) => format!(
-                "modelled: {} at {} MHz, {} bits per clock, the core waits",
-                e.name, e.mhz, e.bits_per_clock
+                "modelled: {} at {} MHz, {} bits per clock, {}",
+                e.name,
+                e.mhz,
+                e.bits_per_clock,
+                match (overlaps, e.dma) {
+                    (true, _) => "a page comes by DMA while the core computes on the one before: of both, the longer \
+                        counts; otherwise the core waits",
+                    (false, true) => "the core waits",
+                    (false, false) => "the core waits, for it reads each word itself",
+                }
             ),
             None => "unknown: the board file has no external storage".to_owned(),
         }),

@@ -1,6 +1,7 @@
 //! Reads what the emulator's plugin counted.
 
 use crate::Error;
+use std::iter;
 
 /// Executions of one instruction in one context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub struct Context {
     pub parent: Option<usize>,
     /// Entry of the function.
     pub entry: u32,
-    /// Number of the call within the root call, from 1, for watched functions (layers); 0 otherwise.
+    /// Number of the call within the root call, from 1, for watched functions (layers, transfers); 0 otherwise.
     pub ordinal: u32,
     /// What ran in it, by address.
     pub counts: Vec<Count>,
@@ -107,20 +108,9 @@ impl Profile {
         Some(())
     }
 
-    /// The root a context belongs to, and the layer: the number and entry of the nearest watched function.
-    pub fn place_of(&self, context: usize) -> Option<(u32, Option<(u32, u32)>)> {
-        let mut layer = None;
-        let mut at = context;
-        loop {
-            let c = self.contexts.get(at)?;
-            if layer.is_none() && c.ordinal > 0 {
-                layer = Some((c.ordinal, c.entry));
-            }
-            match c.parent {
-                Some(parent) => at = parent,
-                None => return Some((c.entry, layer)),
-            }
-        }
+    /// The context, its caller's, and so on up to the root.
+    pub fn callers(&self, context: usize) -> impl Iterator<Item = &Context> {
+        iter::successors(self.contexts.get(context), |c| self.contexts.get(c.parent?))
     }
 }
 
@@ -136,7 +126,8 @@ mod tests {
         let profile = Profile::parse(TEXT).unwrap();
         assert_eq!(profile.executed, 9);
         assert_eq!(profile.roots[0].longest, 7);
-        assert_eq!(profile.place_of(1), Some((0x100, Some((1, 0x200)))));
+        let callers: Vec<u32> = profile.callers(1).map(|c| c.entry).collect();
+        assert_eq!(callers, [0x200, 0x100]);
         assert_eq!(profile.contexts[1].counts[0].executed, 1);
     }
 

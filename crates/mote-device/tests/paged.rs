@@ -53,6 +53,14 @@ fn runtime(window: Option<usize>) -> Runtime {
     }
 }
 
+/// With a window of two halves.
+fn halved(window: usize) -> Runtime {
+    Runtime {
+        halved: true,
+        ..runtime(Some(window))
+    }
+}
+
 fn directory(source: &str) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("pipeline.rs"), source).unwrap();
@@ -64,10 +72,15 @@ fn outputs_are_those_of_the_host() {
     let Some(workshop) = workshop(&[Core::M4, Core::M0]) else {
         return;
     };
-    for (name, window) in [("A_int8", 1024), ("B_int8", 256)] {
+    for (name, runtime) in [
+        ("A_int8", runtime(Some(1024))),
+        ("A_int8", halved(1024)),
+        ("B_int8", runtime(Some(256))),
+        ("B_int8", halved(512)),
+    ] {
         let graph = load(name);
         let (bytes, outputs) = windows(&graph);
-        let dir = directory(&generate(&graph, runtime(Some(window))).unwrap());
+        let dir = directory(&generate(&graph, runtime).unwrap());
         for core in [Core::M4, Core::M0] {
             let windows = Windows::new(&bytes, bytes.len() / 3);
             let expected = Expected::I8(&outputs);
@@ -79,9 +92,64 @@ fn outputs_are_those_of_the_host() {
                 windows,
                 expected,
             );
-            assert_eq!(differences.unwrap(), [], "{name} on {core}");
+            assert_eq!(differences.unwrap(), [], "{name} {runtime:?} on {core}");
         }
     }
+}
+
+#[test]
+fn loading_is_overlapped_where_the_board_can() {
+    let Some(workshop) = workshop(&[Core::M4, Core::M0]) else {
+        return;
+    };
+    let graph = load("A_int8");
+    let (bytes, outputs) = windows(&graph);
+    let outputs: Vec<u8> = outputs.iter().map(|&x| x as u8).collect();
+    let measured = |board: &str, runtime| {
+        let dir = directory(&generate(&graph, runtime).unwrap());
+        let job = Job {
+            pipeline: dir.path(),
+            board: &Board::load(board).unwrap(),
+            optimize: Optimize::Speed,
+            windows: Windows::new(&bytes, bytes.len() / 3),
+            hop_seconds: Some(1.0),
+            stack_limit: None,
+        };
+        let m = measure(&workshop, &job).unwrap();
+        assert_eq!(m.outputs, outputs, "{board}");
+        let loading = m.loading.unwrap();
+        assert_eq!(loading.traffic.bytes, m.flash_external);
+        let (ms, overlapped) = (loading.ms.unwrap(), loading.overlapped_ms.unwrap());
+        let mhz = Board::load(board).unwrap().clock_mhz;
+        let computing = m.cycles.unwrap() as f64 / mhz / 1e3;
+        let latency = m.budget.latency_ms.unwrap();
+        assert!((latency - computing - ms + overlapped).abs() < 1e-9);
+        let waiting = loading.share.unwrap() * latency;
+        assert!((waiting - ms + overlapped).abs() < 1e-9);
+        eprintln!(
+            "{board} {runtime:?}: {computing:.3} ms computing, latency {latency:.3}, {loading:?}"
+        );
+        (m, computing, ms, overlapped)
+    };
+    for board in ["stm32l4r5", "nrf52840"] {
+        let (one, _, _, nothing) = measured(board, runtime(Some(1024)));
+        assert_eq!(nothing, 0.0);
+        let (two, computing, ms, overlapped) = measured(board, halved(1024));
+        // Neither what is loaded first nor what is computed last goes with anything else.
+        assert!(overlapped > 0.0 && overlapped < computing.min(ms));
+        assert!(two.budget.latency_ms < one.budget.latency_ms);
+        assert!(two.budget.energy_uj < one.budget.energy_uj);
+        assert!(two.method.loading.unwrap().contains("DMA"));
+
+        // Over the same pages, the core has less to do: the controller copies.
+        let (two, ..) = measured(board, halved(2048));
+        let words = one.flash_external / 4;
+        assert_eq!(two.loading.unwrap().traffic, one.loading.unwrap().traffic);
+        assert!(two.instructions + words < one.instructions);
+        assert!(two.instructions_max + words < one.instructions_max);
+    }
+    let (_, _, _, overlapped) = measured("microbit", halved(1024));
+    assert_eq!(overlapped, 0.0);
 }
 
 #[test]
@@ -170,9 +238,15 @@ fn damaged_weights_are_an_error_on_the_device() {
     let graph = load("B_int8");
     let (bytes, outputs) = windows(&graph);
     let window = &bytes[..bytes.len() / 3];
-    let source = generate(&graph, runtime(Some(256))).unwrap();
+    for runtime in [runtime(Some(256)), halved(512)] {
+        let source = generate(&graph, runtime).unwrap();
+        every_damage_is_found(&workshop, &source, window, outputs.len() / 3);
+    }
+}
+
+fn every_damage_is_found(workshop: &Workshop, source: &str, window: &[u8], outputs: usize) {
     let plan = Plan::new(Core::M4, Optimize::Size);
-    let image = built(&workshop, &source, &plan);
+    let image = built(workshop, source, &plan);
     let elf = object::File::parse(&*image).unwrap();
     let section = elf.section_by_name(EXTERNAL_SECTION).unwrap();
     let (start, len) = section.file_range().unwrap();
@@ -181,7 +255,7 @@ fn damaged_weights_are_an_error_on_the_device() {
     let path = dir.path().join("image");
     fs::write(&path, &image).unwrap();
     let right = run(&path, &plan, window).unwrap();
-    assert_eq!(right.outputs.len(), outputs.len() / 3);
+    assert_eq!(right.outputs.len(), outputs);
     assert_eq!(right.traffic[0].bytes, len);
 
     // Each byte, or some of all pages.

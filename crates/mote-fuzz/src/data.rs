@@ -4,7 +4,7 @@ use mote_data::{
     Account, Csv, Device, Error, Files, Npz, Recording, Sink, Source, Wisdm2019, WisdmFeatures,
     WisdmV1,
 };
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use tempfile::TempDir;
@@ -91,7 +91,16 @@ fn archive(bytes: &[u8]) -> Vec<u8> {
 fn file(name: &str, bytes: &[u8], check: impl Fn(&Path) -> bool) -> bool {
     FOLDER.with(|folder| {
         let path = folder.path().join(name);
-        fs::write(&path, bytes).unwrap();
+        let mut file = File::options();
+        // Not truncated first: a file system may take that for a document being saved, and wait for the disk.
+        let mut file = file
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .unwrap();
+        file.write_all(bytes).unwrap();
+        file.set_len(bytes.len() as u64).unwrap();
         check(&path)
     })
 }

@@ -2,7 +2,8 @@
 //!
 //! The image keeps, per page, where it lies and its CRC-32. Before a layer runs, its weights are read from the storage
 //! (a serial flash chip, say) into the window and checked; a layer too large for the window is computed a few output
-//! channels at a time. Outputs stay bit for bit the same. A damaged or missing page is an error, never a wrong
+//! channels at a time. With two buffers, a page comes into one half of the window while the other is computed with,
+//! where the storage can do that. Outputs stay bit for bit the same. A damaged or missing page is an error, never a wrong
 //! answer. After the dynamic loading of Katsaragakis et al. (ISCAS 2020), there for Python modules.
 
 use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
@@ -28,10 +29,16 @@ impl Technique for Paged {
     }
 
     fn options(&self) -> &'static [(&'static str, &'static str)] {
-        &[(
-            "window",
-            "bytes of RAM that weights pass through, at most (default 1024)",
-        )]
+        &[
+            (
+                "window",
+                "bytes of RAM that weights pass through, at most (default 1024)",
+            ),
+            (
+                "buffers",
+                "parts of the window: 1, or 2, of which one is filled while the other is computed with (default 1)",
+            ),
+        ]
     }
 
     fn apply(
@@ -48,12 +55,29 @@ impl Technique for Paged {
             });
         }
         artifact.runtime.paged = Some(options.get("window", WINDOW)?);
+        artifact.runtime.halved = match options.get("buffers", 1)? {
+            1 => false,
+            2 => true,
+            other => {
+                return Err(Error::Option {
+                    technique: self.name(),
+                    option: "buffers".to_owned(),
+                    what: format!("a window has 1 or 2, not {other}"),
+                });
+            }
+        };
         let network = artifact.network()?;
         let lines = paging(&network, artifact.runtime)?
             .map(|p| {
                 format!(
-                    "{} bytes of weights move to an external storage, and come back in {} pages through {} bytes of RAM",
-                    p.bytes, p.pages, p.window
+                    "{} bytes of weights move to an external storage, and come back in {} pages through {} bytes of RAM{}",
+                    p.bytes,
+                    p.pages,
+                    p.window,
+                    match artifact.runtime.halved {
+                        true => ", a page into one half while the other is computed with",
+                        false => "",
+                    }
                 )
             })
             .into_iter()

@@ -219,4 +219,20 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
     assert!(error.contains("before `lazy`"), "{error}");
     assert!(refused(&["stream:hop=7"]).contains("hop"));
     assert!(refused(&["lazy:loss=2"]).contains("loss"));
+    let error = refused(&["flatten", "arena", "paged:buffers=3"]);
+    assert!(error.contains("1 or 2"), "{error}");
+}
+
+#[test]
+fn two_buffers_are_halves_of_the_window() {
+    let windows = windows();
+    let paged = |step| {
+        let (artifact, changes) = apply_all(&["int8", "flatten", "arena", step], &windows).unwrap();
+        (artifact.runtime, changes.last().unwrap().lines.concat())
+    };
+    let (one, _) = paged("paged:window=512");
+    let (two, said) = paged("paged:window=512,buffers=2");
+    assert_eq!((one.paged, one.halved), (Some(512), false));
+    assert_eq!((two.paged, two.halved), (Some(512), true));
+    assert!(said.contains("one half"), "{said}");
 }
