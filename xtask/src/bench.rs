@@ -22,6 +22,8 @@ enum What {
         #[arg(long)]
         readme: bool,
     },
+    /// Mote and tract on this machine, on the same networks.
+    Tract,
 }
 
 pub fn bench(args: &Args) -> Result<()> {
@@ -33,6 +35,7 @@ pub fn bench(args: &Args) -> Result<()> {
             Ok(())
         }
         Some(What::Peers { json, readme }) => peers(json, readme),
+        Some(What::Tract) => cargo(["bench", "--manifest-path", "benches/tract/Cargo.toml"]),
     }
 }
 

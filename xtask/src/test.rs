@@ -12,7 +12,11 @@ pub struct Args {
 
 pub fn test(args: &Args) -> Result<()> {
     cargo(["fmt", "--all", "--check"])?;
-    for apart in ["firmware/Cargo.toml", "fuzz/Cargo.toml"] {
+    for apart in [
+        "benches/tract/Cargo.toml",
+        "firmware/Cargo.toml",
+        "fuzz/Cargo.toml",
+    ] {
         cargo(["fmt", "--manifest-path", apart, "--check"])?;
     }
     if !args.no_setup
