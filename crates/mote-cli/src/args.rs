@@ -89,7 +89,7 @@ pub struct DataArgs {
     #[arg(long, env = "MOTE_DATA")]
     pub data: Option<PathBuf>,
     /// Window length in seconds.
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = WINDOW_S)]
     pub window: f32,
     /// Share of a window that the next one repeats, 0 to below 1.
     #[arg(long, default_value_t = 0.5)]
@@ -99,6 +99,9 @@ pub struct DataArgs {
     pub rate: f32,
 }
 
+/// Default window length in seconds.
+pub const WINDOW_S: f32 = 3.0;
+
 impl DataArgs {
     /// The window settings.
     pub fn spec(&self) -> WindowSpec {
@@ -106,6 +109,21 @@ impl DataArgs {
             seconds: self.window,
             overlap: self.overlap,
             rate_hz: self.rate,
+        }
+    }
+
+    /// The same with windows of a pipeline's own length. Longer ones follow each other at the same step, so that they
+    /// are as many; shorter ones overlap by the same share.
+    pub fn with_window(&self, seconds: Option<f32>) -> Self {
+        let seconds = seconds.unwrap_or(self.window);
+        let step = self.window.min(seconds) * (1.0 - self.overlap);
+        Self {
+            window: seconds,
+            overlap: match seconds > self.window {
+                true => 1.0 - step / seconds,
+                false => self.overlap,
+            },
+            ..self.clone()
         }
     }
 }

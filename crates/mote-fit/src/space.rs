@@ -31,7 +31,7 @@ pub struct Space {
 impl Default for Space {
     fn default() -> Self {
         Self {
-            windows_ms: vec![3000, 4000, 5000],
+            windows_ms: vec![3000, 5000, 10_000],
             hop_ms: 1000,
             epochs: vec![25],
             bits: vec![8, 4],

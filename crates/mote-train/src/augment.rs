@@ -21,6 +21,9 @@ impl Augmentation {
         if self.rotation > 0.0 && channels.is_multiple_of(3) {
             rotate(x, channels, self.rotation, rng);
         }
+        if self.mirror > 0.0 && channels.is_multiple_of(3) {
+            mirror(x, channels, self.mirror, rng);
+        }
         if self.scaling > 0.0 {
             let factors: Vec<f32> = (0..channels)
                 .map(|_| 1.0 + self.scaling * normal(rng))
@@ -68,6 +71,17 @@ fn rotate(x: &mut [f32], channels: usize, std: f32, rng: &mut impl Rng) {
             if let [x, y, z] = v {
                 let r = m.map(|m| m[0] * *x + m[1] * *y + m[2] * *z);
                 [*x, *y, *z] = r;
+            }
+        }
+    }
+}
+
+/// Turns the sign of channels, each with `probability`.
+fn mirror(x: &mut [f32], channels: usize, probability: f32, rng: &mut impl Rng) {
+    for channel in 0..channels {
+        if rng.random::<f32>() < probability {
+            for x in x.iter_mut().skip(channel).step_by(channels) {
+                *x = -*x;
             }
         }
     }
@@ -139,6 +153,30 @@ mod tests {
             let length = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
             assert!((length(a) - length(b)).abs() < 0.1);
         }
+    }
+
+    #[test]
+    fn mirrors_turn_whole_channels() {
+        let mut rng = SmallRng::seed_from_u64(3);
+        let mut turned = 0;
+        for _ in 0..400 {
+            let mut x = sine();
+            mirror(&mut x, 3, 0.25, &mut rng);
+            for channel in 0..3 {
+                let sign = |(a, b): (&f32, &f32)| (a == b, *a == -b);
+                let signs: Vec<_> = x
+                    .iter()
+                    .zip(&sine())
+                    .skip(channel)
+                    .step_by(3)
+                    .map(sign)
+                    .collect();
+                let kept = signs.iter().all(|&(same, _)| same);
+                assert!(kept || signs.iter().all(|&(_, other)| other));
+                turned += usize::from(!kept);
+            }
+        }
+        assert!((240..360).contains(&turned), "{turned} of 1,200");
     }
 
     #[test]

@@ -241,6 +241,10 @@ pub struct Augmentation {
     pub scaling: f32,
     /// Standard deviation, in radians, of a rotation about a random axis; applied to each triple of channels.
     pub rotation: f32,
+    /// Probability that an axis of a triple points the other way, each axis on its own: left or right wrist or pocket,
+    /// screen in or out. Left out when it is 0, so that settings from before it was there keep their digest.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub mirror: f32,
     /// Standard deviation of the relative speed: time runs faster and slower along a smooth random curve.
     pub time_warp: f32,
 }
@@ -251,6 +255,7 @@ impl Default for Augmentation {
             jitter: 0.03,
             scaling: 0.1,
             rotation: 0.6,
+            mirror: 0.0,
             time_warp: 0.1,
         }
     }
@@ -262,6 +267,7 @@ impl Augmentation {
         jitter: 0.0,
         scaling: 0.0,
         rotation: 0.0,
+        mirror: 0.0,
         time_warp: 0.0,
     };
 }
@@ -341,6 +347,10 @@ pub struct TrainConfig {
     pub seed: u64,
 }
 
+fn is_zero(amount: &f32) -> bool {
+    *amount == 0.0
+}
+
 fn is_one(share: &f64) -> bool {
     *share == 1.0
 }
@@ -391,6 +401,7 @@ impl TrainConfig {
             ("label_smoothing", f64::from(self.label_smoothing)),
             ("dropout", f64::from(self.dropout)),
             ("ema", f64::from(self.ema)),
+            ("augmentation.mirror", f64::from(self.augmentation.mirror)),
         ];
         for (field, value) in shares {
             if !(0.0..1.0).contains(&value) {

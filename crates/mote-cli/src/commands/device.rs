@@ -125,8 +125,7 @@ fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
         "name one pipeline with a network; classical models have no firmware"
     );
     let board = Board::load(&args.board)?;
-    let mut data = args.data.clone();
-    data.window = window_s(pipeline).unwrap_or(data.window);
+    let data = args.data.with_window(window_s(pipeline));
     ui.catch_interrupt()?;
     let mut experiment = Experiment::open(&data, &args.split, args.out.clone(), 1, ui)?;
     let (pipeline, config) = plan(&experiment, pipeline, args.epochs)?;

@@ -50,11 +50,11 @@ pub struct Args {
     #[arg(long)]
     minimize: Option<Objective>,
     /// Window lengths to choose from, in seconds.
-    #[arg(long, value_delimiter = ',', default_value = "3,4,5")]
+    #[arg(long, value_delimiter = ',', default_value = "3,5,10")]
     window: Vec<f64>,
-    /// Seconds between two decisions.
-    #[arg(long, default_value_t = 1.0)]
-    hop: f64,
+    /// Seconds between two decisions, 1 if left out; presets keep their own when it is left out.
+    #[arg(long)]
+    hop: Option<f64>,
     /// Epochs of training to choose from.
     #[arg(long, value_delimiter = ',', default_value = "25,40")]
     epochs: Vec<usize>,
@@ -87,16 +87,21 @@ pub struct Args {
     json: bool,
 }
 
+/// Seconds between two decisions, unless asked for others.
+const HOP_S: f64 = 1.0;
+
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let common = &args.common;
     let space = space(args)?;
-    let first: Vec<Spec> = match &args.preset {
-        Some(name) => vec![Spec {
-            hop_ms: space.hop_ms,
-            ..preset(name)?.spec
-        }],
+    let mut first: Vec<Spec> = match &args.preset {
+        Some(name) => vec![preset(name)?.spec],
         None => presets()?.into_iter().map(|p| p.spec).collect(),
     };
+    if args.hop.is_some() {
+        for spec in &mut first {
+            spec.hop_ms = space.hop_ms;
+        }
+    }
     ui.catch_interrupt()?;
     let path = common.out.join("fit").join("trials.jsonl");
     let (store, mut known) = Store::open(&path)?;
@@ -165,7 +170,7 @@ fn space(args: &Args) -> Result<Space> {
     let windows = args.window.iter().map(|&s| milliseconds(s, "--window"));
     Ok(Space {
         windows_ms: windows.collect::<Result<_>>()?,
-        hop_ms: milliseconds(args.hop, "--hop")?,
+        hop_ms: milliseconds(args.hop.unwrap_or(HOP_S), "--hop")?,
         epochs: args.epochs.clone(),
         slow_training: args.slow_training,
         paging: args.paging,
@@ -185,7 +190,7 @@ fn settings(
         let there_is = u64::from(there_is) * 1024;
         Some(asked.map_or(there_is, |a| a.min(there_is)))
     };
-    let hop_ms = args.hop * 1e3;
+    let hop_ms = args.hop.unwrap_or(HOP_S) * 1e3;
     let limits = Limits {
         flash: least(args.flash, board.flash_kib),
         ram: least(args.ram, board.ram_kib),
@@ -210,9 +215,8 @@ fn settings(
     if args.preset.is_some() {
         candidates = first.len();
     } else {
-        // A preset with another window or hop is another candidate.
+        // A preset with another window is another candidate.
         for spec in &mut first {
-            spec.hop_ms = space.hop_ms;
             if !space.windows_ms.contains(&spec.window_ms) {
                 spec.window_ms = space
                     .windows_ms

@@ -5,7 +5,7 @@ use crate::pipeline::Pipeline;
 use anyhow::{Context, Result};
 use mote_fit::Spec;
 use mote_techniques::Artifact;
-use mote_train::{Block, CnnConfig, Nonlinearity, Padding, TrainConfig};
+use mote_train::{Augmentation, Block, CnnConfig, Nonlinearity, Padding, TrainConfig};
 
 /// The pipeline with model and techniques filled in, and the settings its network is trained with; `epochs` replaces
 /// the network's or candidate's own, and fine-tuning is shortened in proportion.
@@ -21,7 +21,7 @@ pub fn plan(
         return Ok((pipeline, config));
     };
     let epochs = epochs.unwrap_or(spec.epochs);
-    let config = config(spec, epochs, experiment.seed);
+    let config = config(spec, epochs, experiment);
     let rate_hz = f64::from(experiment.loaded.windows.rate_hz);
     pipeline.model = format!("{}-{epochs}", spec.network());
     // Techniques are there already where some were left out on purpose.
@@ -46,8 +46,12 @@ pub fn hop(experiment: &Experiment, spec: Option<&Spec>, artifact: &Artifact) ->
     }
 }
 
-/// The training settings of a candidate.
-fn config(spec: &Spec, epochs: usize, seed: u64) -> TrainConfig {
+/// Probability that an axis is mirrored in training, where the sensor may lie any way round.
+const MIRROR: f32 = 0.1;
+
+/// The training settings of a candidate. Classes count as often as they are met: what a search looks for is judged on
+/// whole recordings, and weighing rare classes up costs more m-F1 on others than it gives.
+fn config(spec: &Spec, epochs: usize, experiment: &Experiment) -> TrainConfig {
     let block = |b: &mote_fit::Block| Block {
         channels: b.channels,
         kernel: b.kernel,
@@ -65,7 +69,15 @@ fn config(spec: &Spec, epochs: usize, seed: u64) -> TrainConfig {
             },
         },
         epochs,
-        seed,
+        seed: experiment.seed,
+        class_weights: false,
+        augmentation: Augmentation {
+            mirror: match experiment.task.source.lies_any_way_round() {
+                true => MIRROR,
+                false => 0.0,
+            },
+            ..Augmentation::default()
+        },
         ..TrainConfig::default()
     }
 }

@@ -39,7 +39,8 @@ impl<'a> Pool<'a> {
 
     /// As [`Pool::get`], with the first `folds` folds only.
     pub fn first_folds(&self, seconds: Option<f32>, folds: usize) -> Result<Arc<Experiment>> {
-        let window = seconds.unwrap_or(self.data.window);
+        let data = self.data.with_window(seconds);
+        let window = data.window;
         // Held while data is read, so that two threads do not read the same.
         let open = self.open.lock();
         let mut open = open.unwrap_or_else(PoisonError::into_inner);
@@ -47,10 +48,6 @@ impl<'a> Pool<'a> {
         let all = match open.get(&whole) {
             Some(experiment) => Arc::clone(experiment),
             None => {
-                let data = DataArgs {
-                    window,
-                    ..self.data.clone()
-                };
                 let opened =
                     Experiment::open(&data, &self.split, self.out.clone(), self.threads, self.ui)?;
                 let opened = Arc::new(opened);

@@ -5,7 +5,7 @@ use super::network::Network;
 use super::plan::plan;
 use super::pool::Pool;
 use super::{Experiment, Stopped, evaluate, network};
-use crate::args::{DataArgs, SplitArgs};
+use crate::args::{DataArgs, SplitArgs, WINDOW_S};
 use crate::pipeline::Pipeline;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
@@ -28,7 +28,8 @@ pub struct Common {
     /// Folder that holds the data sets.
     #[arg(long, env = "MOTE_DATA")]
     pub data: Option<PathBuf>,
-    /// Share of a window that the next one repeats, 0 to below 1, in training and evaluation.
+    /// Share of a window of 3 s or less that the next one repeats, 0 to below 1, in training and evaluation; longer
+    /// windows follow each other at the step of 3 s.
     #[arg(long, default_value_t = 0.5)]
     pub overlap: f32,
     /// Sampling rate all recordings are brought to, in Hz.
@@ -62,7 +63,7 @@ impl Common {
         DataArgs {
             task: self.task.clone(),
             data: self.data.clone(),
-            window: 0.0,
+            window: WINDOW_S,
             overlap: self.overlap,
             rate: self.rate,
         }

@@ -78,6 +78,12 @@ pub trait Source: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether the sensor may lie any way round, as a phone in a pocket does and a watch on its wrist does not: a
+    /// mirrored recording is then as likely as the recording.
+    fn lies_any_way_round(&self) -> bool {
+        false
+    }
+
     /// SHA-256, in hex, over the bytes of the files.
     ///
     /// # Errors

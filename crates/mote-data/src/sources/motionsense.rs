@@ -77,6 +77,10 @@ impl Source for MotionSense {
         Some(&DATASET)
     }
 
+    fn lies_any_way_round(&self) -> bool {
+        true
+    }
+
     fn locate(&self, root: Option<&Path>) -> Option<Files> {
         locate(root, &DATASET, &[DATASET.archive], &|n| self.wants(n))
     }

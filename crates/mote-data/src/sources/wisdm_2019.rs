@@ -97,6 +97,10 @@ impl Source for Wisdm2019 {
         Some(&DATASET)
     }
 
+    fn lies_any_way_round(&self) -> bool {
+        self.device == Device::Phone
+    }
+
     fn locate(&self, root: Option<&Path>) -> Option<Files> {
         let names = ["wisdm-dataset.zip", DATASET.archive];
         locate(root, &DATASET, &names, &|n| self.wants(n))

@@ -50,6 +50,10 @@ impl Source for WisdmV1 {
         Some(&DATASET)
     }
 
+    fn lies_any_way_round(&self) -> bool {
+        true
+    }
+
     fn locate(&self, root: Option<&Path>) -> Option<Files> {
         let names = [RAW, "WISDM_ar_v1.1/WISDM_ar_v1.1_raw.txt", DATASET.archive];
         locate(root, &DATASET, &names, &|n| self.wants(n))
