@@ -58,6 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 job,
                 stop: None,
                 directory: directory.as_deref(),
+                others: None,
             }),
         };
         for (pipeline, (truth, predicted)) in pipelines.iter().zip(&mut pooled) {

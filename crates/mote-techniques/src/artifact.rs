@@ -8,6 +8,7 @@ use mote_train::{Hooks, Job, TrainConfig, Trained};
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// A network and how it runs.
@@ -110,6 +111,17 @@ pub struct Training<'a> {
     pub stop: Option<&'a AtomicBool>,
     /// Where checkpoints may lie: one folder per fold, of which a technique takes a subfolder of its name.
     pub directory: Option<&'a Path>,
+    /// Where windows of other tasks come from; `None` where there are none.
+    pub others: Option<&'a dyn Others>,
+}
+
+/// Windows of other tasks, cut as those of the task at hand.
+pub trait Others: Sync {
+    /// All windows of `task`, or why there are none.
+    ///
+    /// # Errors
+    /// A sentence that names the task and says what to do.
+    fn windows(&self, task: &str) -> Result<Arc<Windows>, String>;
 }
 
 impl Training<'_> {

@@ -5,8 +5,10 @@
 //! all windows of one class are pulled together (Khosla et al. 2020, arXiv 2004.11362). What is deployed has the
 //! network's size and speed: pretraining leaves nothing behind but weights. It pays where labels are few.
 
-use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use crate::{Artifact, Change, Context, Error, Kind, Options, Technique, Training};
+use mote_data::Windows;
 use mote_train::{Augmentation, ContrastiveConfig, Head, TrainConfig, labelled, pretrain, scratch};
+use std::sync::Arc;
 
 /// See the [module's description](self).
 pub struct Contrastive;
@@ -39,6 +41,11 @@ impl Technique for Contrastive {
                 "augment",
                 "how views differ, joined by `/`: rotation, scaling, jitter, time-warp, each with an amount if not its \
                  default, e.g. `rotation:1/jitter` (default: all)",
+            ),
+            (
+                "others",
+                "tasks whose windows are seen in pretraining too, joined by `+`, e.g. `motionsense/6` (default: none); \
+                 users of the task at hand who are kept out of training are kept out there as well",
             ),
             (
                 "supervised",
@@ -95,14 +102,17 @@ impl Technique for Contrastive {
             ..training.config.clone()
         };
         let head = options.get("head", Head::default())?;
+        let others = others(self, options, &training)?;
         let job = training.job;
         let mut lines = Vec::new();
         let trained = if contrastive.epochs == 0 {
             lines.push("not pretrained".to_owned());
             training.run(self, |hooks| scratch(job, &config, hooks))?
         } else {
-            let pretrained =
-                training.run(self, |hooks| pretrain(job, &config, &contrastive, hooks))?;
+            let others: Vec<&Windows> = others.iter().map(AsRef::as_ref).collect();
+            let pretrained = training.run(self, |hooks| {
+                pretrain(job, &config, &contrastive, &others, hooks)
+            })?;
             let losses = pretrained.history();
             if let (Some(first), Some(last)) = (losses.first(), losses.last()) {
                 lines.push(format!(
@@ -133,6 +143,25 @@ impl Technique for Contrastive {
             lines,
         })
     }
+}
+
+/// The windows that option `others` names.
+fn others(
+    technique: &Contrastive,
+    options: &Options,
+    training: &Training<'_>,
+) -> Result<Vec<Arc<Windows>>, Error> {
+    let text = options.get("others", String::new())?;
+    let tasks = text.split('+').map(str::trim).filter(|t| !t.is_empty());
+    let read = |task: &str| {
+        let others = training.others.ok_or_else(|| Error::Impossible {
+            technique: technique.name(),
+            why: "there are no other data sets where it is applied; leave `others` out".to_owned(),
+        })?;
+        let windows = others.windows(task);
+        windows.map_err(|why| options.error("others", why))
+    };
+    tasks.map(read).collect()
 }
 
 /// The augmentation that option `augment` lists.

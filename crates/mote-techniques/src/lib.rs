@@ -22,7 +22,7 @@ mod static_pruning;
 mod streaming;
 
 pub use arena::Arena;
-pub use artifact::{Artifact, Context, Stream, Training};
+pub use artifact::{Artifact, Context, Others, Stream, Training};
 pub use contrastive::Contrastive;
 pub use distill::Distill;
 pub use error::Error;

@@ -71,6 +71,7 @@ impl Setting {
                 job: job(&self.windows, &self.train),
                 stop: None,
                 directory: None,
+                others: None,
             }),
         };
         let mut artifact = Artifact::baseline(self.trained.graph.clone());

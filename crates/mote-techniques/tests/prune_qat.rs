@@ -81,6 +81,7 @@ impl Setting {
                 },
                 stop: None,
                 directory: None,
+                others: None,
             }),
         }
     }

@@ -9,14 +9,16 @@ mod loss;
 use crate::config::{Augmentation, TrainConfig};
 use crate::network::{Network, Phase, Role, Slot, SlotId, parameter};
 use crate::optimiser::AdamW;
-use crate::run::Run;
+use crate::run::{Run, gather};
 use crate::train::{Epoch, Hooks, Job, Trained, train_on};
 use crate::{Error, checkpoint::State, infer, labels};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use loss::{nt_xent, positives};
+use mote_data::Windows;
 use rand::rngs::SmallRng;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// Widths of the projection head in arXiv 2011.11542, as multiples of its encoder's 96 features.
@@ -82,16 +84,19 @@ impl FromStr for Head {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pretrained(Trained);
 
-/// Pretrains the encoder of `config.network` on all training windows of `job`. Only when it is supervised it looks at
-/// labels, at the share that `config.labels` says. The result repeats, and a stopped run resumes below
-/// `hooks.checkpoint`.
+/// Pretrains the encoder of `config.network` on all training windows of `job`, and on the windows of `others`: of other
+/// data sets, but for users who are not to be trained on here, in case they wore both sensors. Only when it is
+/// supervised it looks at labels, at the share that `config.labels` says. The result repeats, and a stopped run resumes
+/// below `hooks.checkpoint`.
 ///
 /// # Errors
-/// [`Error::Config`] for settings that make no sense, and those of [`train()`](crate::train()).
+/// [`Error::Config`] for settings that make no sense, [`Error::Data`] for others of another shape, and those of
+/// [`train()`](crate::train()).
 pub fn pretrain(
     job: Job<'_>,
     config: &TrainConfig,
     contrastive: &ContrastiveConfig,
+    others: &[&Windows],
     hooks: Hooks<'_>,
 ) -> Result<Pretrained, Error> {
     let settings = TrainConfig {
@@ -115,10 +120,32 @@ pub fn pretrain(
     let contrast = Contrast::new(&run.network, contrastive);
     let start = run.start_of(&contrast.slots);
     let network_only = run.network.len();
-    run.contrast(contrast);
+    run.contrast(contrast, &counts_of(others, &job)?);
     let mut trained = train_on(run, start, hooks)?;
     trained.snapshot.values.truncate(network_only);
     Ok(Pretrained(trained))
+}
+
+/// Sensor counts of the windows of `others`, without users of `job` who are not in training.
+fn counts_of(others: &[&Windows], job: &Job<'_>) -> Result<Vec<f32>, Error> {
+    let all = job.windows;
+    let user = |&n: &usize| all.users.get(n).copied();
+    let trained_on: BTreeSet<u32> = job.train.iter().filter_map(user).collect();
+    let kept_out: BTreeSet<u32> = all.users.iter().copied().collect();
+    let kept_out = &kept_out - &trained_on;
+    let mut counts = Vec::new();
+    for other in others {
+        if (other.time, other.channels) != (all.time, all.channels) {
+            return Err(Error::Data(format!(
+                "windows to pretrain on have {} steps of {} values, those of the task {} of {}",
+                other.time, other.channels, all.time, all.channels
+            )));
+        }
+        let strangers = |&n: &usize| other.users.get(n).is_some_and(|u| !kept_out.contains(u));
+        let indices: Vec<usize> = (0..other.len()).filter(strangers).collect();
+        counts.extend(gather(other, &indices)?);
+    }
+    Ok(counts)
 }
 
 impl Pretrained {
@@ -190,7 +217,7 @@ pub fn label_efficiency(
     shares: &[f64],
     hooks: Hooks<'_>,
 ) -> Result<Vec<Labelled>, Error> {
-    let pretrained = pretrain(job, config, contrastive, hooks)?;
+    let pretrained = pretrain(job, config, contrastive, &[], hooks)?;
     let at = |&share: &f64| {
         let config = TrainConfig {
             labels: share,

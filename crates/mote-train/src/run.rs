@@ -33,7 +33,7 @@ pub(crate) struct Run<'a> {
     watch: Vec<usize>,
     pub network: Network,
     frontend: Frontend,
-    /// Counts of the training windows, in the order of `train`.
+    /// Counts of the training windows, in the order of `train`; in pretraining those of other windows follow.
     counts: Vec<f32>,
     /// Normalised validation windows.
     validation: Vec<f32>,
@@ -91,8 +91,10 @@ impl<'a> Run<'a> {
         self.descent = Descent::new(&self.network.slots, 0..slots, self.config);
     }
 
-    /// Pulls views of one window together instead of learning classes.
-    pub fn contrast(&mut self, contrast: Contrast) {
+    /// Pulls views of one window together instead of learning classes, those of `others` too: sensor counts of windows
+    /// that have no class here.
+    pub fn contrast(&mut self, contrast: Contrast, others: &[f32]) {
+        self.counts.extend_from_slice(others);
         let head = self.network.head_weights..self.network.head_bias + 1;
         self.descent = Descent::new(&contrast.slots, head, self.config);
         self.watch.clear();
@@ -231,7 +233,8 @@ impl<'a> Run<'a> {
     /// Positions in `train`, shuffled; labelled windows come again until the epoch has its length.
     fn order(&self, rng: &mut SmallRng) -> Vec<usize> {
         if self.contrast.is_some() {
-            let mut order: Vec<usize> = (0..self.train.len()).collect();
+            let windows = self.counts.len() / self.windows.stride().max(1);
+            let mut order: Vec<usize> = (0..windows).collect();
             order.shuffle(rng);
             return order;
         }

@@ -97,13 +97,13 @@ fn macro_f1(windows: &Windows, trained: &Trained) -> f64 {
 fn pretraining_learns_to_tell_views_apart_and_repeats() {
     let windows = windows(false);
     with(&windows, |job| {
-        let once = pretrain(job, &config(), &contrastive(), Hooks::default()).unwrap();
+        let once = pretrain(job, &config(), &contrastive(), &[], Hooks::default()).unwrap();
         let losses: Vec<f64> = once.history().iter().map(|e| e.loss).collect();
         assert_eq!(losses.len(), 5);
         // 63 others to take a view for: by chance the loss is ln 63.
         assert!(losses[0] < 63f64.ln() + 1.0, "{losses:?}");
         assert!(losses[4] < losses[0] - 0.3, "{losses:?}");
-        let again = pretrain(job, &config(), &contrastive(), Hooks::default()).unwrap();
+        let again = pretrain(job, &config(), &contrastive(), &[], Hooks::default()).unwrap();
         assert_eq!(once, again);
         // Labels do not matter without supervision.
         let fewer = TrainConfig {
@@ -112,7 +112,7 @@ fn pretraining_learns_to_tell_views_apart_and_repeats() {
         };
         assert_eq!(
             once.history(),
-            pretrain(job, &fewer, &contrastive(), Hooks::default())
+            pretrain(job, &fewer, &contrastive(), &[], Hooks::default())
                 .unwrap()
                 .history()
         );
@@ -120,8 +120,31 @@ fn pretraining_learns_to_tell_views_apart_and_repeats() {
             supervised: true,
             ..contrastive()
         };
-        let other = pretrain(job, &config(), &supervised, Hooks::default()).unwrap();
+        let other = pretrain(job, &config(), &supervised, &[], Hooks::default()).unwrap();
         assert_ne!(once.history(), other.history());
+    });
+}
+
+#[test]
+fn windows_of_other_data_sets_are_pretrained_on_but_not_those_of_test_users() {
+    let task = windows(false);
+    with(&task, |job| {
+        let loss = |others: &[&Windows]| {
+            let pretrained = pretrain(job, &config(), &contrastive(), others, Hooks::default())?;
+            let last = pretrained.history().last().map(|e| e.loss);
+            Ok::<_, mote_train::Error>(last)
+        };
+        let alone = loss(&[]).unwrap();
+        let mut others = windows(true);
+        assert_ne!(loss(&[&others]).unwrap(), alone);
+        // All of the user who tests.
+        others.users.fill(5);
+        assert_eq!(loss(&[&others]).unwrap(), alone);
+        others.users.fill(77);
+        assert_ne!(loss(&[&others]).unwrap(), alone);
+        others.time /= 2;
+        let e = loss(&[&others]).unwrap_err().to_string();
+        assert!(e.contains("steps"), "{e}");
     });
 }
 
@@ -129,7 +152,7 @@ fn pretraining_learns_to_tell_views_apart_and_repeats() {
 fn a_linear_head_leaves_the_encoder_alone() {
     let windows = windows(false);
     with(&windows, |job| {
-        let pretrained = pretrain(job, &config(), &contrastive(), Hooks::default()).unwrap();
+        let pretrained = pretrain(job, &config(), &contrastive(), &[], Hooks::default()).unwrap();
         let convolutions = |trained: &Trained| -> Vec<Op> {
             let nodes = trained.graph.nodes.iter().map(|n| n.op.clone());
             nodes.filter(|op| matches!(op, Op::Conv1d(_))).collect()
@@ -168,14 +191,14 @@ fn stopped_pretraining_and_distillation_resume() {
             epochs: 4,
             ..DistillConfig::default()
         };
-        let e = pretrain(job, &config(), &contrastive(), stopped).unwrap_err();
+        let e = pretrain(job, &config(), &contrastive(), &[], stopped).unwrap_err();
         assert!(matches!(e, Error::Stopped { .. }), "{e}");
         let e = distill(job, &config(), &settings, stopped).unwrap_err();
         assert!(matches!(e, Error::Stopped { .. }), "{e}");
-        let first = pretrain(job, &config(), &contrastive(), kept).unwrap();
+        let first = pretrain(job, &config(), &contrastive(), &[], kept).unwrap();
         let distilled = distill(job, &config(), &settings, kept).unwrap();
         // Finished runs are read back: the stop flag finds nothing to stop.
-        let again = pretrain(job, &config(), &contrastive(), stopped).unwrap();
+        let again = pretrain(job, &config(), &contrastive(), &[], stopped).unwrap();
         assert_eq!(first, again);
         let again = distill(job, &config(), &settings, stopped).unwrap();
         assert_eq!(distilled.student, again.student);
@@ -380,13 +403,13 @@ fn settings_are_checked() {
             temperature: 0.0,
             ..contrastive()
         };
-        let e = pretrain(job, &config(), &cold, Hooks::default()).unwrap_err();
+        let e = pretrain(job, &config(), &cold, &[], Hooks::default()).unwrap_err();
         assert!(e.to_string().contains("temperature"), "{e}");
         let none = ContrastiveConfig {
             epochs: 0,
             ..contrastive()
         };
-        let e = pretrain(job, &config(), &none, Hooks::default()).unwrap_err();
+        let e = pretrain(job, &config(), &none, &[], Hooks::default()).unwrap_err();
         assert!(e.to_string().contains("epochs"), "{e}");
         let pca = PcaConfig {
             keep: Keep::Components(0),

@@ -67,7 +67,7 @@ pub fn artifact(
         windows,
         train: &fold.train,
         seed: experiment.seed,
-        training: network.training(windows, index, fold),
+        training: network.training(experiment, index, fold),
     };
     let known = || {
         let known = experiment.artifacts.lock();

@@ -14,9 +14,10 @@ pub mod trials;
 use crate::args::{DataArgs, SplitArgs};
 use crate::ui::Ui;
 use anyhow::{Context, Result};
-use mote_data::{Fold, Loaded, SplitKind, Task};
+use mote_data::{Fold, Loaded, SplitKind, Task, Windows};
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The user stopped the run; what was finished is kept.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,31 @@ pub struct Experiment {
     pub predictions: evaluate::Cache,
     /// What techniques made of networks.
     pub artifacts: evaluate::Artifacts,
+    /// How windows are cut, and windows of other tasks that techniques asked for.
+    others: OtherTasks,
+}
+
+/// Windows of other tasks, read when they are first asked for.
+struct OtherTasks {
+    data: DataArgs,
+    read: Arc<Mutex<HashMap<String, Arc<Windows>>>>,
+}
+
+impl mote_techniques::Others for Experiment {
+    fn windows(&self, task: &str) -> Result<Arc<Windows>, String> {
+        // Held while data is read, so that two folds do not read the same.
+        let read = self.others.read.lock();
+        let mut read = read.unwrap_or_else(PoisonError::into_inner);
+        if let Some(windows) = read.get(task) {
+            return Ok(Arc::clone(windows));
+        }
+        let data = &self.others.data;
+        let named = mote_data::task(task).map_err(|e| e.to_string())?;
+        let loaded = mote_data::load(&named, data.data.as_deref(), &data.spec());
+        let windows = Arc::new(loaded.map_err(|e| e.to_string())?.windows);
+        read.insert(task.to_owned(), Arc::clone(&windows));
+        Ok(windows)
+    }
 }
 
 impl Experiment {
@@ -86,6 +112,10 @@ impl Experiment {
             threads,
             predictions: evaluate::Cache::default(),
             artifacts: evaluate::Artifacts::default(),
+            others: OtherTasks {
+                data: data.clone(),
+                read: Arc::default(),
+            },
         })
     }
 
@@ -101,6 +131,10 @@ impl Experiment {
             threads: self.threads,
             predictions: evaluate::Cache::default(),
             artifacts: evaluate::Artifacts::default(),
+            others: OtherTasks {
+                data: self.others.data.clone(),
+                read: Arc::clone(&self.others.read),
+            },
         }
     }
 

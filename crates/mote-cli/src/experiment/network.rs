@@ -4,7 +4,7 @@ use super::{Experiment, Stopped};
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
-use mote_data::{Fold, Windows};
+use mote_data::Fold;
 use mote_techniques::Training;
 use mote_train::{CnnConfig, Epoch, Hooks, Job, Progress, TrainConfig, Trained};
 use std::path::PathBuf;
@@ -51,7 +51,7 @@ impl Network {
     /// What techniques need that train on in fold `index`.
     pub fn training<'a>(
         &'a self,
-        windows: &'a Windows,
+        experiment: &'a Experiment,
         index: usize,
         fold: &'a Fold,
     ) -> Option<Training<'a>> {
@@ -59,13 +59,14 @@ impl Network {
             trained: self.folds.get(index)?,
             config: &self.config,
             job: Job {
-                windows,
+                windows: &experiment.loaded.windows,
                 train: &fold.train,
                 validation: &fold.validation,
                 fold: index,
             },
             stop: Some(&self.stop),
             directory: self.folders.get(index).map(PathBuf::as_path),
+            others: Some(experiment),
         })
     }
 }
