@@ -17,7 +17,7 @@ use mote_device::image::Workshop;
 use mote_device::measure::{Job, measure};
 use mote_model::codegen::{Runtime, generate};
 use mote_model::stream::{Schedule, stream};
-use mote_model::{Graph, import};
+use mote_model::{Graph, Op, Weights, import};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -105,23 +105,36 @@ fn pipelines() -> Vec<(&'static str, &'static str, Runtime, Option<usize>)> {
     let of = |network, (name, runtime, hop)| (network, name, runtime, hop);
     let a = alone.iter().map(|&p| of("A_valid_int8_pt", p));
     let b = alone.iter().filter(|p| few(p)).map(|&p| of("B_f32", p));
-    a.chain(b).collect()
+    let packed = of("A_valid_int8_pt", ("four-bits", Runtime::FLAT, None));
+    a.chain(b).chain([packed]).collect()
 }
 
-fn load(name: &str) -> Graph {
+/// The network of `name`; in the pipeline `four-bits`, with such weights in all convolutions but the first.
+fn load(name: &str, pipeline: &str) -> Graph {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-model/tests/models");
     let tflite = fs::read(models.join(format!("{name}.tflite"))).unwrap();
-    import::tflite::import(name, &tflite).unwrap()
+    let mut graph = import::tflite::import(name, &tflite).unwrap();
+    if pipeline == "four-bits" {
+        for node in graph.nodes.iter_mut().skip(1) {
+            if let Op::Conv1d(conv) = &mut node.op
+                && let Weights::I8 { weights, bits, .. } = &mut conv.weights
+            {
+                *bits = 4;
+                weights.iter_mut().for_each(|w| *w /= 16);
+            }
+        }
+    }
+    graph
 }
 
 fn figures(
     workshop: &Workshop,
     board: &str,
-    (network, _, runtime, hop): (&str, &str, Runtime, Option<usize>),
+    (network, name, runtime, hop): (&str, &str, Runtime, Option<usize>),
 ) -> Figures {
     let graph = match hop {
-        None => load(network),
-        Some(hop) => stream(&load(network), hop, None).unwrap(),
+        None => load(network, name),
+        Some(hop) => stream(&load(network, name), hop, None).unwrap(),
     };
     let dir = tempfile::tempdir().unwrap();
     fs::write(

@@ -120,7 +120,31 @@ impl<'a> Conv1dI8<'a> {
         expect_len(input, self.shape.in_time * self.shape.in_channels)?;
         expect_len(output, self.shape.out_time * row)?;
         self.groups(row, |group, start, first| {
-            group.copied::<BUFFER>(input, start, output.get(first..).unwrap_or(&[]))
+            let output = output.get(first..).unwrap_or(&[]);
+            group.copied::<BUFFER>(input, start, output, &mut |conv, x, y| conv.run(x, y))
+        })
+    }
+
+    /// Calls `run` with as many steps of a group at a time as are contiguous, in `input` or in a copy of at most
+    /// `BUFFER` elements, which a field must fit; `output` has `row` channels.
+    ///
+    /// # Errors
+    /// What `run` returns.
+    #[inline(always)]
+    pub(super) fn spans<const BUFFER: usize>(
+        &self,
+        input: &[Cell<i8>],
+        output: &[Cell<i8>],
+        row: usize,
+        run: &mut impl FnMut(&ValidConv1dI8<'_>, &[Cell<i8>], &[Cell<i8>]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if let Some(mut conv) = self.padded() {
+            conv.valid.row = row;
+            return conv.spans::<BUFFER>(input, output, run);
+        }
+        self.groups(row, |group, start, first| {
+            let output = output.get(first..).unwrap_or(&[]);
+            group.copied::<BUFFER>(input, start, output, run)
         })
     }
 
@@ -220,7 +244,7 @@ impl<'a> Conv1dI8<'a> {
             if LONG && !short {
                 group.run(input, start, output)
             } else {
-                group.copied::<PIECE>(input, start, output)
+                group.copied::<PIECE>(input, start, output, &mut |conv, x, y| conv.run(x, y))
             }
         })
     }
@@ -231,7 +255,7 @@ impl<'a> Conv1dI8<'a> {
     fn groups(
         &self,
         row: usize,
-        run: impl Fn(&mut Fields<'_>, isize, usize) -> Result<(), Error>,
+        mut run: impl FnMut(&mut Fields<'_>, isize, usize) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let shape = &self.shape;
         let rows = shape.rows();
@@ -286,6 +310,7 @@ impl Fields<'_> {
         input: &[Cell<i8>],
         start: isize,
         output: &[Cell<i8>],
+        run: &mut impl FnMut(&ValidConv1dI8<'_>, &[Cell<i8>], &[Cell<i8>]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut copies = [0; BUFFER];
         let copies = cells(&mut copies);
@@ -303,7 +328,7 @@ impl Fields<'_> {
             }
             // Of no steps, when there is no room for a field, it refuses.
             self.valid.steps = steps;
-            self.valid.run(copies, y)?;
+            run(&self.valid, copies, y)?;
             y = y.get(steps * self.valid.row..).unwrap_or(&[]);
             left -= steps;
         }

@@ -67,6 +67,73 @@ macro_rules! four_channels {
     };
 }
 
+/// Unpacks as many words as there are groups: each to what the mask selects of it and of the word shifted by four, less
+/// the offset.
+#[inline(always)]
+pub fn unpack(words: &[u32], groups: &mut [Group], [mask, offset]: [u32; 2]) {
+    let count = words.len().min(groups.len());
+    // SAFETY: the function reads `count` words and writes as many groups, and there are so many of both.
+    unsafe { unpack_words(words.as_ptr(), groups.as_mut_ptr(), mask, offset, count) }
+}
+
+/// Two words to two groups, in 16 cycles: r0 words, r1 groups, r2 mask, r3 offset.
+macro_rules! two_words {
+    () => {
+        "ldm r0!, {{r4, r6}}
+         and r5, r2, r4, lsr #4
+         and r4, r2, r4
+         and r7, r2, r6, lsr #4
+         and r6, r2, r6
+         sub r5, r5, r3
+         sub r4, r4, r3
+         sub r7, r7, r3
+         sub r6, r6, r3
+         stm r1!, {{r4-r7}}"
+    };
+}
+
+/// See [`unpack`].
+///
+/// # Safety
+/// There are `count` words at `words`, and room for as many groups at `groups`.
+#[unsafe(naked)]
+unsafe extern "C" fn unpack_words(
+    words: *const u32,
+    groups: *mut Group,
+    mask: u32,
+    offset: u32,
+    count: usize,
+) {
+    naked_asm!(
+        dsp!(),
+        "push {{r4-r7, lr}}",
+        "ldr r12, [sp, #20]",
+        "lsrs r12, r12, #1",
+        "bcc 3f",
+        "ldr r4, [r0], #4",
+        "and r5, r2, r4, lsr #4",
+        "and r4, r2, r4",
+        "sub r5, r5, r3",
+        "sub r4, r4, r3",
+        "stm r1!, {{r4, r5}}",
+        "3:",
+        // An odd two makes half a round; none leaves.
+        "cmp r12, #0",
+        "beq 4f",
+        "adds r12, r12, #1",
+        "lsrs r12, r12, #1",
+        "bcc 2f",
+        "1:",
+        two_words!(),
+        "2:",
+        two_words!(),
+        "subs r12, r12, #1",
+        "bne 1b",
+        "4:",
+        "pop {{r4-r7, pc}}",
+    )
+}
+
 mod depthwise;
 mod steps;
 

@@ -109,6 +109,18 @@ pub fn depthwise(_: &Columns<'_>, _: &[Cell<i8>]) -> usize {
     0
 }
 
+/// Unpacks as many words as there are groups: each to what the mask selects of it and of the word shifted by four, less
+/// the offset.
+#[inline(never)] // or it is unrolled
+pub fn unpack(words: &[u32], groups: &mut [Group], [mask, offset]: [u32; 2]) {
+    for (group, &word) in groups.iter_mut().zip(words) {
+        *group = [
+            (word & mask).wrapping_sub(offset),
+            ((word >> 4) & mask).wrapping_sub(offset),
+        ];
+    }
+}
+
 /// Copies four elements.
 #[inline(always)]
 pub fn copy4([a, b, c, d]: &[Cell<i8>; 4], to: &[Cell<i8>; 4]) {

@@ -194,15 +194,6 @@ impl<'a> Layer<'a> {
         Conv1dI4::new(shape, zero, grid, node.rounding(), node.parameters()).map_err(refused)
     }
 
-    /// Whether the layer is a convolution whose fields can be copied whole.
-    fn is_short(&self) -> Result<bool, Error> {
-        Ok(match self.node.op() {
-            op::CONV_I8 => self.conv_i8()?.is_short(),
-            op::CONV_I4 => self.conv_i4()?.is_short(),
-            _ => false,
-        })
-    }
-
     /// How a resident convolution runs.
     fn entry(&self) -> Entry<'a> {
         if self.node.op() != op::CONV_I8 {
@@ -344,9 +335,9 @@ impl<'a> Layer<'a> {
                 op: node.op(),
                 shape,
                 words,
-                entry: match self.is_short()? {
-                    true => "run_short_tile",
-                    false => "run_tile",
+                entry: match node.op() {
+                    op::CONV_I8 if self.conv_i8()?.is_short() => "run_short_tile",
+                    _ => "run_tile",
                 },
                 scratch,
                 next: names.next.as_deref(),
@@ -410,7 +401,6 @@ impl<'a> Layer<'a> {
                 match (entry, tile.is_empty()) {
                     (Entry::Copied(_), _) => "run_copied::<BUFFER>",
                     (_, true) => "run",
-                    (_, false) if self.is_short()? => "run_short_tile",
                     (_, false) => "run_tile",
                 }
                 .to_owned(),

@@ -112,6 +112,17 @@ impl PaddedConv1dI8<'_> {
         input: &[Cell<i8>],
         output: &[Cell<i8>],
     ) -> Result<(), Error> {
+        self.spans::<BUFFER>(input, output, &mut |conv, x, y| conv.run(x, y))
+    }
+
+    /// Calls `run` with as many steps at a time as are contiguous, in the input or in a copy, as [`Self::run`] says.
+    #[inline(always)]
+    pub(crate) fn spans<const BUFFER: usize>(
+        &self,
+        input: &[Cell<i8>],
+        output: &[Cell<i8>],
+        run: &mut impl FnMut(&ValidConv1dI8<'_>, &[Cell<i8>], &[Cell<i8>]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut conv = self.valid;
         let (mut start, mut y, mut left) = (-(self.padding as isize), output, conv.steps);
         while left > 0 {
@@ -125,11 +136,11 @@ impl PaddedConv1dI8<'_> {
                 conv.steps &= !1;
             }
             if conv.steps > 0 {
-                conv.run(x, y)?;
+                run(&conv, x, y)?;
             } else {
                 let two = left > 1 && self.two_fields() <= BUFFER;
                 conv.steps = if two { 2 } else { 1 };
-                copied::<BUFFER>(&conv, self.input_zero, input, start, y)?;
+                copied::<BUFFER>(&conv, self.input_zero, input, start, y, run)?;
             }
             left -= conv.steps;
             start += (conv.steps * conv.step) as isize;
@@ -147,6 +158,7 @@ fn copied<const BUFFER: usize>(
     input: &[Cell<i8>],
     start: isize,
     y: &[Cell<i8>],
+    run: &mut impl FnMut(&ValidConv1dI8<'_>, &[Cell<i8>], &[Cell<i8>]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut copy = [zero; BUFFER];
     let copy = cells(&mut copy);
@@ -158,7 +170,7 @@ fn copied<const BUFFER: usize>(
     for (to, from) in here.iter().zip(there) {
         to.set(from.get());
     }
-    conv.run(copy, y)
+    run(conv, copy, y)
 }
 
 /// How many fields of `len` elements, `step` elements apart, lie in `available` elements; at most `most`.
