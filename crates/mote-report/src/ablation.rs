@@ -86,6 +86,84 @@ fn longest<'a>(
     best
 }
 
+/// The combination a comparison is about, and the run it is held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hybrid {
+    /// Position of the hybrid.
+    pub run: usize,
+    /// Position of its baseline.
+    pub baseline: usize,
+}
+
+impl Hybrid {
+    /// The first run that was made from a candidate of `mote fit` and names a baseline that is there.
+    pub fn of(results: &Results) -> Option<Self> {
+        let mut runs = results.runs.iter().enumerate();
+        runs.find_map(|(run, r)| {
+            r.spec.as_ref()?;
+            let baseline = baseline(results, r)?;
+            Some(Self { run, baseline })
+        })
+    }
+
+    /// The longest way from the baseline to the hybrid among the runs that are `known`: each run has all techniques of
+    /// the one before it and more. Positions, and what each adds; empty when the two ends are not known.
+    pub fn path(self, results: &Results, known: impl Fn(&Run) -> bool) -> Vec<(usize, String)> {
+        let set = |run: usize| {
+            let of = results.runs.get(run).filter(|r| known(r))?;
+            Some(techniques(of))
+        };
+        let (Some(start), Some(end)) = (set(self.baseline), set(self.run)) else {
+            return Vec::new();
+        };
+        let between = |(row, run): (usize, &Run)| {
+            let member = set(row)?;
+            let against = run.baseline.is_some() && baseline(results, run) == Some(self.baseline);
+            let strictly = member.is_superset(&start)
+                && member.is_subset(&end)
+                && member.len() > start.len()
+                && member.len() < end.len();
+            (against && strictly && run.spec.is_none()).then_some((row, member))
+        };
+        let mut members: Vec<_> = results
+            .runs
+            .iter()
+            .enumerate()
+            .filter_map(between)
+            .collect();
+        members.sort_by_key(|(_, set)| set.len());
+        members.push((self.run, end));
+        // The longest way to each member, and the one before it on that way.
+        let mut ways: Vec<(usize, Option<usize>)> = Vec::new();
+        for (i, (_, set)) in members.iter().enumerate() {
+            let mut way = (0, None);
+            for (j, (_, before)) in members.iter().enumerate().take(i) {
+                let length = ways.get(j).map_or(0, |w| w.0 + 1);
+                if length > way.0 && before.is_subset(set) && before.len() < set.len() {
+                    way = (length, Some(j));
+                }
+            }
+            ways.push(way);
+        }
+        let mut path = Vec::new();
+        let mut at = members.len().checked_sub(1);
+        while let Some((i, (row, _))) = at.and_then(|i| Some((i, members.get(i)?))) {
+            at = ways.get(i).and_then(|w| w.1);
+            let before = at.and_then(|j| members.get(j)).map_or(&start, |(_, b)| b);
+            // In the order of the pipeline.
+            let all = results.runs.get(*row).map(|r| r.techniques.as_slice());
+            let mut added = names(all.unwrap_or_default());
+            added.retain(|t| !before.contains(t));
+            if *row == self.run {
+                added.push("own network");
+            }
+            path.push((*row, added.join(", ")));
+        }
+        path.reverse();
+        path
+    }
+}
+
 /// Position of the baseline that `run` names: of the same task and split.
 fn baseline(results: &Results, run: &Run) -> Option<usize> {
     let name = run.baseline.as_ref()?;
@@ -94,12 +172,21 @@ fn baseline(results: &Results, run: &Run) -> Option<usize> {
     })
 }
 
+/// Whether another run is shown against the one at `position`.
+pub(crate) fn is_baseline(results: &Results, position: usize) -> bool {
+    let mut against = results.runs.iter().filter_map(|r| baseline(results, r));
+    against.any(|b| b == position)
+}
+
 /// The techniques of a run as a set of names: options do not make another technique.
 fn techniques(run: &Run) -> BTreeSet<&str> {
-    run.techniques
-        .iter()
-        .filter_map(|t| t.split(':').next())
-        .collect()
+    names(&run.techniques).into_iter().collect()
+}
+
+/// Techniques without their options.
+fn names(techniques: &[String]) -> Vec<&str> {
+    let names = techniques.iter().filter_map(|t| t.split(':').next());
+    names.collect()
 }
 
 /// A sentence for every baseline that is named but not there.
@@ -198,6 +285,29 @@ mod tests {
         let pairs = |run: &Run| run.pipeline != "xyz";
         assert_eq!(chain(&results, pairs), [(2, "z"), (6, "x")]);
         assert_eq!(chain(&results, |run| run.pipeline != "b"), []);
+    }
+
+    #[test]
+    fn the_way_to_the_hybrid_may_add_several_techniques_at_once() {
+        let mut results = results(&[
+            ("b", &[], false),
+            ("x", &["x"], true),
+            ("xyz", &["x", "y", "z:a=1"], true),
+            ("xyv", &["x", "y", "v"], true),
+            ("hybrid", &["x", "y", "z", "w"], true),
+        ]);
+        assert_eq!(Hybrid::of(&results), None);
+        results.runs[4].spec = Some("window=5,net=c8k3".to_owned());
+        let hybrid = Hybrid::of(&results).unwrap();
+        assert_eq!((hybrid.run, hybrid.baseline), (4, 0));
+        let step = |run, text: &str| (run, text.to_owned());
+        assert_eq!(
+            hybrid.path(&results, |_| true),
+            [step(1, "x"), step(2, "y, z"), step(4, "w, own network")]
+        );
+        let way = hybrid.path(&results, |run| run.pipeline != "xyz");
+        assert_eq!(way, [step(1, "x"), step(4, "y, z, w, own network")]);
+        assert_eq!(hybrid.path(&results, |run| run.pipeline != "b"), []);
     }
 
     #[test]

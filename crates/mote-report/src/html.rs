@@ -4,6 +4,7 @@
 //! `data-when="target=0 metric=f1"`; the script shows the panes that match the choices.
 
 mod ablation;
+mod headline;
 mod sections;
 mod tables;
 
@@ -68,13 +69,16 @@ pub fn render_html(results: &Results) -> String {
                     } @else {
                         (tiles(&page))
                         (controls(&page))
-                        (tables::headline(&page))
-                        (ablation::techniques(&page))
+                        (headline::headline(&page))
                         (sections::cost(&page))
                         (sections::memory(&page))
                         (sections::energy(&page))
-                        (sections::layers(&page))
                         (sections::users(&page))
+                        (tables::smoothed(&page))
+                        (sections::labels(&page))
+                        (ablation::techniques(&page))
+                        (tables::all(&page))
+                        (sections::layers(&page))
                         (sections::classes(&page))
                         (sections::confusions(&page))
                         (sections::curves(&page))
@@ -112,8 +116,16 @@ fn header(page: &Page<'_>) -> Markup {
     }
 }
 
-/// The best of each headline figure.
+/// The hybrid beside its baseline; without a hybrid, the best of each figure.
 fn tiles(page: &Page<'_>) -> Markup {
+    match headline::tiles(page) {
+        Some(compared) => html! { div.tiles.compared { (compared) } },
+        None => html! { div.tiles { (best(page)) } },
+    }
+}
+
+/// The best of each figure.
+fn best(page: &Page<'_>) -> Markup {
     // Equally good: the first. A leaking run's accuracy is not comparable.
     let honest = page.series.iter().filter(|s| !s.run.leaks);
     let accuracy = honest.reduce(|best, s| {
@@ -126,7 +138,6 @@ fn tiles(page: &Page<'_>) -> Markup {
         .filter_map(|s| Some((s, s.run.model.bytes?)))
         .min_by_key(|(_, bytes)| *bytes);
     html! {
-        div.tiles {
             @if let Some(s) = accuracy {
                 (tile("Best m-F1", &format::share(s.run.metrics.macro_f1.mean), s.name, None))
             }
@@ -148,7 +159,6 @@ fn tiles(page: &Page<'_>) -> Markup {
                     (tile("Least energy", &format!("{} µJ", format::significant(v)), s.name, Some(choice)))
                 }
             }
-        }
     }
 }
 

@@ -23,6 +23,7 @@ mod html;
 mod metrics;
 mod plots;
 mod schema;
+mod smoothed;
 mod store;
 mod table;
 mod view;
@@ -32,8 +33,8 @@ pub use html::render_html;
 pub use metrics::{FoldPredictions, evaluate};
 pub use schema::{
     ClassScores, Confusion, Data, Device, EarlyExit, Epoch, Estimate, FoldResult, Host, Layer,
-    Method, Metrics, ModelSize, Quantiles, Results, Run, SCHEMA, Scores, Status, UserQuantiles,
-    UserScores,
+    Method, Metrics, ModelSize, Quantiles, Results, Run, SCHEMA, Scores, Smoothed, Status,
+    UserQuantiles, UserScores,
 };
 pub use store::{Paths, read, write_report};
 pub use table::{TableOptions, render_table};

@@ -128,6 +128,9 @@ pub struct Run {
     pub folds: usize,
     /// Accuracy figures.
     pub metrics: Metrics,
+    /// The same when decisions are smoothed over time, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics_smoothed: Option<Smoothed>,
     /// Each fold, in order; may be empty when only the summary was kept.
     #[serde(default)]
     pub fold_results: Vec<FoldResult>,
@@ -174,6 +177,7 @@ impl Run {
             leaks: false,
             folds: 0,
             metrics,
+            metrics_smoothed: None,
             fold_results: Vec::new(),
             model: ModelSize::default(),
             host: Host::default(),
@@ -194,6 +198,23 @@ pub struct Estimate {
     /// Half-width of the 95 % interval (Student's t over folds); `null` with fewer than two folds.
     #[serde(default)]
     pub ci95: Option<f64>,
+}
+
+/// Accuracy of decisions that are each made from the mean of the last few outputs within one recording.
+///
+/// Host only. Recordings hold one activity each, so these figures leave out what smoothing costs: the delay after a
+/// change of activity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Smoothed {
+    /// Outputs a decision is made from, at most.
+    pub decisions: usize,
+    /// Time between two of them, in seconds; absent for feature tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop_s: Option<f64>,
+    /// Share of windows classified correctly, over folds.
+    pub accuracy: Estimate,
+    /// Mean F1 of the classes present in truth or prediction, over folds.
+    pub macro_f1: Estimate,
 }
 
 /// Accuracy figures of a run; [`evaluate`](crate::evaluate) computes them. All shares are in `0..=1`.

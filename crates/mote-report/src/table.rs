@@ -5,6 +5,7 @@ mod changes;
 use crate::columns::{Column, DEVICE, RUN};
 use crate::format::ABSENT;
 use crate::schema::Results;
+use crate::smoothed;
 use crate::view::{self, Footnotes, Target};
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
@@ -139,10 +140,38 @@ pub fn render_table(results: &Results, options: &TableOptions) -> String {
         }
     }
     changes::push(&mut out, results, &targets, &mut notes, options);
+    push_smoothed(&mut out, results, &names, options);
     for (mark, reason) in notes.list() {
         push_wrapped(&mut out, &format!("{mark} {reason}"), options.width);
     }
     out
+}
+
+/// The table of smoothed decisions, where there are any.
+fn push_smoothed(out: &mut String, results: &Results, names: &[String], options: &TableOptions) {
+    let Some(about) = smoothed::about(results) else {
+        return;
+    };
+    let rows = smoothed::rows(results);
+    let columns: Vec<Filled> = smoothed::HEADINGS
+        .iter()
+        .enumerate()
+        .map(|(i, (title, unit))| Filled {
+            heading: format!("{title}\n{unit}"),
+            cells: rows
+                .iter()
+                .map(|row| Text {
+                    text: row.cells.get(i).cloned().unwrap_or_default(),
+                    best: false,
+                })
+                .collect(),
+        })
+        .collect();
+    let shown = rows.iter().filter_map(|row| names.get(row.run).cloned());
+    let (shown, columns): (Vec<String>, Vec<&Filled>) = (shown.collect(), columns.iter().collect());
+    let title = Style(options.color).bold("smoothed decisions");
+    let _ = writeln!(out, "\n{title}\n{}", render(&shown, &columns, options));
+    push_wrapped(out, &about, options.width);
 }
 
 fn fill<'a, T: 'a>(

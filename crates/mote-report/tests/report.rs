@@ -98,6 +98,13 @@ fn field_names_are_fixed() {
             "{worst}: {device:?}"
         );
     }
+    let json = serde_json::to_value(common::hybrid()).unwrap();
+    let hybrid = &json["runs"][3];
+    assert_eq!(
+        (&hybrid["window_s"], &hybrid["hop_s"]),
+        (&10.0.into(), &1.0.into())
+    );
+    assert!(hybrid["spec"].is_string());
     let plain = json["runs"][0].as_object().unwrap();
     assert!(!plain.contains_key("baseline") && !plain.contains_key("early"));
     assert!(json.pointer("/runs/0/device/0/cycles_worst").is_none());
@@ -291,6 +298,49 @@ fn pipelines_with_the_same_outputs_share_a_plot_and_families_a_colour() {
     assert!(scatter.contains(">1–3, 5–8, 11<"), "{scatter}");
 }
 
+#[test]
+fn the_headline_holds_the_hybrid_against_baseline_and_claims() {
+    let html = render_html(&common::hybrid());
+    let section = part(&html, "id=\"headline\"", "</section>");
+    // Once per board.
+    assert_eq!(
+        section
+            .matches("windows of 10 s, a decision every 1 s")
+            .count(),
+        2
+    );
+    assert_eq!(section.matches("class=\"hybrid\"").count(), 2);
+    assert_eq!(section.matches("claimed by the original").count(), 2);
+    for claim in [
+        "93.7 %",
+        "0.08 MB",
+        "0.03 s",
+        "not measured here",
+        "easier protocol",
+    ] {
+        assert!(section.contains(claim), "{claim}");
+    }
+    let way = part(section, "data-plot=\"hybrid-ram\"", "</figure>");
+    for step in [
+        "static-pruning<",
+        "arena, flatten<",
+        "lazy, streaming,<",
+        "own network<",
+        "balanced<",
+    ] {
+        assert!(way.contains(step), "{step} is missing in {way}");
+    }
+    let tiles = part(&html, "class=\"tiles compared\"", "class=\"controls\"");
+    assert!(
+        tiles.contains("m-F1 of balanced") && tiles.contains("times as much"),
+        "{tiles}"
+    );
+
+    let many = render_html(&common::many());
+    assert!(part(&many, "id=\"headline\"", "</section>").contains("of 14 pipelines"));
+    assert!(!many.contains("data-plot=\"hybrid"));
+}
+
 /// Renders the page in a real browser and checks the tree it built: every plot with marks inside, the script
 /// ran to its end, nothing threw.
 #[test]
@@ -303,6 +353,7 @@ fn chromium_builds_every_plot_without_errors() {
         ("page", common::results()),
         ("page-many", loud),
         ("page-system", common::system()),
+        ("page-hybrid", common::hybrid()),
     ] {
         let paths = write_report(&results, &directory(name)).unwrap();
         let Some(dom) = dump_dom(&paths.html) else {
@@ -342,7 +393,11 @@ fn chromium_builds_every_plot_without_errors() {
                 assert!(marks.iter().any(|m| figure.contains(m)), "{plot} is empty");
             }
         }
-        let ablation = name == "page-system";
+        for plot in ["hybrid-ram", "hybrid-flash"] {
+            let there = dom.contains(&format!("data-plot=\"{plot}\""));
+            assert_eq!(there, name == "page-hybrid", "{plot} on {name}");
+        }
+        let ablation = name == "page-system" || name == "page-hybrid";
         for plot in ["waterfall-ram", "waterfall-flash"] {
             let there = dom.contains(&format!("data-plot=\"{plot}\""));
             assert_eq!(there, ablation, "{plot} on {name}");

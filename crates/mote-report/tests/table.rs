@@ -218,3 +218,34 @@ fn an_empty_comparison_is_a_table_too() {
     results.runs.clear();
     assert!(render_table(&results, &options(100)).contains("fixture/5"));
 }
+
+#[test]
+fn a_row_with_its_own_window_says_so() {
+    let table = render_table(&common::hybrid(), &TableOptions::default());
+    assert!(
+        table.contains("balanced¹") && !table.contains("f32¹"),
+        "{table}"
+    );
+    assert!(
+        table.contains("\n¹ windows of 10 s, a decision every 1 s\n"),
+        "{table}"
+    );
+}
+
+#[test]
+fn smoothed_decisions_have_a_table_of_their_own() {
+    let table = render_table(&common::hybrid(), &TableOptions::default());
+    let (plain, smoothed) = table.split_once("smoothed decisions").unwrap();
+    let figure = |text: &str, part: &str| {
+        text.lines()
+            .any(|l| l.contains("balanced") && l.contains(part))
+    };
+    assert!(
+        figure(smoothed, "+1.0") && figure(smoothed, "±0.020"),
+        "{smoothed}"
+    );
+    assert!(!figure(plain, "±0.020"));
+    assert!(smoothed.contains("last 5 outputs") && smoothed.contains("change of activity"));
+    let without = render_table(&common::system(), &TableOptions::default());
+    assert!(!without.contains("smoothed"));
+}

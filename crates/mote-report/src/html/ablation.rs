@@ -192,12 +192,15 @@ fn worst(field: &str, device: &Device) -> Option<String> {
     }
 }
 
-/// The waterfall of the longest chain, or why there is none.
-fn chain(page: &Page<'_>, ablation: &Ablation, target: &Target, kind: MemoryKind) -> Markup {
-    let measured = |run: &Run| target.find(run).and_then(|d| kind.total(d));
-    let steps = ablation.chain(page.results, |run| measured(run).is_some());
-    let stages: Vec<Stage<'_>> = std::iter::once((ablation.baseline, ""))
-        .chain(steps.iter().map(|s| (s.run, s.technique)))
+/// The runs of a waterfall on one board, from the baseline on.
+pub(super) fn stages<'a>(
+    page: &Page<'a>,
+    target: &Target,
+    baseline: usize,
+    steps: impl Iterator<Item = (usize, String)>,
+) -> Vec<Stage<'a>> {
+    std::iter::once((baseline, String::new()))
+        .chain(steps)
         .filter_map(|(run, technique)| {
             let series = page.series.get(run)?;
             Some(Stage {
@@ -206,7 +209,15 @@ fn chain(page: &Page<'_>, ablation: &Ablation, target: &Target, kind: MemoryKind
                 device: target.find(series.run)?,
             })
         })
-        .collect();
+        .collect()
+}
+
+/// The waterfall of the longest chain, or why there is none.
+fn chain(page: &Page<'_>, ablation: &Ablation, target: &Target, kind: MemoryKind) -> Markup {
+    let measured = |run: &Run| target.find(run).and_then(|d| kind.total(d));
+    let steps = ablation.chain(page.results, |run| measured(run).is_some());
+    let way = steps.iter().map(|s| (s.run, s.technique.to_owned()));
+    let stages = stages(page, target, ablation.baseline, way);
     // A run without figures may have cut the chain short; that must not go unseen.
     let missing: Vec<&str> = ablation
         .chain(page.results, |_| true)

@@ -2,7 +2,7 @@
 
 use super::{Page, chip, chips, distinct, figure, pane, section, when_target};
 use crate::format;
-use crate::plots::{self, Axis, MemoryKind, Metric, Point, Series};
+use crate::plots::{self, Axis, Family, MemoryKind, Metric, Point, Series};
 use crate::schema::{Device, Estimate, Run};
 use crate::view::Target;
 use maud::{Markup, html};
@@ -81,7 +81,8 @@ fn estimate(series: Series<'_>, metric: Metric) -> Estimate {
     }
 }
 
-fn point(series: Series<'_>, metric: Metric, x: f64) -> Point {
+/// A run in the plane of a cost and a share.
+pub(super) fn point(series: Series<'_>, metric: Metric, x: f64) -> Point {
     let share = estimate(series, metric);
     Point {
         index: series.index,
@@ -101,15 +102,15 @@ pub(super) fn cost(page: &Page<'_>) -> Markup {
             @let when = format!("metric={}", metric.key());
             @let default = metric == Metric::MacroF1;
             @let runs: Vec<_> = page.series.iter().map(|&s| (s, s.run)).collect();
-            @for cost in &MODEL_COSTS {
-                (tradeoff(cost, &runs, metric, &when, default))
-            }
             @for (choice, target) in page.targets.iter().enumerate() {
                 @let when = format!("{when} {}", when_target(choice));
                 @let rows = page.on(target);
                 @for cost in &DEVICE_COSTS {
                     (tradeoff(cost, &rows, metric, &when, default && choice == 0))
                 }
+            }
+            @for cost in &MODEL_COSTS {
+                (tradeoff(cost, &runs, metric, &when, default))
             }
         }
     };
@@ -320,6 +321,22 @@ pub(super) fn curves(page: &Page<'_>) -> Markup {
         "Learning curves",
         "One line per fold.",
         &grid("curves", &groups, plots::curves),
+    )
+}
+
+/// Label efficiency.
+pub(super) fn labels(page: &Page<'_>) -> Markup {
+    let families = Family::all(page.series.iter().map(|s| s.run));
+    let body = html! {
+        @if !families.is_empty() {
+            div.grid { (figure("labels", &html! { "m-F1 by labels" }, &plots::labels(&families))) }
+        }
+    };
+    optional(
+        "labels",
+        "Label efficiency",
+        "How far a share of the training users' labels goes. Whiskers are 95 % intervals over folds.",
+        &body,
     )
 }
 

@@ -1,15 +1,16 @@
-//! The headline tables.
+//! The tables with every figure.
 
 use super::{Page, chip, pane, section, when_target};
 use crate::columns::{Column, DEVICE, RUN};
 use crate::format::ABSENT;
 use crate::plots::Series;
 use crate::schema::{Device, Method};
+use crate::smoothed;
 use crate::view::{self, Footnotes, Target};
 use maud::{Markup, html};
 
 /// Accuracy and size, then the cost on each board.
-pub(super) fn headline(page: &Page<'_>) -> Markup {
+pub(super) fn all(page: &Page<'_>) -> Markup {
     let runs: Vec<_> = page.series.iter().map(|&s| (s, Some(s.run))).collect();
     let body = html! {
         (table(page, &RUN, &runs, true, |_| None, view::why_run))
@@ -19,10 +20,42 @@ pub(super) fn headline(page: &Page<'_>) -> Markup {
     };
     section(
         "results",
-        "Side by side",
+        "All figures, side by side",
         "One row per pipeline. The best value of each column is marked; select a heading to sort.",
         &body,
     )
+}
+
+/// Smoothed decisions; nothing where there are none.
+pub(super) fn smoothed(page: &Page<'_>) -> Markup {
+    let Some(about) = smoothed::about(page.results) else {
+        return html! {};
+    };
+    let body = html! {
+        div.scroll tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "pipeline" }
+                        @for (title, unit) in smoothed::HEADINGS {
+                            th scope="col" { (title) span.method { (unit) } }
+                        }
+                    }
+                }
+                tbody {
+                    @for row in smoothed::rows(page.results) {
+                        @if let Some(&series) = page.series.get(row.run) {
+                            tr.hybrid[series.run.spec.is_some()] {
+                                (row_head(series, "", None))
+                                @for cell in &row.cells { td { (cell) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    section("smoothed", "Smoothed decisions", &about, &body)
 }
 
 fn on_board(page: &Page<'_>, target: &Target) -> Markup {
@@ -94,7 +127,7 @@ fn table<T>(
     let body = html! {
         @for &(series, row) in rows {
             @let techniques = if techniques { series.run.techniques.join(" + ") } else { String::new() };
-            tr {
+            tr.hybrid[series.run.spec.is_some()] {
                 @let window = view::own_window(page.results, series.run).filter(|_| !techniques.is_empty());
                 (row_head(series, &techniques, window))
                 @for (column, best) in columns.iter().zip(&best) {

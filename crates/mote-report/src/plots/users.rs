@@ -44,7 +44,7 @@ pub(crate) fn users(groups: &[Vec<Series<'_>>], metric: Metric) -> Markup {
             };
             g class=(series.class()) {
                 text x=(n(LEFT)) y=(n(y + 14.0)) class="name" {
-                    (format::shorten(name, 34)) title { (name) }
+                    (format::shorten(name, 25)) title { (name) }
                 }
                 (text(RIGHT, y + 14.0, "end muted", &format!("median {} · worst tenth {}",
                     format::share(quantiles.median), format::share(quantiles.q10))))

@@ -1,7 +1,7 @@
 //! What each technique of a chain takes away or adds: flash or RAM as floating bars between two totals.
 
 use super::scale::Scale;
-use super::{MemoryKind, WIDTH, bar, label_width, line, n, row_label, svg, text};
+use super::{CHARACTER, MemoryKind, WIDTH, bar, label_width, line, n, row_label, svg, text};
 use crate::format;
 use crate::schema::Device;
 use maud::{Markup, html};
@@ -10,12 +10,14 @@ const ROW: f64 = 26.0;
 const TOP: f64 = 2.0;
 const BAR: f64 = 14.0;
 const RIGHT: f64 = WIDTH - 124.0;
+/// Width of a label, at most.
+const LABEL: f64 = 132.0;
 
 /// One run of the chain, on one board.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Stage<'a> {
-    /// The technique it adds; nothing for the baseline.
-    pub technique: &'a str,
+    /// What it adds; nothing for the baseline.
+    pub technique: String,
     /// The run's name.
     pub name: &'a str,
     /// Its measurement.
@@ -25,18 +27,18 @@ pub(crate) struct Stage<'a> {
 /// Draws the chain: the first stage's total, the bytes each further stage takes away or adds, and the last
 /// stage's total. Stages without a total are left out.
 pub(crate) fn waterfall(stages: &[Stage<'_>], kind: MemoryKind) -> Markup {
-    let stages: Vec<(Stage<'_>, u64)> = stages
+    let stages: Vec<(&Stage<'_>, u64)> = stages
         .iter()
-        .filter_map(|s| Some((*s, kind.total(s.device)?)))
+        .filter_map(|s| Some((s, kind.total(s.device)?)))
         .collect();
     let largest = stages.iter().map(|(_, bytes)| *bytes).max().unwrap_or(0);
     let ends = [
         stages.first().map(|s| (0, s)),
         stages.last().map(|s| (stages.len(), s)),
     ];
-    let labels = stages.iter().map(|(s, _)| s.technique);
+    let lines: Vec<[&str; 2]> = stages.iter().map(|(s, _)| halves(&s.technique)).collect();
     let names = ends.iter().flatten().map(|(_, (s, _))| s.name);
-    let left = label_width(labels.chain(names), 132.0) + 12.0;
+    let left = label_width(lines.iter().flatten().copied().chain(names), LABEL) + 12.0;
     let x = Scale::linear(0.0, largest as f64, left, RIGHT);
     let bottom = TOP + ROW * (stages.len() + 1) as f64;
     let start = stages.first().map_or(0, |(_, bytes)| *bytes);
@@ -58,7 +60,14 @@ pub(crate) fn waterfall(stages: &[Stage<'_>], kind: MemoryKind) -> Markup {
                 @let (from, to) = (x.at(*before as f64), x.at(*after as f64));
                 @let change = format::byte_change(*before, *after);
                 (line((from, y - 6.0), (from, y + 6.0), "axis"))
-                (row_label(left - 8.0, y + 17.0, left - 8.0, stage.technique))
+                @match lines.get(row + 1) {
+                    Some(["", whole]) => (row_label(left - 8.0, y + 17.0, left - 8.0, whole)),
+                    Some([first, second]) => {
+                        (row_label(left - 8.0, y + 11.0, left - 8.0, first))
+                        (row_label(left - 8.0, y + 23.0, left - 8.0, second))
+                    }
+                    None => {}
+                }
                 (bar(from.min(to), y + 6.0, (from - to).abs(), BAR, direction(*before, *after),
                     &format!("{}: {change}, {} B left ({})", stage.technique, format::integer(*after),
                         stage.name)))
@@ -76,6 +85,22 @@ pub(crate) fn waterfall(stages: &[Stage<'_>], kind: MemoryKind) -> Markup {
         bottom + 2.0,
         &body,
     )
+}
+
+/// The label in two lines, the first one empty where one is enough.
+fn halves(label: &str) -> [&str; 2] {
+    let length = label.chars().count();
+    let whole = ["", label];
+    if length as f64 * CHARACTER <= LABEL {
+        return whole;
+    }
+    // Behind the comma nearest to the middle.
+    let commas = label.match_indices(", ").map(|(i, _)| i + 1);
+    let middle = commas.min_by_key(|&i| i.abs_diff(label.len() / 2));
+    middle.map_or(whole, |i| {
+        let (first, second) = label.split_at(i);
+        [first, second.trim_start()]
+    })
 }
 
 fn direction(before: u64, after: u64) -> &'static str {

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 use mote_report::{
-    Data, Device, EarlyExit, Epoch, FoldPredictions, Layer, Method, Results, Run, Status, evaluate,
+    Data, Device, EarlyExit, Epoch, Estimate, FoldPredictions, Layer, Method, Results, Run,
+    Smoothed, Status, evaluate,
 };
 use std::collections::BTreeMap;
 
@@ -340,5 +341,36 @@ pub fn system() -> Results {
         why: Some("the image needs 41,000 B of RAM".to_owned()),
         ..Device::default()
     };
+    results
+}
+
+/// A baseline, two rows on the way, and a hybrid with a window of its own, on two boards.
+pub fn hybrid() -> Results {
+    let mut results = system();
+    let keep = [
+        "f32",
+        "f32+static-pruning",
+        "f32+pruning+flatten+arena",
+        "f32+all",
+    ];
+    results.runs.retain(|r| keep.contains(&r.pipeline.as_str()));
+    results.data.window_s = Some(3.0);
+    for run in &mut results.runs {
+        (run.window_s, run.hop_s) = (Some(3.0), Some(1.5));
+    }
+    if let Some(last) = results.runs.last_mut() {
+        last.pipeline = "balanced".to_owned();
+        last.metrics_smoothed = Some(Smoothed {
+            decisions: 5,
+            hop_s: Some(5.0),
+            accuracy: last.metrics.accuracy,
+            macro_f1: Estimate {
+                mean: last.metrics.macro_f1.mean + 0.01,
+                ci95: Some(0.02),
+            },
+        });
+        last.spec = Some("window=10,hop=1,pad=valid,net=c8k5s2".to_owned());
+        (last.window_s, last.hop_s) = (Some(10.0), Some(1.0));
+    }
     results
 }
