@@ -1,8 +1,8 @@
 //! `cargo xtask docs RESULTS`: figures in the documentation are written from a recorded run, never by hand.
 //!
 //! A block between `<!-- measured: BOARD: row, row -->` and `<!-- /measured -->` in `docs/techniques/*.md` becomes a
-//! table of those rows of `results.json`; `<!-- measured -->` in `README.md` becomes the tables that `cargo xtask
-//! compare` prints for the first board. Pages whose rows are not in the results keep what they have.
+//! table of those rows of `results.json`; in `README.md`, `<!-- headline -->` becomes a table of what fits on a screen and
+//! `<!-- measured -->` the tables that `cargo xtask compare` prints, both for the first board. Pages whose rows are not in the results keep what they have.
 
 use crate::run::root;
 use anyhow::{Context, Result, bail};
@@ -19,7 +19,8 @@ pub struct Args {
     readme: bool,
 }
 
-const END: &str = "<!-- /measured -->";
+const MEASURED: &str = "<!-- measured -->";
+const HEADLINE: &str = "<!-- headline -->";
 
 pub fn docs(args: &Args) -> Result<()> {
     let results = mote_report::read(&args.results)?;
@@ -45,14 +46,51 @@ pub fn docs(args: &Args) -> Result<()> {
         // What follows would fill the first screen.
         let head = table.split("\nchange against").next().unwrap_or(&table);
         let text = format!("```text\n$ cargo xtask compare\n{}\n```\n", head.trim_end());
-        rewrite(&root().join("README.md"), "<!-- measured -->", |_| {
-            Ok(Some(text.clone()))
-        })?;
+        let readme = root().join("README.md");
+        rewrite(&readme, MEASURED, |_| Ok(Some(text.clone())))?;
+        rewrite(&readme, HEADLINE, |_| headline(&results).map(Some))?;
     }
     Ok(())
 }
 
-/// Replaces what stands between lines that begin with `begin` and [`END`] by what `write` makes of the line's rest;
+/// What a system in Python and PyTorch with these techniques claims, on another and easier protocol.
+const CLAIMS: &str =
+    "| *claims of the original, in Python* | *.937* | | *80,000 in all* | | *30* | |";
+
+/// The rows that have firmware for the first board, beside the original's claims.
+fn headline(results: &Results) -> Result<String> {
+    let first = results.runs.iter().find_map(|r| r.device.first());
+    let first = first.context("nothing was measured on a device")?;
+    let device = |run: &Run| run.device.iter().find(|d| d.board == first.board).cloned();
+    let mut table = format!(
+        "| {} on {} | accuracy | m-F1 | flash, B | RAM, B | ms | µJ |\n\
+         |---|---:|---:|---:|---:|---:|---:|\n{CLAIMS}\n",
+        results.task, first.board
+    );
+    for run in &results.runs {
+        let Some(device) = device(run) else {
+            continue;
+        };
+        let sum = |parts: &[Option<u64>]| {
+            let sum: Option<u64> = parts.iter().copied().sum();
+            sum.map_or("-".to_owned(), grouped)
+        };
+        let decimal = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.2}"));
+        table.push_str(&format!(
+            "| `{}` | {:.3} | {:.3} | {} | {} | {} | {} |\n",
+            run.pipeline,
+            run.metrics.accuracy.mean,
+            run.metrics.macro_f1.mean,
+            sum(&[device.flash_code, device.flash_model]),
+            sum(&[device.ram_static, device.ram_stack, device.ram_heap]),
+            decimal(device.latency_ms),
+            decimal(device.energy_uj),
+        ));
+    }
+    Ok(table)
+}
+
+/// Replaces what stands between lines that begin with `begin` and the closing line of that name by what `write` makes of the line's rest;
 /// `None` leaves it.
 pub fn rewrite(
     path: &Path,
@@ -61,6 +99,8 @@ pub fn rewrite(
 ) -> Result<()> {
     let old =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let name: String = begin.chars().filter(|c| c.is_alphanumeric()).collect();
+    let end = format!("<!-- /{name} -->");
     let mut new = String::new();
     let mut lines = old.lines();
     while let Some(line) = lines.next() {
@@ -72,15 +112,15 @@ pub fn rewrite(
         let mut body = String::new();
         loop {
             match lines.next() {
-                Some(END) => break,
+                Some(line) if line == end => break,
                 Some(line) => body.push_str(&format!("{line}\n")),
-                None => bail!("{}: `{line}` has no `{END}` behind it", path.display()),
+                None => bail!("{}: `{line}` has no `{end}` behind it", path.display()),
             }
         }
         let head = head.trim_end_matches("-->").trim();
         let written = write(head).with_context(|| format!("{}: `{line}`", path.display()))?;
         new.push_str(&written.unwrap_or(body));
-        new.push_str(&format!("{END}\n"));
+        new.push_str(&format!("{end}\n"));
     }
     if new != old {
         fs::write(path, new).with_context(|| format!("cannot write {}", path.display()))?;
