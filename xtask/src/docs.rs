@@ -57,7 +57,7 @@ pub fn docs(args: &Args) -> Result<()> {
 const CLAIMS: &str =
     "| *claims of the original, in Python* | *.937* | | *80,000 in all* | | *30* | |";
 
-/// The rows that have firmware for the first board, beside the original's claims.
+/// The rows that ran as firmware on the first board, beside the original's claims.
 fn headline(results: &Results) -> Result<String> {
     let first = results.runs.iter().find_map(|r| r.device.first());
     let first = first.context("nothing was measured on a device")?;
@@ -68,7 +68,7 @@ fn headline(results: &Results) -> Result<String> {
         results.task, first.board
     );
     for run in &results.runs {
-        let Some(device) = device(run) else {
+        let Some(device) = device(run).filter(|d| d.cycles.is_some()) else {
             continue;
         };
         let sum = |parts: &[Option<u64>]| {
