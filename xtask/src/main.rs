@@ -6,6 +6,7 @@
 mod bench;
 mod compare;
 mod docs;
+mod picture;
 mod run;
 mod test;
 
@@ -35,6 +36,8 @@ enum Command {
     Record,
     /// Write the figures of a recorded run into the documentation.
     Docs(docs::Args),
+    /// Draw the top of a recorded run's report for the README (needs Chromium).
+    Picture(picture::Args),
     /// Criterion benchmarks (parsing, kernels, training), or the engine beside others on an emulated core.
     Bench(bench::Args),
     /// Measure what layers cost on the emulated cores, for the predictions of `mote fit`.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Conformance => test::conformance(),
         Command::Record => test::record(),
         Command::Docs(args) => docs::docs(&args),
+        Command::Picture(args) => picture::picture(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Calibrate { board } => calibrate(&board),
     };
