@@ -41,7 +41,7 @@ fn run(args: Args, ui: &Ui) -> Result<ExitCode> {
         Command::Eval(a) => commands::eval::run(&a, ui),
         Command::Fit(a) => commands::fit::run(&a, ui),
         Command::Trial(a) => commands::trial::run(&a, ui),
-        Command::Explain(a) => commands::explain::run(&a),
+        Command::Explain(a) => commands::explain::run(&a, ui),
         Command::Export(a) => commands::export::run(&a, ui),
         Command::Data(a) => commands::data::run(&a, ui),
         Command::Device(a) => commands::device::run(&a, ui),

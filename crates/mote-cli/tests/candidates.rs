@@ -68,7 +68,7 @@ fn a_spec_is_a_row_of_a_comparison_with_its_own_window() {
     ]);
     let card = std::fs::read_to_string(path(blob.as_ref(), "MODEL_CARD.md")).unwrap();
     assert!(
-        card.contains("Tested on windows of 5 s, 2.5 s apart; the export decides every 1 s."),
+        card.contains("Tested on windows of 5 s, 1.5 s apart; the export decides every 1 s."),
         "{card}"
     );
 
@@ -78,4 +78,106 @@ fn a_spec_is_a_row_of_a_comparison_with_its_own_window() {
         text.contains("`tiny`") && text.contains("balanced"),
         "{text}"
     );
+}
+
+#[test]
+fn explain_makes_the_rows_that_are_missing_and_keeps_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, file) = (path(folder.path(), "out"), path(folder.path(), "mine.toml"));
+    std::fs::write(
+        &file,
+        format!("[[pipeline]]\nname = \"tiny\"\nspec = \"{TINY}\"\n"),
+    )
+    .unwrap();
+    let table = answer(&[
+        "compare",
+        "--pipelines",
+        &file,
+        "--folds",
+        "2",
+        "--smooth",
+        "5",
+        "--no-device",
+        "--out",
+        &out,
+    ]);
+    assert!(
+        table.contains("smoothed decisions") && table.contains("last 5 outputs"),
+        "{table}"
+    );
+
+    let results = path(folder.path(), "out/results.json");
+    let only_read = answer(&["explain", "tiny", "--results", &results, "--no-run"]);
+    assert!(
+        only_read.contains("stream:hop=20: not in the file"),
+        "{only_read}"
+    );
+
+    let explain = ["explain", "tiny", "--results", &results, "--json"];
+    let told = json(&explain);
+    let smoothed = &told["run"]["metrics_smoothed"];
+    assert_eq!(smoothed["decisions"], 5);
+    assert_ne!(smoothed["macro_f1"], told["run"]["metrics"]["macro_f1"]);
+    let without = told["without"].as_array().unwrap();
+    assert_eq!(
+        without.len(),
+        told["run"]["techniques"].as_array().unwrap().len()
+    );
+    let row = |technique: &str| without.iter().find(|r| r["without"] == technique).unwrap();
+    // The same windows and weights give the same decisions, streamed or not; in f32 the model is larger.
+    let stream = &row("stream:hop=20")["run"];
+    assert_eq!(
+        stream["metrics"]["accuracy"],
+        told["run"]["metrics"]["accuracy"]
+    );
+    assert_eq!(stream["window_s"], 5.0);
+    let float = &row("int8")["run"]["model"]["bytes"];
+    assert!(
+        float.as_u64() > told["run"]["model"]["bytes"].as_u64(),
+        "{float}"
+    );
+    // The second time they are read back.
+    assert_eq!(json(&explain)["without"], told["without"]);
+
+    let text = complaint(&["explain", "tinny", "--results", &results]);
+    assert!(
+        text.contains("`tinny`") && text.contains("there are: tiny"),
+        "{text}"
+    );
+}
+
+#[test]
+fn fit_writes_trials_for_another_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = path(folder.path(), "jobs");
+    let out = path(folder.path(), "out");
+    let fit = |more: &[&str]| -> Vec<String> {
+        let fixed = [
+            "fit",
+            "--folds",
+            "2",
+            "--export-trials",
+            &jobs,
+            "--candidates",
+            "3",
+            "--out",
+            &out,
+        ];
+        fixed.iter().chain(more).map(ToString::to_string).collect()
+    };
+    let written = fit(&["--flash", "64K"]);
+    let written: Vec<&str> = written.iter().map(String::as_str).collect();
+    assert!(answer(&written).contains("slurm.sh"));
+    let trials = std::fs::read_to_string(path(jobs.as_ref(), "trials.txt")).unwrap();
+    assert!(trials.lines().count() >= 1, "{trials}");
+    assert!(
+        trials
+            .lines()
+            .all(|l| l.contains(" trial ") && l.contains("--spec 'window=")),
+        "{trials}"
+    );
+
+    let impossible = fit(&["--flash", "1K"]);
+    let impossible: Vec<&str> = impossible.iter().map(String::as_str).collect();
+    assert!(complaint(&impossible).contains("flash"));
 }

@@ -26,9 +26,9 @@ pub const DEPLOYMENT: &str = "deployment.json";
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    data: DataArgs,
+    pub data: DataArgs,
     #[command(flatten)]
-    split: SplitArgs,
+    pub split: SplitArgs,
     /// Pipelines by name, separated by commas, or an experiment file (*.toml). Default: a whole experiment.
     #[arg(long, conflicts_with = "experiment")]
     pipelines: Option<String>,
@@ -40,16 +40,19 @@ pub struct Args {
     out: PathBuf,
     /// Epochs per network, instead of the network's own setting.
     #[arg(long)]
-    epochs: Option<usize>,
+    pub epochs: Option<usize>,
     /// Folds worked on at a time; default: the number of cores.
     #[arg(long)]
     threads: Option<usize>,
     /// Boards to measure on, separated by commas: names of `mote device boards`, or board files (*.toml).
     #[arg(long, default_value = "stm32l4r5,microbit", value_delimiter = ',')]
-    boards: Vec<String>,
+    pub boards: Vec<String>,
     /// What the compiler optimises the firmware for.
     #[arg(long, value_enum, default_value_t = device::Optimize::Speed)]
-    optimize: device::Optimize,
+    pub optimize: device::Optimize,
+    /// Smooth decisions, too: each from the mean of the last so many outputs within a recording. Reported apart.
+    #[arg(long, value_name = "WINDOWS", value_parser = clap::value_parser!(u16).range(2..))]
+    smooth: Option<u16>,
     /// Leave the device columns out.
     #[arg(long)]
     no_device: bool,
@@ -58,11 +61,18 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    /// The pipelines to compare.
+    pub fn chosen(&self) -> Result<Vec<Pipeline>> {
+        match &self.pipelines {
+            Some(text) => pipeline::select(text),
+            None => pipeline::experiment(&self.experiment),
+        }
+    }
+}
+
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
-    let mut pipelines = match &args.pipelines {
-        Some(text) => pipeline::select(text)?,
-        None => pipeline::experiment(&args.experiment)?,
-    };
+    let mut pipelines = args.chosen()?;
     check(&pipelines, args)?;
     let threads = args
         .threads
@@ -88,6 +98,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         device::boards(&args.boards)?
     };
     let mut rows = Rows::new(pool, args.epochs, boards, args.optimize, ui);
+    rows.smooth = args.smooth.map(usize::from);
     let mut results = Results::new(&experiment.task.name, describe(&experiment));
     results.command = command();
     results.seed = experiment.seed;

@@ -1,5 +1,8 @@
 //! `mote explain`: why a pipeline costs and gives what it does.
 
+mod without;
+
+use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
 use mote_export::Deployment;
 use mote_report::{Device, Results, Run};
@@ -14,20 +17,33 @@ Example:
   mote compare --experiment system --task wisdm-2019-watch/5 --data DIR
   mote explain sys-int8-all
 
-A technique's worth is the difference to the row that has all techniques but this one. Where the file has no such row,
-the missing pipeline is printed, to be added to an experiment file.")]
+A technique's worth is the difference to the row that has all techniques but this one. Rows that the file lacks are made
+as the recorded command made the others, with its checkpoints, and kept in explain/PIPELINE beside the file, with a
+report of their own.")]
 pub struct Args {
     /// A pipeline of the file, by name.
     pipeline: String,
     /// A results.json of `mote compare` or `mote fit`.
     #[arg(long, default_value = "out/results.json")]
     results: PathBuf,
+    /// Folder that holds the data sets; default: the one of the recorded command.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Leave the device figures of missing rows out.
+    #[arg(long)]
+    no_device: bool,
+    /// Only read: leave missing rows out.
+    #[arg(long)]
+    no_run: bool,
+    /// Folds worked on at a time; default: the number of cores.
+    #[arg(long)]
+    threads: Option<usize>,
     /// As JSON: the run, the rows without one technique each, and the neighbours on the front.
     #[arg(long)]
     json: bool,
 }
 
-pub fn run(args: &Args) -> Result<ExitCode> {
+pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let results = mote_report::read(&args.results)?;
     let Some(run) = results.runs.iter().find(|r| r.pipeline == args.pipeline) else {
         let known: Vec<&str> = results.runs.iter().map(|r| r.pipeline.as_str()).collect();
@@ -38,17 +54,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             known.join(", ")
         );
     };
-    let without: Vec<(&str, Option<&Run>)> = run
-        .techniques
-        .iter()
-        .enumerate()
-        .map(|(i, technique)| (technique.as_str(), without(&results, run, i)))
-        .collect();
+    let without = without::rows(args, &results, run, ui)?;
     let neighbours = neighbours(&results, run);
     if args.json {
         let rows: Vec<_> = without
             .iter()
-            .map(|(t, r)| serde_json::json!({"without": t, "run": r}))
+            .map(|row| match &row.made {
+                Ok(run) => serde_json::json!({"without": row.technique, "run": run}),
+                Err(why) => serde_json::json!({"without": row.technique, "why": why}),
+            })
             .collect();
         let text = serde_json::json!({"run": run, "without": rows, "neighbours": neighbours});
         println!("{}", serde_json::to_string_pretty(&text)?);
@@ -68,20 +82,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         println!("  {}: {}", other.pipeline, change(run, other));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The run that has all techniques of `run` but one, on the same task and split.
-fn without<'r>(results: &'r Results, run: &Run, left_out: usize) -> Option<&'r Run> {
-    let others = run.techniques.iter().enumerate();
-    let wanted: Vec<&String> = others
-        .filter(|(i, _)| *i != left_out)
-        .map(|(_, t)| t)
-        .collect();
-    results.runs.iter().find(|r| {
-        (&r.task, &r.split) == (&run.task, &run.split)
-            && r.techniques.iter().eq(wanted.iter().copied())
-            && r.model.macs.is_some()
-    })
 }
 
 /// What a run takes on its first board: flash, RAM, cycles.
@@ -169,19 +169,15 @@ fn head(results: &Results, run: &Run) {
     }
 }
 
-fn worth(run: &Run, without: &[(&str, Option<&Run>)]) {
+fn worth(run: &Run, without: &[without::Row<'_>]) {
     println!("\nwithout one technique");
     if without.is_empty() {
         println!("  it has none");
     }
-    for (technique, other) in without {
-        match other {
-            Some(other) => println!("  {technique}: {}", change(run, other)),
-            None => {
-                let rest = run.techniques.iter().filter(|t| t.as_str() != *technique);
-                let rest: Vec<&str> = rest.map(String::as_str).collect();
-                println!("  {technique}: not in the file; add techniques = {rest:?}");
-            }
+    for row in without {
+        match &row.made {
+            Ok(other) => println!("  {}: {}", row.technique, change(run, other)),
+            Err(why) => println!("  {}: {why}", row.technique),
         }
     }
 }

@@ -30,7 +30,7 @@ Examples:
 When nothing keeps all limits it shows what comes closest and the limit that binds, and ends with exit code 1.")]
 pub struct Args {
     #[command(flatten)]
-    common: Common,
+    pub common: Common,
     /// Most flash, code and model: 32K.
     #[arg(long, value_parser = limits::bytes)]
     flash: Option<u64>,

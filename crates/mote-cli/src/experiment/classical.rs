@@ -1,11 +1,11 @@
 //! Classical models on window features: random forest and LDA.
 
 use super::Experiment;
-use super::evaluate::{Outcome, row as row_of};
+use super::evaluate::Outcome;
 use crate::pipeline::Pipeline;
 use crate::ui::Ui;
 use anyhow::{Context, Result, ensure};
-use mote_report::{ModelSize, Run};
+use mote_report::ModelSize;
 use mote_techniques::Change;
 use mote_train::classical::{Classical, Spec};
 use mote_train::features;
@@ -15,8 +15,11 @@ pub fn kind(model: &str) -> Option<Spec> {
     model.parse().ok()
 }
 
+/// What the bytes of these models are.
+pub const NOTE: &str = "bytes: numbers of the fitted model; the host's library evaluates it";
+
 /// Fits the pipeline's model in every fold and evaluates it.
-pub fn row(experiment: &Experiment, pipeline: &Pipeline, ui: &Ui) -> Result<Run> {
+pub fn outcomes(experiment: &Experiment, pipeline: &Pipeline, ui: &Ui) -> Result<Vec<Outcome>> {
     let spec = kind(&pipeline.model).context("not a classical model")?;
     ensure!(
         pipeline.techniques.is_empty(),
@@ -39,8 +42,15 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline, ui: &Ui) -> Result<Run>
             experiment.seed,
         )?;
         bar.inc(1);
+        let predicted = model.predict(&table, &fold.test)?;
+        let classes = windows.labels.len();
         Ok(Outcome {
-            predicted: model.predict(&table, &fold.test)?,
+            // These models give no scores: each decision is a vote.
+            scores: predicted
+                .iter()
+                .flat_map(|&p| (0..classes).map(move |c| f32::from(u8::from(c == p))))
+                .collect(),
+            predicted,
             latency_us: None,
             size: ModelSize {
                 parameters: Some(model.parameters() as u64),
@@ -53,10 +63,7 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline, ui: &Ui) -> Result<Run>
         })
     });
     bar.finish_and_clear();
-    let mut run = row_of(experiment, pipeline, &outcomes?)?;
-    run.notes
-        .push("bytes: numbers of the fitted model; the host's library evaluates it".into());
-    Ok(run)
+    outcomes
 }
 
 /// What principal components leave of the features.

@@ -6,7 +6,7 @@ use crate::pipeline::Pipeline;
 use anyhow::{Context as _, Result};
 use mote_data::{Fold, Windows};
 use mote_model::{Graph, Op};
-use mote_report::{EarlyExit, FoldPredictions, ModelSize, Run};
+use mote_report::{EarlyExit, FoldPredictions, FoldResult, Metrics, ModelSize, Run};
 use mote_techniques::{Artifact, Change, Context, host};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -20,6 +20,8 @@ const TIMED: usize = 200;
 pub struct Outcome {
     /// Predicted class per test window.
     pub predicted: Vec<usize>,
+    /// One score per class and test window, `[window][class]`, all on one scale; the largest is the predicted class.
+    pub scores: Vec<f32>,
     /// Median time of one inference, in microseconds.
     pub latency_us: Option<f64>,
     /// Size of the model.
@@ -39,6 +41,8 @@ pub type Cache = Mutex<HashMap<(usize, u64), Arc<Predicted>>>;
 pub struct Predicted {
     /// Class per window.
     pub classes: Vec<usize>,
+    /// Scores, `[window][class]`, in the units of the network's output.
+    pub scores: Vec<f32>,
     /// Whether an early exit decided, per window.
     pub early: Vec<bool>,
     /// Median time of one decision, in microseconds.
@@ -125,6 +129,7 @@ pub fn networks(
         };
         Ok(Outcome {
             predicted: predicted.classes.clone(),
+            scores: predicted.scores.clone(),
             latency_us: predicted.latency_us,
             size: ModelSize {
                 parameters: Some(artifact.graph.parameters() as u64),
@@ -188,6 +193,7 @@ pub fn predict(network: &Graph, windows: &Windows, indices: &[usize]) -> Result<
     let compiled = host::compile(network)?;
     let mut engine = host::Host::new(&compiled)?;
     let mut classes = Vec::with_capacity(indices.len());
+    let mut scores = Vec::with_capacity(indices.len() * windows.labels.len());
     let mut early = Vec::with_capacity(indices.len());
     let mut times = Vec::with_capacity(TIMED);
     for &n in indices {
@@ -197,19 +203,27 @@ pub fn predict(network: &Graph, windows: &Windows, indices: &[usize]) -> Result<
             times.push(start.elapsed().as_secs_f64() * 1e6);
         }
         classes.push(decision.class());
+        match &decision.scores {
+            host::Scores::F32(values) => scores.extend_from_slice(values),
+            host::Scores::I8(values) => scores.extend(values.iter().map(|&v| f32::from(v))),
+        }
         early.push(decision.early);
     }
     times.sort_by(f64::total_cmp);
     Ok(Predicted {
         classes,
+        scores,
         early,
         latency_us: times.get(times.len() / 2).copied(),
         bytes: compiled.bytes(),
     })
 }
 
-/// The row of a pipeline from its outcomes in all folds.
-pub fn row(experiment: &Experiment, pipeline: &Pipeline, outcomes: &[Outcome]) -> Result<Run> {
+/// The figures of predictions for the test windows of all folds.
+pub fn metrics(
+    experiment: &Experiment,
+    predicted: &[&[usize]],
+) -> Result<(Metrics, Vec<FoldResult>)> {
     let windows = &experiment.loaded.windows;
     let pick = |indices: &[usize]| -> (Vec<usize>, Vec<u32>) {
         indices
@@ -222,15 +236,22 @@ pub fn row(experiment: &Experiment, pipeline: &Pipeline, outcomes: &[Outcome]) -
         .folds
         .iter()
         .zip(&truth)
-        .zip(outcomes)
-        .map(|((fold, (y_true, users)), outcome)| FoldPredictions {
+        .zip(predicted)
+        .map(|((fold, (y_true, users)), y_pred)| FoldPredictions {
             name: &fold.name,
             y_true,
-            y_pred: &outcome.predicted,
+            y_pred,
             users,
         })
         .collect();
-    let (metrics, fold_results) = mote_report::evaluate(&windows.labels, &folds)?;
+    Ok(mote_report::evaluate(&windows.labels, &folds)?)
+}
+
+/// The row of a pipeline from its outcomes in all folds.
+pub fn row(experiment: &Experiment, pipeline: &Pipeline, outcomes: &[Outcome]) -> Result<Run> {
+    let windows = &experiment.loaded.windows;
+    let predicted: Vec<&[usize]> = outcomes.iter().map(|o| o.predicted.as_slice()).collect();
+    let (metrics, fold_results) = metrics(experiment, &predicted)?;
     let split = experiment.split.to_string();
     let mut run = Run::new(&pipeline.name, &experiment.task.name, &split, metrics);
     run.fold_results = fold_results;

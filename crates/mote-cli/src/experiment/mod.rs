@@ -9,6 +9,7 @@ pub mod plan;
 pub mod pool;
 pub mod prepared;
 pub mod rows;
+pub mod smooth;
 pub mod trials;
 
 use crate::args::{DataArgs, SplitArgs};

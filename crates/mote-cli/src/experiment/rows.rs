@@ -1,17 +1,19 @@
 //! Pipelines as rows of a comparison.
 
+use super::evaluate::Outcome;
 use super::network::Network;
 use super::plan::{plan, window_s};
 use super::pool::Pool;
-use super::{Experiment, classical, device, evaluate, network};
+use super::{Experiment, classical, device, evaluate, network, smooth};
 use crate::pipeline::Pipeline;
 use crate::ui::Ui;
 use anyhow::Result;
 use mote_device::board::Board;
-use mote_report::{Epoch, Run};
+use mote_report::{Epoch, Run, Smoothed};
 use mote_train::Trained;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Makes rows: trains each network once per fold, evaluates with the engine, measures on boards.
@@ -24,6 +26,8 @@ pub struct Rows<'a> {
     pub boards: Vec<Board>,
     /// What the compiler optimises the firmware for.
     pub optimize: device::Optimize,
+    /// Windows over which decisions are smoothed, besides.
+    pub smooth: Option<usize>,
     /// What the user sees.
     pub ui: &'a Ui,
     /// Networks by steps of their window and name, and how long their training took in seconds.
@@ -33,7 +37,7 @@ pub struct Rows<'a> {
 /// A row, and what it was made from.
 pub struct Row {
     /// Its data.
-    pub experiment: std::sync::Arc<Experiment>,
+    pub experiment: Arc<Experiment>,
     /// The pipeline with all its techniques.
     pub pipeline: Pipeline,
     /// Its networks; classical models have none.
@@ -56,9 +60,17 @@ impl<'a> Rows<'a> {
             epochs,
             boards,
             optimize,
+            smooth: None,
             ui,
             networks: HashMap::new(),
         }
+    }
+
+    fn smoothed(&self, experiment: &Experiment, outcomes: &[Outcome]) -> Result<Option<Smoothed>> {
+        let smooth = self.smooth;
+        smooth
+            .map(|last| smooth::figures(experiment, outcomes, last))
+            .transpose()
     }
 
     /// The row of `pipeline`.
@@ -67,7 +79,10 @@ impl<'a> Rows<'a> {
         let experiment = self.pool.get(window_s(pipeline))?;
         if classical::kind(&pipeline.model).is_some() {
             ui.info(format_args!("{}: fitting", pipeline.name));
-            let mut run = classical::row(&experiment, pipeline, ui)?;
+            let outcomes = classical::outcomes(&experiment, pipeline, ui)?;
+            let mut run = evaluate::row(&experiment, pipeline, &outcomes)?;
+            run.notes.push(classical::NOTE.to_owned());
+            run.metrics_smoothed = self.smoothed(&experiment, &outcomes)?;
             run.device = device::none_for_classical(&self.boards, self.optimize);
             return Ok(Row {
                 experiment,
@@ -92,6 +107,7 @@ impl<'a> Rows<'a> {
         ui.info(format_args!("{}: evaluating in the engine", pipeline.name));
         let outcomes = evaluate::networks(&experiment, &pipeline, network)?;
         let mut run = evaluate::row(&experiment, &pipeline, &outcomes)?;
+        run.metrics_smoothed = self.smoothed(&experiment, &outcomes)?;
         run.train_seconds = Some(*seconds);
         add_history(&mut run, &network.folds);
         run.device = device::measure(

@@ -59,7 +59,7 @@ impl Common {
     }
 
     /// The data; every candidate brings its own window.
-    fn data(&self) -> DataArgs {
+    pub fn data(&self) -> DataArgs {
         DataArgs {
             task: self.task.clone(),
             data: self.data.clone(),
