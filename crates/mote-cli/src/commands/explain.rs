@@ -17,8 +17,8 @@ Example:
   mote compare --experiment system --task wisdm-2019-watch/5 --data DIR
   mote explain sys-int8-all
 
-A technique's worth is the difference to the row that has all techniques but this one. Rows that the file lacks are made
-as the recorded command made the others, with its checkpoints, and kept in explain/PIPELINE beside the file, with a
+A technique's worth is the difference to the row that has all techniques but this one. Rows that the file lacks are made \
+as the recorded command made the others, with its checkpoints, and kept in explain/PIPELINE beside the file, with a \
 report of their own.")]
 pub struct Args {
     /// A pipeline of the file, by name.
