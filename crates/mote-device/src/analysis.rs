@@ -165,7 +165,10 @@ pub fn analyse(
             let mut callers = profile.callers(id);
             callers.find(|c| wanted(functions.name(c.entry)))
         };
-        let layer = caller(&is_layer).map(|c| (c.ordinal, c.entry));
+        // A call within a layer's own code is part of the numbered call.
+        let mut numbered = profile.callers(id).filter(|c| c.ordinal > 0);
+        let layer = numbered.find(|c| is_layer(functions.name(c.entry)));
+        let layer = layer.map(|c| (c.ordinal, c.entry));
         let mut transfer =
             caller(&|name| name == OVERLAP).map(|c| transfers.entry(c.ordinal).or_default());
         let calls = || {
