@@ -220,6 +220,10 @@ fn npz_that_does_not_fit() {
             vec![("X", npy(&[2], [0.5f32, 1.0]))],
             "[windows, time, channels]",
         ),
+        (
+            vec![("X", b"\x93NUMPY\x02\x00\xa6\xa6\xa6\xa6{}".to_vec())],
+            "a header of 2795939494 bytes",
+        ),
     ] {
         let error = message(&arrays);
         assert!(error.contains(part) && error.contains("w.npz"), "{error}");

@@ -9,12 +9,18 @@ use crate::{Account, Error, Files, Reason, Sink, recording::PLAUSIBLE};
 use npyz::{Deserialize, NpyFile, Order};
 use std::{
     fs::File,
-    io::{BufReader, Read},
+    io::{BufReader, Chain, Cursor, Read},
     path::{Path, PathBuf},
 };
 use zip::ZipArchive;
 
 type Archive = ZipArchive<BufReader<File>>;
+
+/// An array of the archive: the beginning that was looked at, and the rest.
+type Entry<'a> = Chain<Cursor<Vec<u8>>, zip::read::ZipFile<'a, BufReader<File>>>;
+
+/// Longest header of an array in bytes. NumPy itself reads no more than 10,000.
+const HEADER: u64 = 1 << 16;
 
 /// Reader of NumPy windows.
 #[derive(Debug, Clone)]
@@ -150,15 +156,35 @@ fn with_array<T>(
     archive: &mut Archive,
     path: &Path,
     name: &str,
-    f: impl FnOnce(NpyFile<zip::read::ZipFile<'_, BufReader<File>>>) -> Result<T, String>,
+    f: impl FnOnce(NpyFile<Entry<'_>>) -> Result<T, String>,
 ) -> Result<T, Error> {
     let entry = archive.by_name(&format!("{name}.npy")).map_err(|e| {
         let reason = format!("array {name}: {e}; X, y and users are needed");
         Error::format(path, reason)
     })?;
     let bad = |reason: String| Error::format(path, format!("array {name}: {reason}"));
+    let entry = with_short_header(entry).map_err(bad)?;
     let npy = NpyFile::new(entry).map_err(|e| bad(e.to_string()))?;
     f(npy).map_err(bad)
+}
+
+/// The array again, unless its header claims to be so long that reading it would ask for all memory.
+fn with_short_header(
+    mut entry: zip::read::ZipFile<'_, BufReader<File>>,
+) -> Result<Entry<'_>, String> {
+    let mut start = Vec::new();
+    let read = entry.by_ref().take(12).read_to_end(&mut start);
+    read.map_err(|e| e.to_string())?;
+    // Magic of six bytes, version of two; then the length, in two bytes before version 2 and in four since.
+    let length = match *start {
+        [_, _, _, _, _, _, 1, _, a, b, ..] => u64::from(u16::from_le_bytes([a, b])),
+        [_, _, _, _, _, _, _, _, a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+        _ => 0,
+    };
+    if length > HEADER {
+        return Err(format!("a header of {length} bytes, more than {HEADER}"));
+    }
+    Ok(Cursor::new(start).chain(entry))
 }
 
 /// The first `limit` values of a float array.
@@ -246,7 +272,9 @@ impl Source for Npz {
         let mut archive = open(files.path())?;
         let unread = |e: zip::result::ZipError| Error::format(&self.path, format!("array X: {e}"));
         let entry = archive.by_name("X.npy").map_err(unread)?;
-        let npy = NpyFile::new(entry).map_err(Error::io(&self.path))?;
+        let bad = |reason: String| Error::format(&self.path, format!("array X: {reason}"));
+        let entry = with_short_header(entry).map_err(bad)?;
+        let npy = NpyFile::new(entry).map_err(|e| bad(e.to_string()))?;
         match npy.try_data::<f32>() {
             Ok(values) => self.read_windows(values, account, sink),
             Err(npy) => match npy.try_data::<f64>() {
