@@ -1,12 +1,13 @@
 //! `cargo xtask docs RESULTS`: figures in the documentation are written from a recorded run, never by hand.
 //!
 //! A block between `<!-- measured: BOARD: row, row -->` and `<!-- /measured -->` in `docs/techniques/*.md` becomes a
-//! table of those rows of `results.json`; in `README.md`, `<!-- headline -->` becomes a table of what fits on a screen and
-//! `<!-- measured -->` the tables that `cargo xtask compare` prints, both for the first board. Pages whose rows are not in the results keep what they have.
+//! table of those rows of `results.json`; in `README.md`, `<!-- headline -->` becomes a table of what fits on a screen
+//! and `<!-- measured -->` the tables that `cargo xtask compare` prints, both for the first board. Pages whose rows are
+//! not in the results keep what they have.
 
 use crate::run::root;
 use anyhow::{Context, Result, bail};
-use mote_report::{Results, Run, TableOptions};
+use mote_report::TableOptions;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,11 @@ pub fn docs(args: &Args) -> Result<()> {
         fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
     for entry in entries {
         rewrite(&entry?.path(), "<!-- measured: ", |head| {
-            Ok(rows(&results, head)?.map(|table| format!("{table}\n")))
+            let (board, names) = head
+                .split_once(':')
+                .context("expected `measured: BOARD: row, row`")?;
+            let names: Vec<_> = names.split(',').map(str::trim).collect();
+            Ok(mote_report::render_figures(&results, board.trim(), &names))
         })?;
     }
     if args.readme {
@@ -48,50 +53,15 @@ pub fn docs(args: &Args) -> Result<()> {
         let text = format!("```text\n$ cargo xtask compare\n{}\n```\n", head.trim_end());
         let readme = root().join("README.md");
         rewrite(&readme, MEASURED, |_| Ok(Some(text.clone())))?;
-        rewrite(&readme, HEADLINE, |_| headline(&results).map(Some))?;
+        let headline = mote_report::render_headline(&results);
+        let headline = headline.context("nothing was measured on a device")?;
+        rewrite(&readme, HEADLINE, |_| Ok(Some(headline.clone())))?;
     }
     Ok(())
 }
 
-/// What a system in Python and PyTorch with these techniques claims, on another and easier protocol.
-const CLAIMS: &str =
-    "| *claims of the original, in Python* | *.937* | | *80,000 in all* | | *30* | |";
-
-/// The rows that ran as firmware on the first board, beside the original's claims.
-fn headline(results: &Results) -> Result<String> {
-    let first = results.runs.iter().find_map(|r| r.device.first());
-    let first = first.context("nothing was measured on a device")?;
-    let device = |run: &Run| run.device.iter().find(|d| d.board == first.board).cloned();
-    let mut table = format!(
-        "| {} on {} | accuracy | m-F1 | flash, B | RAM, B | ms | µJ |\n\
-         |---|---:|---:|---:|---:|---:|---:|\n{CLAIMS}\n",
-        results.task, first.board
-    );
-    for run in &results.runs {
-        let Some(device) = device(run).filter(|d| d.cycles.is_some()) else {
-            continue;
-        };
-        let sum = |parts: &[Option<u64>]| {
-            let sum: Option<u64> = parts.iter().copied().sum();
-            sum.map_or("-".to_owned(), grouped)
-        };
-        let decimal = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.2}"));
-        table.push_str(&format!(
-            "| `{}` | {:.3} | {:.3} | {} | {} | {} | {} |\n",
-            run.pipeline,
-            run.metrics.accuracy.mean,
-            run.metrics.macro_f1.mean,
-            sum(&[device.flash_code, device.flash_model]),
-            sum(&[device.ram_static, device.ram_stack, device.ram_heap]),
-            decimal(device.latency_ms),
-            decimal(device.energy_uj),
-        ));
-    }
-    Ok(table)
-}
-
-/// Replaces what stands between lines that begin with `begin` and the closing line of that name by what `write` makes of the line's rest;
-/// `None` leaves it.
+/// Replaces what stands between lines that begin with `begin` and the closing line of that name by what `write` makes of
+/// the line's rest; `None` leaves it.
 pub fn rewrite(
     path: &Path,
     begin: &str,
@@ -129,73 +99,9 @@ pub fn rewrite(
     Ok(())
 }
 
-/// The table `head`, written `BOARD: row, row`, asks for; `None` when the results lack a row.
-fn rows(results: &Results, head: &str) -> Result<Option<String>> {
-    let (board, names) = head
-        .split_once(':')
-        .context("expected `measured: BOARD: row, row`")?;
-    let mut table = format!(
-        "{} on {}, {}:\n\n\
-         | pipeline | code | model | static | stack | heap | instructions | cycles | accuracy |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|",
-        results.task,
-        board,
-        results.runs.first().map_or("", |r| r.split.as_str())
-    );
-    for name in names.split(',').map(str::trim) {
-        match results.runs.iter().find(|r| r.pipeline == name) {
-            Some(run) => table.push_str(&format!("\n{}", row(run, board.trim())?)),
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(table))
-}
-
-fn row(run: &Run, board: &str) -> Result<String> {
-    let device = run.device.iter().find(|d| d.board == board);
-    let device =
-        device.with_context(|| format!("`{}` was not measured on {board}", run.pipeline))?;
-    let figure = |value: Option<u64>| value.map_or("-".to_owned(), grouped);
-    let worst = device
-        .cycles_worst
-        .map_or(String::new(), |c| format!(" (at most {})", grouped(c)));
-    Ok(format!(
-        "| `{}` | {} | {} | {} | {} | {} | {} | {}{worst} | {:.3} |",
-        run.pipeline,
-        figure(device.flash_code),
-        figure(device.flash_model),
-        figure(device.ram_static),
-        figure(device.ram_stack),
-        figure(device.ram_heap),
-        figure(device.instructions),
-        figure(device.cycles),
-        run.metrics.accuracy.mean
-    ))
-}
-
-/// `1,234,567`.
-fn grouped(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!(grouped(7), "7");
-        assert_eq!(grouped(1000), "1,000");
-        assert_eq!(grouped(12_345_678), "12,345,678");
-    }
 
     #[test]
     fn only_marked_blocks_change() {

@@ -16,10 +16,12 @@
 //! ```
 
 mod ablation;
+mod claims;
 mod columns;
 mod error;
 mod format;
 mod html;
+mod markdown;
 mod metrics;
 mod plots;
 mod schema;
@@ -30,6 +32,7 @@ mod view;
 
 pub use error::{Error, Result};
 pub use html::render_html;
+pub use markdown::{render_figures, render_headline};
 pub use metrics::{FoldPredictions, evaluate};
 pub use schema::{
     ClassScores, Confusion, Data, Device, EarlyExit, Epoch, Estimate, FoldResult, Host, Layer,

@@ -5,6 +5,7 @@ use super::ablation::stages;
 use super::sections::point;
 use super::{Page, figure, pane, section, tables, tile, when_target};
 use crate::ablation::{self, Hybrid};
+use crate::claims;
 use crate::format::{self, ABSENT};
 use crate::plots::{self, Axis, MemoryKind, Metric, Point, Series};
 use crate::schema::{Device, Run};
@@ -39,7 +40,7 @@ const FIGURES: [Figure; 7] = [
         larger: true,
         value: |r, _| (!r.leaks).then_some(r.metrics.accuracy.mean),
         text: format::share,
-        claim: Some("93.7 %"),
+        claim: Some(claims::ACCURACY),
     },
     Figure {
         title: "m-F1",
@@ -75,7 +76,7 @@ const FIGURES: [Figure; 7] = [
         larger: false,
         value: |_, d| memory(d?),
         text: |v| format::integer(v as u64),
-        claim: Some("0.08 MB"),
+        claim: Some(claims::MEMORY),
     },
     Figure {
         title: "latency",
@@ -84,7 +85,7 @@ const FIGURES: [Figure; 7] = [
         larger: false,
         value: |_, d| d?.latency_ms,
         text: format::figure,
-        claim: Some("0.03 s"),
+        claim: Some(claims::LATENCY),
     },
     Figure {
         title: "energy",
@@ -96,10 +97,6 @@ const FIGURES: [Figure; 7] = [
         claim: None,
     },
 ];
-
-const CLAIMS: &str = "The claims are the best cases of a Python and PyTorch system on WISDM, on another and easier \
-     protocol; they were not measured here, need not belong to one configuration, and their split, release of the data \
-     and device are not stated.";
 
 /// With more runs than this, only baselines, hybrids and the runs that nothing beats are shown.
 const ROWS: usize = 12;
@@ -119,7 +116,7 @@ pub(super) fn headline(page: &Page<'_>) -> Markup {
             };
             (pane(&when_target(choice), choice == 0, "", &body))
         }
-        p.note { (CLAIMS) }
+        p.note { (claims::NOTE) }
     };
     section(
         "headline",
