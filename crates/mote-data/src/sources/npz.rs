@@ -154,6 +154,24 @@ fn open(path: &Path) -> Result<Archive, Error> {
     })
 }
 
+/// The error of an array, with the file's name.
+fn bad_array(path: &Path, name: &str, reason: impl std::fmt::Display) -> Error {
+    Error::format(path, format!("array {name}: {reason}"))
+}
+
+/// The array `name`, its header read.
+fn array<'a>(
+    archive: &'a mut Archive,
+    path: &Path,
+    name: &str,
+) -> Result<NpyFile<Entry<'a>>, Error> {
+    let entry = archive
+        .by_name(&format!("{name}.npy"))
+        .map_err(|e| bad_array(path, name, format!("{e}; X, y and users are needed")))?;
+    let entry = with_short_header(entry).map_err(|e| bad_array(path, name, e))?;
+    NpyFile::new(entry).map_err(|e| bad_array(path, name, e))
+}
+
 /// Hands the array `name` to `f`, whose error is completed with the file's name.
 fn with_array<T>(
     archive: &mut Archive,
@@ -161,14 +179,7 @@ fn with_array<T>(
     name: &str,
     f: impl FnOnce(NpyFile<Entry<'_>>) -> Result<T, String>,
 ) -> Result<T, Error> {
-    let entry = archive.by_name(&format!("{name}.npy")).map_err(|e| {
-        let reason = format!("array {name}: {e}; X, y and users are needed");
-        Error::format(path, reason)
-    })?;
-    let bad = |reason: String| Error::format(path, format!("array {name}: {reason}"));
-    let entry = with_short_header(entry).map_err(bad)?;
-    let npy = NpyFile::new(entry).map_err(|e| bad(e.to_string()))?;
-    f(npy).map_err(bad)
+    f(array(archive, path, name)?).map_err(|e| bad_array(path, name, e))
 }
 
 /// The array again, unless its header claims to be so long that reading it would ask for all memory.
@@ -282,11 +293,7 @@ impl Source for Npz {
     fn read(&self, files: &Files, account: &mut Account, sink: &mut dyn Sink) -> Result<(), Error> {
         account.files += 1;
         let mut archive = open(files.path())?;
-        let unread = |e: zip::result::ZipError| Error::format(&self.path, format!("array X: {e}"));
-        let entry = archive.by_name("X.npy").map_err(unread)?;
-        let bad = |reason: String| Error::format(&self.path, format!("array X: {reason}"));
-        let entry = with_short_header(entry).map_err(bad)?;
-        let npy = NpyFile::new(entry).map_err(|e| bad(e.to_string()))?;
+        let npy = array(&mut archive, &self.path, "X")?;
         match npy.try_data::<f32>() {
             Ok(values) => self.read_windows(values, account, sink),
             Err(npy) => match npy.try_data::<f64>() {
