@@ -161,16 +161,14 @@ pub fn analyse(
         if profile.callers(id).last().map(|c| c.entry) != Some(root) {
             continue;
         }
-        let caller = |wanted: &dyn Fn(&str) -> bool| {
-            let mut callers = profile.callers(id);
+        // A call within a layer's own code is part of the numbered call.
+        let numbered = |wanted: fn(&str) -> bool| {
+            let mut callers = profile.callers(id).filter(|c| c.ordinal > 0);
             callers.find(|c| wanted(functions.name(c.entry)))
         };
-        // A call within a layer's own code is part of the numbered call.
-        let mut numbered = profile.callers(id).filter(|c| c.ordinal > 0);
-        let layer = numbered.find(|c| is_layer(functions.name(c.entry)));
-        let layer = layer.map(|c| (c.ordinal, c.entry));
+        let layer = numbered(is_layer).map(|c| (c.ordinal, c.entry));
         let mut transfer =
-            caller(&|name| name == OVERLAP).map(|c| transfers.entry(c.ordinal).or_default());
+            numbered(|name| name == OVERLAP).map(|c| transfers.entry(c.ordinal).or_default());
         let calls = || {
             context
                 .counts
@@ -185,7 +183,7 @@ pub fn analyse(
                 _ => (),
             }
         }
-        if caller(&|name| name == DMA).is_some() {
+        if profile.callers(id).any(|c| functions.name(c.entry) == DMA) {
             dma += context.counts.iter().map(|c| c.executed).sum::<u64>();
             continue;
         }

@@ -41,17 +41,33 @@ pub struct Loads<'a> {
 }
 
 impl Loads<'_> {
-    /// Seconds on the bus of `board`, and how many of them the core computes in: of each page that comes by DMA, as
-    /// long as the shorter of the two takes.
-    fn seconds(&self, board: &Board) -> Option<(f64, f64)> {
+    /// The time on the bus of `board`. Of each page that comes by DMA the core computes as long as the shorter of the two
+    /// takes.
+    fn time(&self, board: &Board) -> Option<BusTime> {
         let chip = board.external.as_ref()?;
         let overlapped = self.overlaps.iter().filter(|_| chip.dma).map(|o| {
             let computing = o.cycles / (board.clock_mhz * 1e6);
             o.times * computing.min(chip.seconds(1.0, o.bytes))
         });
         let Traffic { reads, bytes } = self.traffic;
-        let loading = chip.seconds(reads as f64, bytes as f64);
-        Some((loading, overlapped.fold(0.0, |sum, one| sum + one)))
+        Some(BusTime {
+            loading: chip.seconds(reads as f64, bytes as f64),
+            overlapped: overlapped.fold(0.0, |sum, one| sum + one),
+        })
+    }
+}
+
+/// Seconds of loading, and how many of them the core computes in.
+#[derive(Debug, Clone, Copy, Default)]
+struct BusTime {
+    loading: f64,
+    overlapped: f64,
+}
+
+impl BusTime {
+    /// Seconds in which the core does nothing else.
+    fn waiting(&self) -> f64 {
+        self.loading - self.overlapped
     }
 }
 
@@ -63,8 +79,10 @@ pub struct Loading {
     pub traffic: Traffic,
     /// Milliseconds on the bus. Checking is not in it, nor is copying without DMA: they are in the cycles.
     pub ms: Option<f64>,
-    /// Milliseconds of these in which the core computes. It waits in the others, which are a share of the latency.
+    /// Milliseconds of these in which the core computes.
     pub overlapped_ms: Option<f64>,
+    /// Milliseconds of these in which it waits, which are a part of the latency.
+    pub waiting_ms: Option<f64>,
     /// Microjoules of the chip while it is read and of the waiting core.
     pub energy_uj: Option<f64>,
     /// That the core waits, of the latency.
@@ -74,20 +92,19 @@ pub struct Loading {
 impl Loading {
     /// What `loads` take on `board`, of a decision that has `budget`.
     pub fn new(board: &Board, loads: Loads<'_>, budget: &Budget) -> Self {
-        let seconds = loads.seconds(board);
+        let time = loads.time(board);
         let watts = board.external.as_ref().zip(core_watts(board));
         Self {
             traffic: loads.traffic,
-            ms: seconds.map(|(loading, _)| loading * 1e3),
-            overlapped_ms: seconds.map(|(_, overlapped)| overlapped * 1e3),
-            energy_uj: seconds
-                .zip(watts)
-                .map(|((loading, overlapped), (chip, core))| {
-                    (loading * chip.read_watts() + (loading - overlapped) * core) * 1e6
-                }),
-            share: seconds
+            ms: time.map(|t| t.loading * 1e3),
+            overlapped_ms: time.map(|t| t.overlapped * 1e3),
+            waiting_ms: time.map(|t| t.waiting() * 1e3),
+            energy_uj: time.zip(watts).map(|(t, (chip, core))| {
+                (t.loading * chip.read_watts() + t.waiting() * core) * 1e6
+            }),
+            share: time
                 .zip(budget.latency_ms)
-                .map(|((loading, overlapped), all)| (loading - overlapped) * 1e3 / all),
+                .map(|(t, all)| t.waiting() * 1e3 / all),
         }
     }
 }
@@ -100,8 +117,8 @@ fn core_watts(board: &Board) -> Option<f64> {
 
 impl Budget {
     /// The budget of a decision of `cycles` on `board`, one every `hop_seconds`, for which `loads` come from the
-    /// external storage, while the core waits or computes. What the board file does not know stays unknown. A decision that takes
-    /// longer than the hop has no average.
+    /// external storage, while the core waits or computes. What the board file does not know stays unknown. A decision
+    /// that takes longer than the hop has no average.
     pub fn new(
         board: &Board,
         cycles: Option<u64>,
@@ -114,23 +131,23 @@ impl Budget {
             Some(chip) => (chip.read_watts(), chip.standby_watts()),
             None => (0.0, 0.0),
         };
-        let loading = match loads {
-            None => Some((0.0, 0.0)),
-            Some(loads) => loads.seconds(board),
+        let bus = match loads {
+            None => Some(BusTime::default()),
+            Some(loads) => loads.time(board),
         };
         let computing = cycles.map(|c| c as f64 / hz);
         let seconds = computing
-            .zip(loading)
-            .map(|(computing, (loading, overlapped))| computing + loading - overlapped);
+            .zip(bus)
+            .map(|(computing, bus)| computing + bus.waiting());
         let core = core_watts(board);
-        let joules = match (seconds, loading, core) {
-            (Some(s), Some((l, _)), Some(core)) => Some(s * core + l * reading),
+        let joules = match (seconds, bus, core) {
+            (Some(s), Some(bus), Some(core)) => Some(s * core + bus.loading * reading),
             _ => None,
         };
         let sleep = board.sleep.as_ref().map(|s| s.power_uw * 1e-6);
         let average = match (joules, seconds, sleep, hop_seconds) {
             (Some(j), Some(s), Some(sleep), Some(hop)) if s <= hop && hop > 0.0 => {
-                let idle = hop - loading.map_or(0.0, |(l, _)| l);
+                let idle = hop - bus.unwrap_or_default().loading;
                 Some((j + sleep * (hop - s) + standby * idle) / hop)
             }
             _ => None,

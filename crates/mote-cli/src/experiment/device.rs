@@ -120,7 +120,7 @@ fn device(board: &Board, figures: &Figures, hop_seconds: Option<f64>) -> Device 
         flash_code: Some(m.flash_code),
         flash_model: Some(m.flash_model),
         flash_external: m.loading.map(|_| m.flash_external),
-        loading_ms: m.loading.and_then(|l| Some(l.ms? - l.overlapped_ms?)),
+        loading_ms: m.loading.and_then(|l| l.waiting_ms),
         loading_uj: m.loading.and_then(|l| l.energy_uj),
         flash_limit: Some(u64::from(board.flash_kib) * 1024),
         ram_static: Some(m.ram_static),
