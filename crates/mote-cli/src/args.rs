@@ -99,6 +99,11 @@ pub struct DataArgs {
     pub rate: f32,
 }
 
+/// As many threads as asked for; by default one per core.
+pub fn threads(asked: Option<usize>) -> usize {
+    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
 /// Default window length in seconds.
 pub const WINDOW_S: f32 = 3.0;
 

@@ -1,6 +1,6 @@
 //! `mote compare`: the main job.
 
-use crate::args::{DataArgs, SplitArgs};
+use crate::args::{DataArgs, SplitArgs, threads};
 use crate::commands::report::print_table;
 use crate::experiment::network::Network;
 use crate::experiment::plan::{hop, window_s};
@@ -74,15 +74,12 @@ impl Args {
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let mut pipelines = args.chosen()?;
     check(&pipelines, args)?;
-    let threads = args
-        .threads
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     ui.catch_interrupt()?;
     let pool = Pool::new(
         args.data.clone(),
         args.split.clone(),
         args.out.clone(),
-        threads,
+        threads(args.threads),
         ui,
     );
     // The window of the comparison is the one that rows without a window of their own have.

@@ -1,5 +1,6 @@
 //! `mote fit`: the pipeline that fits a board and a budget, found and proven.
 
+use crate::args::threads;
 use crate::commands::compare;
 use crate::experiment::trials::{Common, Trials};
 use crate::ui::Ui;
@@ -237,7 +238,7 @@ fn settings(
         efforts,
         generation: 8.min(candidates),
         seed: args.common.split.seed,
-        threads: args.common.threads(),
+        threads: threads(args.common.threads),
         budget: Duration::from_secs_f64(args.budget),
         candidates,
     }

@@ -2,7 +2,6 @@
 
 use super::Experiment;
 use super::device::Optimize;
-
 use anyhow::{Context, Result, ensure};
 use mote_data::Windows as Recorded;
 use mote_device::board::Board;

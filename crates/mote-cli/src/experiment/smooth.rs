@@ -3,6 +3,7 @@
 use super::Experiment;
 use super::evaluate::{self, Outcome};
 use anyhow::Result;
+use mote::kernels::argmax;
 use mote_data::Windows;
 use mote_report::Smoothed;
 
@@ -47,20 +48,9 @@ fn classes(windows: &Windows, test: &[usize], scores: &[f32], last: usize) -> Ve
                 *sum += score;
             }
         }
-        smoothed.push(largest(&sums));
+        smoothed.push(argmax(&sums));
     }
     smoothed
-}
-
-/// Index of the largest value; the first of several, as the engine has it.
-fn largest(values: &[f32]) -> usize {
-    let mut best = 0;
-    for (i, value) in values.iter().enumerate() {
-        if values.get(best).is_some_and(|b| value > b) {
-            best = i;
-        }
-    }
-    best
 }
 
 #[cfg(test)]

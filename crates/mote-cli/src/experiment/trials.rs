@@ -5,7 +5,7 @@ use super::network::Network;
 use super::plan::plan;
 use super::pool::Pool;
 use super::{Experiment, Stopped, evaluate, network};
-use crate::args::{DataArgs, SplitArgs, WINDOW_S};
+use crate::args::{DataArgs, SplitArgs, WINDOW_S, threads};
 use crate::pipeline::Pipeline;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
@@ -52,12 +52,6 @@ pub struct Common {
 }
 
 impl Common {
-    /// Folds worked on at a time.
-    pub fn threads(&self) -> usize {
-        let all = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.unwrap_or_else(all)
-    }
-
     /// The data; every candidate brings its own window.
     pub fn data(&self) -> DataArgs {
         DataArgs {
@@ -134,7 +128,7 @@ impl<'a> Trials<'a> {
                 common.data(),
                 common.split.clone(),
                 common.out.clone(),
-                common.threads(),
+                threads(common.threads),
                 ui,
             ),
         })

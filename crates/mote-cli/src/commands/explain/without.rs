@@ -1,7 +1,7 @@
 //! Rows that have all techniques of a pipeline but one: read where they are, made where they are missing.
 
 use super::Args;
-use crate::args::{Args as Line, Command, DataArgs, SplitArgs};
+use crate::args::{Args as Line, Command, DataArgs, SplitArgs, threads};
 use crate::commands::compare;
 use crate::experiment::device::{self, Optimize};
 use crate::experiment::pool::Pool;
@@ -125,8 +125,7 @@ impl<'a> Maker<'a> {
             data: args.data.clone().or(recorded.data.data.clone()),
             ..recorded.data
         };
-        let all = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = args.threads.unwrap_or_else(all);
+        let threads = threads(args.threads);
         ui.catch_interrupt()?;
         let pool = Pool::new(data, recorded.split, folder.to_owned(), threads, ui);
         let rows = Rows::new(pool, recorded.epochs, boards, recorded.optimize, ui);
