@@ -3,8 +3,8 @@
 //! The image keeps, per page, where it lies and its CRC-32. Before a layer runs, its weights are read from the storage
 //! (a serial flash chip, say) into the window and checked; a layer too large for the window is computed a few output
 //! channels at a time. With two buffers, a page comes into one half of the window while the other is computed with,
-//! where the storage can do that. Outputs stay bit for bit the same. A damaged or missing page is an error, never a wrong
-//! answer. After the dynamic loading of Katsaragakis et al. (ISCAS 2020), there for Python modules.
+//! where the storage can do that. Outputs stay bit for bit the same. A damaged or missing page is an error, never a
+//! wrong answer. After the dynamic loading of Katsaragakis et al. (ISCAS 2020), there for Python modules.
 
 use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
 use mote_model::codegen::paging;
