@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Networks from very small to as large as `mote` trains, plain and separable, over windows and as streams.
-const NETWORKS: [&str; 24] = [
+const NETWORKS: [&str; 26] = [
     "window=3,net=c8k5s2",
     "window=5,net=c8k5s2-c16k5s2",
     "window=3,net=c12k3-c24k3s2",
@@ -44,6 +44,8 @@ const NETWORKS: [&str; 24] = [
     "window=5,net=c32k5s2-d48k3s2-d80k3,run=stream",
     "window=3,net=c12k3-c24k3s2,run=stream",
     "window=10,net=c20k5s2-d40k5s2-d40k5-d40k5-d40k5,run=stream",
+    "window=10,net=c10k9s4-c16k5-c24k3,run=stream",
+    "window=10,net=c20k9s2-c28k5s2-c36k3,run=stream",
     "window=5,net=d16k5s2-d24k5s2,run=stream",
     "window=4,hop=2,net=c4k3-c8k3s2-d12k3,run=stream",
 ];
