@@ -21,7 +21,7 @@ impl Augmentation {
         if self.rotation > 0.0 && channels.is_multiple_of(3) {
             rotate(x, channels, self.rotation, rng);
         }
-        if self.mirror > 0.0 && channels.is_multiple_of(3) {
+        if self.mirror != [0.0; 3] && channels.is_multiple_of(3) {
             mirror(x, channels, self.mirror, rng);
         }
         if self.scaling > 0.0 {
@@ -76,9 +76,9 @@ fn rotate(x: &mut [f32], channels: usize, std: f32, rng: &mut impl Rng) {
     }
 }
 
-/// Turns the sign of channels, each with `probability`.
-fn mirror(x: &mut [f32], channels: usize, probability: f32, rng: &mut impl Rng) {
-    for channel in 0..channels {
+/// Turns the sign of channels, those of each axis with its probability.
+fn mirror(x: &mut [f32], channels: usize, probabilities: [f32; 3], rng: &mut impl Rng) {
+    for (channel, probability) in (0..channels).zip(probabilities.into_iter().cycle()) {
         if rng.random::<f32>() < probability {
             for x in x.iter_mut().skip(channel).step_by(channels) {
                 *x = -*x;
@@ -161,7 +161,7 @@ mod tests {
         let mut turned = 0;
         for _ in 0..400 {
             let mut x = sine();
-            mirror(&mut x, 3, 0.25, &mut rng);
+            mirror(&mut x, 3, [0.25; 3], &mut rng);
             for channel in 0..3 {
                 let sign = |(a, b): (&f32, &f32)| (a == b, *a == -b);
                 let signs: Vec<_> = x

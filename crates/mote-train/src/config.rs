@@ -241,10 +241,10 @@ pub struct Augmentation {
     pub scaling: f32,
     /// Standard deviation, in radians, of a rotation about a random axis; applied to each triple of channels.
     pub rotation: f32,
-    /// Probability that an axis of a triple points the other way, each axis on its own: left or right wrist or pocket,
-    /// screen in or out. Left out when it is 0, so that settings from before it was there keep their digest.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub mirror: f32,
+    /// Probabilities that the x, y and z axis of a triple point the other way, each on its own: left or right wrist or
+    /// pocket, screen in or out. Left out when all are 0, so that settings from before it was there keep their digest.
+    #[serde(skip_serializing_if = "is_never")]
+    pub mirror: [f32; 3],
     /// Standard deviation of the relative speed: time runs faster and slower along a smooth random curve.
     pub time_warp: f32,
 }
@@ -255,7 +255,7 @@ impl Default for Augmentation {
             jitter: 0.03,
             scaling: 0.1,
             rotation: 0.6,
-            mirror: 0.0,
+            mirror: [0.0; 3],
             time_warp: 0.1,
         }
     }
@@ -267,7 +267,7 @@ impl Augmentation {
         jitter: 0.0,
         scaling: 0.0,
         rotation: 0.0,
-        mirror: 0.0,
+        mirror: [0.0; 3],
         time_warp: 0.0,
     };
 }
@@ -347,8 +347,8 @@ pub struct TrainConfig {
     pub seed: u64,
 }
 
-fn is_zero(amount: &f32) -> bool {
-    *amount == 0.0
+fn is_never(probabilities: &[f32; 3]) -> bool {
+    *probabilities == [0.0; 3]
 }
 
 fn is_one(share: &f64) -> bool {
@@ -401,9 +401,10 @@ impl TrainConfig {
             ("label_smoothing", f64::from(self.label_smoothing)),
             ("dropout", f64::from(self.dropout)),
             ("ema", f64::from(self.ema)),
-            ("augmentation.mirror", f64::from(self.augmentation.mirror)),
         ];
-        for (field, value) in shares {
+        let mirror = self.augmentation.mirror.map(f64::from);
+        let mirror = mirror.map(|p| ("augmentation.mirror", p));
+        for (field, value) in shares.into_iter().chain(mirror) {
             if !(0.0..1.0).contains(&value) {
                 return Err(Error::config(field, format!("{value} is not in 0..1")));
             }

@@ -46,7 +46,7 @@ pub fn hop(experiment: &Experiment, spec: Option<&Spec>, artifact: &Artifact) ->
     }
 }
 
-/// Probability that an axis is mirrored in training, where the sensor may lie any way round.
+/// Probability that an axis is mirrored in training, where it may as well point the other way.
 const MIRROR: f32 = 0.1;
 
 /// The training settings of a candidate. Classes count as often as they are met: what a search looks for is judged on
@@ -59,6 +59,7 @@ fn config(spec: &Spec, epochs: usize, experiment: &Experiment) -> TrainConfig {
         separable: b.separable,
         dilation: 1,
     };
+    let axes = experiment.task.source.mirrored_axes();
     TrainConfig {
         network: CnnConfig {
             blocks: spec.blocks.iter().map(block).collect(),
@@ -72,10 +73,7 @@ fn config(spec: &Spec, epochs: usize, experiment: &Experiment) -> TrainConfig {
         seed: experiment.seed,
         class_weights: false,
         augmentation: Augmentation {
-            mirror: match experiment.task.source.lies_any_way_round() {
-                true => MIRROR,
-                false => 0.0,
-            },
+            mirror: axes.map(|mirrored| if mirrored { MIRROR } else { 0.0 }),
             ..Augmentation::default()
         },
         ..TrainConfig::default()

@@ -78,10 +78,11 @@ pub trait Source: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Whether the sensor may lie any way round, as a phone in a pocket does and a watch on its wrist does not: a
-    /// mirrored recording is then as likely as the recording.
-    fn lies_any_way_round(&self) -> bool {
-        false
+    /// Whether the x, y and z axis of the sensor may as well point the other way, so that a recording mirrored there is
+    /// as possible as the recording: all of a phone's in a pocket; of a watch's that along the forearm, which points to
+    /// the hand on one wrist and to the elbow on the other.
+    fn mirrored_axes(&self) -> [bool; 3] {
+        [false; 3]
     }
 
     /// SHA-256, in hex, over the bytes of the files.

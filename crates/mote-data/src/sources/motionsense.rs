@@ -77,8 +77,8 @@ impl Source for MotionSense {
         Some(&DATASET)
     }
 
-    fn lies_any_way_round(&self) -> bool {
-        true
+    fn mirrored_axes(&self) -> [bool; 3] {
+        [true; 3]
     }
 
     fn locate(&self, root: Option<&Path>) -> Option<Files> {

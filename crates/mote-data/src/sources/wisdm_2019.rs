@@ -97,8 +97,11 @@ impl Source for Wisdm2019 {
         Some(&DATASET)
     }
 
-    fn lies_any_way_round(&self) -> bool {
-        self.device == Device::Phone
+    fn mirrored_axes(&self) -> [bool; 3] {
+        match self.device {
+            Device::Watch => [true, false, false],
+            Device::Phone => [true; 3],
+        }
     }
 
     fn locate(&self, root: Option<&Path>) -> Option<Files> {

@@ -50,8 +50,8 @@ impl Source for WisdmV1 {
         Some(&DATASET)
     }
 
-    fn lies_any_way_round(&self) -> bool {
-        true
+    fn mirrored_axes(&self) -> [bool; 3] {
+        [true; 3]
     }
 
     fn locate(&self, root: Option<&Path>) -> Option<Files> {
