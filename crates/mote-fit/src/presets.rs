@@ -19,22 +19,22 @@ const PRESETS: [(&str, &str, &str); 4] = [
     (
         "smallest",
         "least flash and RAM that still tells activities apart",
-        "window=10,hop=5,pad=valid,net=c8k7s2-c16k5s2-c20k3,epochs=60,run=stream",
+        "window=10,hop=5,pad=valid,net=c8k7s2-c16k5s2-c20k3,epochs=40,run=stream",
     ),
     (
         "fastest",
         "fewest cycles per second",
-        "window=10,hop=1,pad=valid,net=c8k9s4-c12k5-c20k3,epochs=60,run=stream",
-    ),
-    (
-        "most-accurate",
-        "highest m-F1 within 64 KB of flash and 8 KB of RAM",
-        "window=10,hop=1,pad=valid,net=c32k9s2-d64k5s2-d96k5-d96k3,epochs=25,run=stream",
+        "window=10,hop=1,pad=valid,net=c8k9s4-c12k5-c20k3,epochs=40,run=stream",
     ),
     (
         "balanced",
         "nearly the highest m-F1 in 16 KB of flash and 1.5 KB of RAM",
-        "window=10,hop=1,pad=valid,net=c24k9s2-c32k5s2-c40k3,epochs=40,run=stream",
+        "window=10,hop=1,pad=valid,net=c24k9s2-c32k5s2-c40k3,epochs=30,run=stream",
+    ),
+    (
+        "most-accurate",
+        "highest m-F1 within 64 KB of flash and 8 KB of RAM",
+        "window=10,hop=1,pad=valid,net=c32k9s2-d64k5s2-d96k5-d96k3,epochs=12,run=stream",
     ),
 ];
 

@@ -4,7 +4,8 @@
 //! keeps those that the cost model lets through the limits: nothing is trained that cannot fit. They are tried with
 //! the least effort; the best third of each effort is tried with the next (successive halving, Jamieson and Talwalkar
 //! 2016, with promotion as in ASHA, Li et al. 2020), "best" being front by front and then by room (NSGA-II, Deb et al.
-//! 2002). When the time for searching is over, the first of the survivors are tried on all folds.
+//! 2002). When the time for searching is over, candidates are tried on all folds: those the search began with, which
+//! what it finds is to be compared with, and then the first of the survivors.
 //!
 //! What is proposed depends on the seed and on what trials gave, not on how long they took, and records of an earlier
 //! run count as trials: the same search goes on where it stopped.
@@ -18,8 +19,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Share of the time after which nothing new is proposed.
-const SEARCHING: f64 = 0.5;
+/// Share of the time after which nothing new is proposed: trying a few on all folds takes longer than finding them.
+const SEARCHING: f64 = 0.3;
 
 /// One of so many is promoted.
 const HALVING: usize = 3;
@@ -30,7 +31,7 @@ const THOUGHTS: usize = 150;
 /// Candidates that were nearly let through, kept to go on from and to be shown.
 const NEAR: usize = 5;
 
-/// Candidates tried on all folds, at most.
+/// Survivors tried on all folds, at most.
 const FINALISTS: usize = 8;
 
 /// Runs one trial.
@@ -188,7 +189,7 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
             for spec in self.finalists(survivors) {
                 let done = self.tried(last).len();
                 let time_left = self.settings.budget.saturating_sub(start.elapsed());
-                if !going_on || (done > 0 && self.takes(&spec, survivors, last) > time_left) {
+                if !going_on || (done > 0 && self.takes(&spec, last) > time_left) {
                     continue;
                 }
                 self.evaluate(trial, std::slice::from_ref(&spec), last)?;
@@ -298,7 +299,8 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
             .collect()
     }
 
-    /// Survivors in the order to try them on all folds: the one that would be taken, then front by front.
+    /// Candidates in the order to try them on all folds: those the search began with, the one that would be taken, and
+    /// front by front.
     fn finalists(&self, survivors: Effort) -> Vec<Spec> {
         let tried = self.tried(survivors);
         let order = self.settings.goal.order(&tried);
@@ -306,9 +308,14 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
         let rest = order
             .into_iter()
             .filter_map(|i| tried.get(i).map(|r| r.spec.clone()));
-        let mut all: Vec<Spec> = Vec::new();
+        let first = self.settings.first.iter();
+        let mut all: Vec<Spec> = first
+            .filter(|s| self.proposed.contains(s))
+            .cloned()
+            .collect();
+        let most = all.len() + FINALISTS;
         for spec in best.into_iter().chain(rest) {
-            if !all.contains(&spec) && all.len() < FINALISTS {
+            if !all.contains(&spec) && all.len() < most {
                 all.push(spec);
             }
         }
@@ -316,14 +323,20 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
     }
 
     /// How long a trial will take, from how long it took with less effort; folds are trained in parallel.
-    fn takes(&self, spec: &Spec, before: Effort, effort: Effort) -> Duration {
-        if self.known.contains_key(&(effort, spec.clone())) {
+    fn takes(&self, spec: &Spec, effort: Effort) -> Duration {
+        let tried = self.settings.efforts.iter().rev();
+        let mut tried = tried.filter_map(|&e| self.known.get(&(e, spec.clone())));
+        let Some(&Record {
+            effort: before,
+            seconds,
+            ..
+        }) = tried.next()
+        else {
+            return Duration::ZERO;
+        };
+        if before == effort {
             return Duration::ZERO;
         }
-        let seconds = self
-            .known
-            .get(&(before, spec.clone()))
-            .map_or(0.0, |r| r.seconds);
         let waves = |e: Effort| {
             let waves = e.folds.div_ceil(self.settings.threads.max(1));
             (waves * e.epochs(spec.epochs)) as f64

@@ -9,6 +9,7 @@ use mote_fit::{
     Calibration, Effort, Error, Figures, Goal, Limit, Limits, Objective, Outcome, Prediction,
     Record, Search, Settings, Space, Spec, Trial, preset, presets,
 };
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ struct Formula {
     board: Board,
     calibration: Calibration,
     runs: AtomicUsize,
+    /// What was tried on four folds.
+    whole: Mutex<Vec<Spec>>,
     /// Runs after which the user stops.
     patience: usize,
 }
@@ -28,6 +31,7 @@ impl Formula {
             calibration: Calibration::of(board.core, Optimize::Speed).unwrap(),
             board,
             runs: AtomicUsize::new(0),
+            whole: Mutex::default(),
             patience: usize::MAX,
         }
     }
@@ -60,6 +64,9 @@ impl Trial for Formula {
     fn run(&self, spec: &Spec, effort: Effort) -> Result<Record, String> {
         if self.runs.fetch_add(1, Ordering::SeqCst) >= self.patience {
             return Err("stopped".to_owned());
+        }
+        if effort.folds == 4 {
+            self.whole.lock().unwrap().push(spec.clone());
         }
         let predicted = self.prediction(spec).map_err(|e| e.to_string())?;
         let macro_f1 = Self::score(spec, effort);
@@ -128,6 +135,28 @@ fn it_finds_a_front_within_the_limits_that_no_preset_beats() {
             assert!(best.macro_f1 >= score, "{} {score} beats {best:?}", p.name);
         }
     }
+}
+
+#[test]
+fn what_the_search_begins_with_is_tried_on_all_folds_if_it_keeps_the_limits() {
+    let limits = Limits {
+        flash: Some(8 * 1024),
+        ..Limits::default()
+    };
+    let settings = settings(limits, None);
+    let formula = Formula::new();
+    let predict = |spec: &Spec| formula.figures(spec);
+    let search = Search::new(&settings, predict, Vec::new());
+    search.run(&formula, |_| true).unwrap();
+    let whole = formula.whole.lock().unwrap();
+    let mut kept = 0;
+    for spec in &settings.first {
+        let keeps = formula.figures(spec).unwrap().flash <= 8 * 1024;
+        assert_eq!(whole.contains(spec), keeps, "{spec}");
+        kept += usize::from(keeps);
+    }
+    assert!((1..settings.first.len()).contains(&kept));
+    assert!(whole.len() > kept, "nothing but what it began with");
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub struct Args {
     #[arg(long)]
     hop: Option<f64>,
     /// Epochs of training to choose from.
-    #[arg(long, value_delimiter = ',', default_value = "25,40")]
+    #[arg(long, value_delimiter = ',', default_value = "15,30")]
     epochs: Vec<usize>,
     /// Contrastive pretraining and teachers, too; they take several times as long.
     #[arg(long)]
