@@ -2,116 +2,26 @@
 //! to train on.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use mote_data::Windows;
+mod common;
+
+use common::Setting;
 use mote_model::{Op, Weights};
 use mote_techniques::host::{Host, Scores, compile};
-use mote_techniques::{Artifact, Context, Training, apply};
-use mote_train::{Block, CnnConfig, Hooks, Job, QatConfig, TrainConfig, Trained, qat, train};
+use mote_techniques::{Artifact, Context, apply};
+use mote_train::{Hooks, QatConfig, qat};
 
-/// Oscillations of two tempi in two classes.
-fn windows() -> Windows {
-    let (n, time) = (96, 30);
-    let x = (0..n * time * 3).map(|i| {
-        let (window, t, c) = (i / (time * 3), i / 3 % time, i % 3);
-        let tempo = if window % 2 == 0 { 0.4 } else { 1.1 };
-        (t as f32 * tempo + (window * 7 + c) as f32).sin() * 5.0
-    });
-    Windows {
-        time,
-        channels: 3,
-        rate_hz: 20.0,
-        hop: time,
-        x: x.collect(),
-        y: (0..n).map(|i| i % 2).collect(),
-        users: vec![0; n],
-        recordings: vec![0; n],
-        labels: vec!["slow".into(), "fast".into()],
-    }
-}
-
-struct Setting {
-    windows: Windows,
-    train: Vec<usize>,
-    config: TrainConfig,
-    trained: Trained,
-}
-
-impl Setting {
-    fn new() -> Self {
-        let windows = windows();
-        let train_on: Vec<usize> = (0..windows.len()).collect();
-        let config = TrainConfig {
-            network: CnnConfig {
-                blocks: vec![Block::plain(16, 5, 2), Block::separable(16, 3, 2)],
-                ..CnnConfig::default()
-            },
-            epochs: 8,
-            batch: 16,
-            learning_rate: 1e-2,
-            ..TrainConfig::default()
-        };
-        let job = Job {
-            windows: &windows,
-            train: &train_on,
-            validation: &[],
-            fold: 0,
-        };
-        let trained = train(job, &config, Hooks::default()).unwrap();
-        Self {
-            windows,
-            train: train_on,
-            config,
-            trained,
-        }
-    }
-
-    fn context(&self) -> Context<'_> {
-        Context {
-            windows: &self.windows,
-            train: &self.train,
-            seed: 1,
-            training: Some(Training {
-                trained: &self.trained,
-                config: &self.config,
-                job: Job {
-                    windows: &self.windows,
-                    train: &self.train,
-                    validation: &[],
-                    fold: 0,
-                },
-                stop: None,
-                directory: None,
-                others: None,
-            }),
-        }
-    }
-
-    /// Windows of 96 that the engine decides right.
-    fn right(&self, artifact: &Artifact) -> usize {
-        let compiled = compile(&artifact.graph).unwrap();
-        let mut host = Host::new(&compiled).unwrap();
-        let right = self.train.iter().filter(|&&n| {
-            let decision = host.decide(self.windows.window(n)).unwrap();
-            decision.class() == self.windows.y[n]
-        });
-        right.count()
-    }
-
-    fn pipeline(&self, steps: &[&str]) -> Result<(Artifact, Vec<String>), String> {
-        let context = self.context();
-        let mut artifact = Artifact::baseline(self.trained.graph.clone());
-        let mut lines = Vec::new();
-        for step in steps {
-            let change = apply(step, &mut artifact, &context).map_err(|e| e.to_string())?;
-            lines.extend(change.lines);
-        }
-        Ok((artifact, lines))
-    }
+/// Oscillations of two tempi by one user.
+fn setting() -> Setting {
+    Setting::new(
+        16,
+        |_| 0,
+        |window, t, c, tempo| (t as f32 * tempo + (window * 7 + c) as f32).sin() * 5.0,
+    )
 }
 
 #[test]
 fn a_pruned_network_goes_through_the_rest_of_the_pipeline() {
-    let setting = Setting::new();
+    let setting = setting();
     let whole = setting.trained.graph.macs();
     let steps = ["prune-channels:share=0.5,epochs=4", "int8", "arena"];
     let (artifact, lines) = setting.pipeline(&steps).unwrap();
@@ -125,7 +35,7 @@ fn a_pruned_network_goes_through_the_rest_of_the_pipeline() {
 
 #[test]
 fn pruning_goes_on_from_what_was_pruned() {
-    let setting = Setting::new();
+    let setting = setting();
     let once = ["prune-channels:share=0.3,epochs=0"];
     let twice = [once[0], "prune-channels:share=0.4,epochs=0,criterion=l1"];
     let (once, _) = setting.pipeline(&once).unwrap();
@@ -152,7 +62,7 @@ fn reals(op: &Op) -> Option<(Vec<f32>, Vec<f32>)> {
 
 #[test]
 fn the_engine_computes_what_training_for_int8_computed() {
-    let setting = Setting::new();
+    let setting = setting();
     let how = QatConfig {
         epochs: 3,
         ..QatConfig::default()
@@ -221,7 +131,7 @@ fn the_engine_computes_what_training_for_int8_computed() {
 
 #[test]
 fn few_bits_are_told_and_what_was_pruned_can_be_trained_for_them() {
-    let setting = Setting::new();
+    let setting = setting();
     let steps = [
         "prune-channels:share=0.3,epochs=2",
         "qat:bits=4,epochs=3,rate=0.002",
@@ -235,8 +145,8 @@ fn few_bits_are_told_and_what_was_pruned_can_be_trained_for_them() {
 
 #[test]
 fn what_makes_no_sense_is_refused_with_the_reason() {
-    let setting = Setting::new();
-    let refused = |steps: &[&str]| setting.pipeline(steps).map(|_| ()).unwrap_err();
+    let setting = setting();
+    let refused = |steps: &[&str]| setting.pipeline(steps).err().unwrap().to_string();
     let error = refused(&["int8", "prune-channels"]);
     assert!(error.contains("before `int8`"), "{error}");
     let error = refused(&["int8", "qat"]);

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod common;
+
+use common::windows;
 use mote_data::Windows;
 use mote_model::blob::int8_bytes;
 use mote_model::{Graph, Op};
@@ -9,34 +12,7 @@ use mote_train::{
     Block, CnnConfig, Cost, Criterion, Error, Hooks, Job, PruneConfig, TrainConfig, Trained, prune,
     train,
 };
-use std::f32::consts::TAU;
 use std::sync::atomic::AtomicBool;
-
-/// Three "activities" at 1, 2 and 4 Hz, with a phase and an amplitude of their own per window.
-fn windows() -> Windows {
-    let (n, time) = (150, 40);
-    let mut x = Vec::new();
-    for i in 0..n {
-        let hertz = [1.0, 2.0, 4.0][i % 3];
-        let amplitude = 1.0 + (i % 7) as f32 * 0.3;
-        for t in 0..time {
-            let phase = TAU * hertz * t as f32 / 20.0 + i as f32;
-            let z = 9.81 + 0.5 * amplitude * phase.sin();
-            x.extend([amplitude * phase.sin(), amplitude * phase.cos(), z]);
-        }
-    }
-    Windows {
-        time,
-        channels: 3,
-        rate_hz: 20.0,
-        hop: time,
-        x,
-        y: (0..n).map(|i| i % 3).collect(),
-        users: vec![0; n],
-        recordings: (0..n as u32).collect(),
-        labels: ["slow", "medium", "fast"].map(str::to_owned).to_vec(),
-    }
-}
 
 fn config() -> TrainConfig {
     TrainConfig {
@@ -78,7 +54,7 @@ fn widths(graph: &Graph) -> Vec<usize> {
 
 #[test]
 fn a_pruned_network_is_smaller_and_as_good() {
-    let windows = windows();
+    let windows = windows(150, 150);
     let indices: Vec<usize> = (0..windows.len()).collect();
     let job = job(&windows, &indices);
     let trained = train(job, &config(), Hooks::default()).unwrap();
@@ -118,7 +94,7 @@ fn a_pruned_network_is_smaller_and_as_good() {
 
 #[test]
 fn a_target_in_bytes_is_met_and_one_out_of_reach_is_named() {
-    let windows = windows();
+    let windows = windows(150, 150);
     let indices: Vec<usize> = (0..windows.len()).collect();
     let job = job(&windows, &indices);
     let config = TrainConfig {
@@ -150,7 +126,7 @@ fn a_target_in_bytes_is_met_and_one_out_of_reach_is_named() {
 
 #[test]
 fn without_epochs_nothing_is_trained() {
-    let windows = windows();
+    let windows = windows(150, 150);
     let indices: Vec<usize> = (0..windows.len()).collect();
     let job = job(&windows, &indices);
     let short = TrainConfig {
@@ -177,7 +153,7 @@ fn without_epochs_nothing_is_trained() {
 
 #[test]
 fn stopped_pruning_resumes() {
-    let windows = windows();
+    let windows = windows(150, 150);
     let indices: Vec<usize> = (0..windows.len()).collect();
     let job = job(&windows, &indices);
     let short = TrainConfig {

@@ -2,39 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-use mote_data::{Fold, Windows};
+mod common;
+
+use common::windows;
+use mote_data::Fold;
 use mote_train::{
     Augmentation, Block, CnnConfig, Epoch, Error, Hooks, Job, Nonlinearity, Progress, TrainConfig,
     Trained, train, train_folds,
 };
-use std::f32::consts::TAU;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-/// Three "activities" at 1, 2 and 4 Hz, with a phase and an amplitude of their own per window.
-fn windows() -> Windows {
-    let (n, time) = (180, 40);
-    let mut x = Vec::new();
-    for i in 0..n {
-        let hertz = [1.0, 2.0, 4.0][i % 3];
-        let amplitude = 1.0 + (i % 7) as f32 * 0.3;
-        for t in 0..time {
-            let phase = TAU * hertz * t as f32 / 20.0 + i as f32;
-            let z = 9.81 + 0.5 * amplitude * phase.sin();
-            x.extend([amplitude * phase.sin(), amplitude * phase.cos(), z]);
-        }
-    }
-    Windows {
-        time,
-        channels: 3,
-        rate_hz: 20.0,
-        hop: time,
-        x,
-        y: (0..n).map(|i| i % 3).collect(),
-        users: (0..n).map(|i| (i / 30) as u32).collect(),
-        recordings: (0..n as u32).collect(),
-        labels: ["slow", "medium", "fast"].map(str::to_owned).to_vec(),
-    }
-}
 
 fn config() -> TrainConfig {
     TrainConfig {
@@ -69,7 +45,7 @@ fn folds() -> Vec<Fold> {
 }
 
 fn run(config: &TrainConfig, hooks: Hooks<'_>) -> Result<Trained, Error> {
-    let (windows, folds) = (windows(), folds());
+    let (windows, folds) = (windows(180, 30), folds());
     let job = Job {
         windows: &windows,
         train: &folds[0].train,
@@ -119,7 +95,7 @@ fn the_seed_decides() {
 
 #[test]
 fn without_hold_out_validation_users_train() {
-    let (windows, fold) = (windows(), &folds()[0]);
+    let (windows, fold) = (windows(180, 30), &folds()[0]);
     let both: Vec<usize> = [&fold.train[..], &fold.validation[..]].concat();
     let short = TrainConfig {
         epochs: 1,
@@ -223,7 +199,7 @@ fn checkpoints_of_other_runs_and_damaged_ones_are_refused() {
 
 #[test]
 fn folds_do_not_depend_on_threads() {
-    let (windows, folds) = (windows(), folds());
+    let (windows, folds) = (windows(180, 30), folds());
     let short = TrainConfig {
         epochs: 2,
         ..config()
@@ -268,7 +244,7 @@ fn settings_and_data_are_checked() {
     let e = run(&bad, Hooks::default()).unwrap_err().to_string();
     assert!(e.contains("network.blocks[1].stride"), "{e}");
 
-    let mut windows = windows();
+    let mut windows = windows(180, 30);
     windows.x[4] = f32::INFINITY;
     let job = Job {
         windows: &windows,
