@@ -34,7 +34,7 @@ const PRESETS: [(&str, &str, &str); 4] = [
     (
         "most-accurate",
         "highest m-F1 within 64 KB of flash and 8 KB of RAM",
-        "window=10,hop=1,pad=valid,net=c32k9s2-d64k5s2-d96k5-d96k3,epochs=12,run=stream",
+        "window=10,hop=1,pad=valid,net=c32k9s2-d64k5s2-d96k5-d96k3,epochs=20,run=stream",
     ),
 ];
 

@@ -20,7 +20,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Share of the time after which nothing new is proposed: trying a few on all folds takes longer than finding them.
-const SEARCHING: f64 = 0.3;
+const SEARCHING: f64 = 0.2;
 
 /// One of so many is promoted.
 const HALVING: usize = 3;
