@@ -29,7 +29,7 @@ const PRESETS: [(&str, &str, &str); 4] = [
     (
         "balanced",
         "nearly the highest m-F1 in 16 KB of flash and 1.5 KB of RAM",
-        "window=10,hop=1,pad=valid,net=c16k9s2-c20k5s2-c24k7-c28k5,epochs=30,run=stream",
+        "window=10,hop=1,pad=valid,net=c16k9s2-c20k5s2-c24k7-c28k5,epochs=50,run=stream",
     ),
     (
         "most-accurate",

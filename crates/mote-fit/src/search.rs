@@ -5,7 +5,7 @@
 //! the least effort; the best third of each effort is tried with the next (successive halving, Jamieson and Talwalkar
 //! 2016, with promotion as in ASHA, Li et al. 2020), "best" being front by front and then by room (NSGA-II, Deb et al.
 //! 2002). When the time for searching is over, candidates are tried on all folds: those the search began with, which
-//! what it finds is to be compared with, and then the first of the survivors.
+//! what it finds is to be compared with, and then the first of the survivors. Time for the former is set aside.
 //!
 //! What is proposed depends on the seed and on what trials gave, not on how long they took, and records of an earlier
 //! run count as trials: the same search goes on where it stopped.
@@ -20,7 +20,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Share of the time after which nothing new is proposed: trying a few on all folds takes longer than finding them.
-const SEARCHING: f64 = 0.2;
+const SEARCHING: f64 = 0.3;
 
 /// One of so many is promoted.
 const HALVING: usize = 3;
@@ -125,6 +125,11 @@ pub struct Status<'a> {
     pub last_round: bool,
 }
 
+/// When a generation more will be done, if it takes as long as those before it did.
+fn one_more(elapsed: Duration, generations: u32) -> Duration {
+    elapsed + elapsed.checked_div(generations).unwrap_or_default()
+}
+
 /// A search in progress.
 pub struct Search<'a, P> {
     settings: &'a Settings,
@@ -163,15 +168,16 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
             return Ok(Outcome::default());
         };
         let first = before.first().copied().unwrap_or(last);
-        let searching =
-            self.settings
-                .budget
-                .mul_f64(if before.is_empty() { 1.0 } else { SEARCHING });
+        let budget = self.settings.budget;
+        let searching = budget.mul_f64(if before.is_empty() { 1.0 } else { SEARCHING });
         let mut going_on = true;
+        let mut generations = 0;
         while going_on
             && start.elapsed() < searching
+            && one_more(start.elapsed(), generations).saturating_add(self.reserved(last)) <= budget
             && self.proposed.len() < self.settings.candidates
         {
+            generations += 1;
             let generation = self.propose(first);
             if generation.is_empty() {
                 break;
@@ -188,7 +194,7 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
         if let Some(&survivors) = before.last() {
             for spec in self.finalists(survivors) {
                 let done = self.tried(last).len();
-                let time_left = self.settings.budget.saturating_sub(start.elapsed());
+                let time_left = budget.saturating_sub(start.elapsed());
                 if !going_on || (done > 0 && self.takes(&spec, last) > time_left) {
                     continue;
                 }
@@ -308,11 +314,7 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
         let rest = order
             .into_iter()
             .filter_map(|i| tried.get(i).map(|r| r.spec.clone()));
-        let first = self.settings.first.iter();
-        let mut all: Vec<Spec> = first
-            .filter(|s| self.proposed.contains(s))
-            .cloned()
-            .collect();
+        let mut all: Vec<Spec> = self.firsts().cloned().collect();
         let most = all.len() + FINALISTS;
         for spec in best.into_iter().chain(rest) {
             if !all.contains(&spec) && all.len() < most {
@@ -320,6 +322,18 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
             }
         }
         all
+    }
+
+    /// What trying the candidates the search began with on all folds will take.
+    fn reserved(&self, last: Effort) -> Duration {
+        let all = self.firsts().map(|spec| self.takes(spec, last));
+        all.fold(Duration::ZERO, Duration::saturating_add)
+    }
+
+    /// Those of the candidates the search began with that keep the limits.
+    fn firsts(&self) -> impl Iterator<Item = &Spec> {
+        let first = self.settings.first.iter();
+        first.filter(|spec| self.proposed.contains(spec))
     }
 
     /// How long a trial will take, from how long it took with less effort; folds are trained in parallel.

@@ -22,6 +22,8 @@ struct Formula {
     whole: Mutex<Vec<Spec>>,
     /// Runs after which the user stops.
     patience: usize,
+    /// What a trial says it took.
+    seconds: f64,
 }
 
 impl Formula {
@@ -33,6 +35,7 @@ impl Formula {
             runs: AtomicUsize::new(0),
             whole: Mutex::default(),
             patience: usize::MAX,
+            seconds: 0.0,
         }
     }
 
@@ -80,7 +83,7 @@ impl Trial for Formula {
             figures: predicted.figures(&self.board, spec.hop_s()),
             predicted,
             measured: None,
-            seconds: 0.0,
+            seconds: self.seconds,
             failed: None,
         })
     }
@@ -157,6 +160,20 @@ fn what_the_search_begins_with_is_tried_on_all_folds_if_it_keeps_the_limits() {
     }
     assert!((1..settings.first.len()).contains(&kept));
     assert!(whole.len() > kept, "nothing but what it began with");
+}
+
+#[test]
+fn time_for_what_the_search_begins_with_is_set_aside() {
+    // Five minutes with little effort: less than an hour for each of the four on all folds, more for all of them.
+    let settings = settings(Limits::default(), None);
+    let mut formula = Formula::new();
+    formula.seconds = 300.0;
+    let search = Search::new(&settings, |spec: &Spec| formula.figures(spec), Vec::new());
+    let found = search.run(&formula, |_| true).unwrap();
+    assert_eq!(found.candidates, settings.generation);
+    for spec in &settings.first {
+        assert!(formula.whole.lock().unwrap().contains(spec), "{spec}");
+    }
 }
 
 #[test]
