@@ -1,9 +1,10 @@
 //! `cargo xtask docs RESULTS`: figures in the documentation are written from a recorded run, never by hand.
 //!
-//! A block between `<!-- measured: BOARD: row, row -->` and `<!-- /measured -->` in `docs/techniques/*.md` becomes a
-//! table of those rows of `results.json`; in `README.md`, `<!-- headline -->` becomes a table of what fits on a screen
-//! and `<!-- measured -->` the tables that `cargo xtask compare` prints, both for the first board. Pages whose rows are
-//! not in the results keep what they have.
+//! A block between `<!-- measured: BOARD: row, row -->` or `<!-- measured: TASK on BOARD: row, row -->` and
+//! `<!-- /measured -->` in `README.md`, `docs/*.md` and `docs/techniques/*.md` becomes a table of those rows of
+//! `results.json`; in `README.md`, `<!-- headline -->` becomes a table of what fits on a screen and `<!-- measured -->`
+//! the tables that `cargo xtask compare` prints, both for the first board. Blocks whose task or rows are not in the
+//! results keep what they have.
 
 use crate::run::root;
 use anyhow::{Context, Result, bail};
@@ -25,11 +26,8 @@ const HEADLINE: &str = "<!-- headline -->";
 
 pub fn docs(args: &Args) -> Result<()> {
     let results = mote_report::read(&args.results)?;
-    let folder = root().join("docs/techniques");
-    let entries =
-        fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
-    for entry in entries {
-        rewrite(&entry?.path(), "<!-- measured: ", |head| {
+    for page in pages()? {
+        rewrite(&page, "<!-- measured: ", |head| {
             let (board, names) = head
                 .split_once(':')
                 .context("expected `measured: BOARD: row, row`")?;
@@ -58,6 +56,22 @@ pub fn docs(args: &Args) -> Result<()> {
         rewrite(&readme, HEADLINE, |_| Ok(Some(headline.clone())))?;
     }
     Ok(())
+}
+
+/// `README.md` and the pages of `docs`.
+fn pages() -> Result<Vec<PathBuf>> {
+    let mut pages = vec![root().join("README.md")];
+    for folder in ["docs", "docs/techniques"].map(|folder| root().join(folder)) {
+        let entries =
+            fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|end| end == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    Ok(pages)
 }
 
 /// Replaces what stands between lines that begin with `begin` and the closing line of that name by what `write` makes of

@@ -4,8 +4,9 @@
 //! keeps those that the cost model lets through the limits: nothing is trained that cannot fit. They are tried with
 //! the least effort; the best third of each effort is tried with the next (successive halving, Jamieson and Talwalkar
 //! 2016, with promotion as in ASHA, Li et al. 2020), "best" being front by front and then by room (NSGA-II, Deb et al.
-//! 2002). When the time for searching is over, candidates are tried on all folds: those the search began with, which
-//! what it finds is to be compared with, and then the first of the survivors. Time for the former is set aside.
+//! 2002). What the search began with is tried on all folds right after the first generation: what it finds is to be
+//! compared with that, and all time left is for finding. When the time for searching is over, the first of the survivors
+//! are tried on all folds.
 //!
 //! What is proposed depends on the seed and on what trials gave, not on how long they took, and records of an earlier
 //! run count as trials: the same search goes on where it stopped.
@@ -19,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Share of the time after which nothing new is proposed: trying a few on all folds takes longer than finding them.
+/// Share of the time left after which nothing new is proposed: trying a few on all folds takes longer than finding them.
 const SEARCHING: f64 = 0.3;
 
 /// One of so many is promoted.
@@ -121,13 +122,8 @@ pub struct Status<'a> {
     pub front: Vec<&'a Record>,
     /// Time gone.
     pub elapsed: Duration,
-    /// Whether survivors are being tried on all folds.
-    pub last_round: bool,
-}
-
-/// When a generation more will be done, if it takes as long as those before it did.
-fn one_more(elapsed: Duration, generations: u32) -> Duration {
-    elapsed + elapsed.checked_div(generations).unwrap_or_default()
+    /// Whether candidates are being tried on all folds.
+    pub all_folds: bool,
 }
 
 /// A search in progress.
@@ -167,42 +163,67 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
         let Some((&last, before)) = efforts.split_last() else {
             return Ok(Outcome::default());
         };
-        let first = before.first().copied().unwrap_or(last);
         let budget = self.settings.budget;
-        let searching = budget.mul_f64(if before.is_empty() { 1.0 } else { SEARCHING });
-        let mut going_on = true;
-        let mut generations = 0;
-        while going_on
-            && start.elapsed() < searching
-            && one_more(start.elapsed(), generations).saturating_add(self.reserved(last)) <= budget
-            && self.proposed.len() < self.settings.candidates
-        {
-            generations += 1;
-            let generation = self.propose(first);
-            if generation.is_empty() {
-                break;
-            }
-            self.evaluate(trial, &generation, first)?;
-            for pair in before.windows(2) {
-                if let &[lower, higher] = pair {
-                    let promoted = self.promoted(lower, higher);
-                    self.evaluate(trial, &promoted, higher)?;
-                }
-            }
-            going_on = observe(&self.status(start, false));
+        let mut observe = |search: &Self, all_folds| observe(&search.status(start, all_folds));
+        let mut going_on = start.elapsed() < budget
+            && self.generation(trial, before, last)?
+            && observe(&self, false);
+        let firsts = self.firsts();
+        going_on = going_on && self.thoroughly(trial, &firsts, last, start, &mut observe)?;
+        let left = budget.saturating_sub(start.elapsed());
+        let share = if before.is_empty() { 1.0 } else { SEARCHING };
+        let searching = budget.saturating_sub(left.mul_f64(1.0 - share));
+        while going_on && start.elapsed() < searching && self.generation(trial, before, last)? {
+            going_on = observe(&self, false);
         }
-        if let Some(&survivors) = before.last() {
-            for spec in self.finalists(survivors) {
-                let done = self.tried(last).len();
-                let time_left = budget.saturating_sub(start.elapsed());
-                if !going_on || (done > 0 && self.takes(&spec, last) > time_left) {
-                    continue;
-                }
-                self.evaluate(trial, std::slice::from_ref(&spec), last)?;
-                going_on = observe(&self.status(start, true));
-            }
+        if let (Some(&survivors), true) = (before.last(), going_on) {
+            let finalists = self.finalists(survivors);
+            self.thoroughly(trial, &finalists, last, start, &mut observe)?;
         }
         Ok(self.outcome())
+    }
+
+    /// Tries candidates that were not proposed before with the least effort, and the better ones with more, but not with
+    /// the last where there are others. Whether there were any.
+    fn generation<T: Trial>(
+        &mut self,
+        trial: &T,
+        before: &[Effort],
+        last: Effort,
+    ) -> Result<bool, T::Error> {
+        let first = before.first().copied().unwrap_or(last);
+        let generation = self.propose(first);
+        self.evaluate(trial, &generation, first)?;
+        for pair in before.windows(2) {
+            if let &[lower, higher] = pair {
+                let promoted = self.promoted(lower, higher);
+                self.evaluate(trial, &promoted, higher)?;
+            }
+        }
+        Ok(!generation.is_empty())
+    }
+
+    /// Tries one after the other with the last effort, those for which there is time, one at least. Whether to go on.
+    fn thoroughly<T: Trial>(
+        &mut self,
+        trial: &T,
+        specs: &[Spec],
+        last: Effort,
+        start: Instant,
+        mut observe: impl FnMut(&Self, bool) -> bool,
+    ) -> Result<bool, T::Error> {
+        for spec in specs {
+            let none = self.tried(last).is_empty();
+            let left = self.settings.budget.saturating_sub(start.elapsed());
+            if !none && self.takes(spec, last) > left {
+                continue;
+            }
+            self.evaluate(trial, std::slice::from_ref(spec), last)?;
+            if !observe(self, true) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Candidates for the next generation. They keep the limits as far as the cost model can tell.
@@ -314,7 +335,7 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
         let rest = order
             .into_iter()
             .filter_map(|i| tried.get(i).map(|r| r.spec.clone()));
-        let mut all: Vec<Spec> = self.firsts().cloned().collect();
+        let mut all = self.firsts();
         let most = all.len() + FINALISTS;
         for spec in best.into_iter().chain(rest) {
             if !all.contains(&spec) && all.len() < most {
@@ -324,16 +345,11 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
         all
     }
 
-    /// What trying the candidates the search began with on all folds will take.
-    fn reserved(&self, last: Effort) -> Duration {
-        let all = self.firsts().map(|spec| self.takes(spec, last));
-        all.fold(Duration::ZERO, Duration::saturating_add)
-    }
-
     /// Those of the candidates the search began with that keep the limits.
-    fn firsts(&self) -> impl Iterator<Item = &Spec> {
+    fn firsts(&self) -> Vec<Spec> {
         let first = self.settings.first.iter();
-        first.filter(|spec| self.proposed.contains(spec))
+        let keep = first.filter(|spec| self.proposed.contains(spec));
+        keep.cloned().collect()
     }
 
     /// How long a trial will take, from how long it took with less effort; folds are trained in parallel.
@@ -413,14 +429,14 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
             ))
     }
 
-    fn status(&self, start: Instant, last_round: bool) -> Status<'_> {
+    fn status(&self, start: Instant, all_folds: bool) -> Status<'_> {
         let (effort, tried) = self.highest();
         Status {
             candidates: self.proposed.len(),
             effort,
             front: self.settings.goal.front(&tried),
             elapsed: start.elapsed(),
-            last_round,
+            all_folds,
         }
     }
 

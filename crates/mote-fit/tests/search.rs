@@ -9,6 +9,7 @@ use mote_fit::{
     Calibration, Effort, Error, Figures, Goal, Limit, Limits, Objective, Outcome, Prediction,
     Record, Search, Settings, Space, Spec, Trial, preset, presets,
 };
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,12 +19,10 @@ struct Formula {
     board: Board,
     calibration: Calibration,
     runs: AtomicUsize,
-    /// What was tried on four folds.
-    whole: Mutex<Vec<Spec>>,
+    /// What was tried, in that order.
+    tried: Mutex<Vec<(Spec, Effort)>>,
     /// Runs after which the user stops.
     patience: usize,
-    /// What a trial says it took.
-    seconds: f64,
 }
 
 impl Formula {
@@ -33,9 +32,8 @@ impl Formula {
             calibration: Calibration::of(board.core, Optimize::Speed).unwrap(),
             board,
             runs: AtomicUsize::new(0),
-            whole: Mutex::default(),
+            tried: Mutex::default(),
             patience: usize::MAX,
-            seconds: 0.0,
         }
     }
 
@@ -68,9 +66,7 @@ impl Trial for Formula {
         if self.runs.fetch_add(1, Ordering::SeqCst) >= self.patience {
             return Err("stopped".to_owned());
         }
-        if effort.folds == 4 {
-            self.whole.lock().unwrap().push(spec.clone());
-        }
+        self.tried.lock().unwrap().push((spec.clone(), effort));
         let predicted = self.prediction(spec).map_err(|e| e.to_string())?;
         let macro_f1 = Self::score(spec, effort);
         Ok(Record {
@@ -83,7 +79,7 @@ impl Trial for Formula {
             figures: predicted.figures(&self.board, spec.hop_s()),
             predicted,
             measured: None,
-            seconds: self.seconds,
+            seconds: 0.0,
             failed: None,
         })
     }
@@ -141,7 +137,7 @@ fn it_finds_a_front_within_the_limits_that_no_preset_beats() {
 }
 
 #[test]
-fn what_the_search_begins_with_is_tried_on_all_folds_if_it_keeps_the_limits() {
+fn what_the_search_begins_with_is_tried_on_all_folds_first_if_it_keeps_the_limits() {
     let limits = Limits {
         flash: Some(8 * 1024),
         ..Limits::default()
@@ -151,29 +147,23 @@ fn what_the_search_begins_with_is_tried_on_all_folds_if_it_keeps_the_limits() {
     let predict = |spec: &Spec| formula.figures(spec);
     let search = Search::new(&settings, predict, Vec::new());
     search.run(&formula, |_| true).unwrap();
-    let whole = formula.whole.lock().unwrap();
-    let mut kept = 0;
-    for spec in &settings.first {
-        let keeps = formula.figures(spec).unwrap().flash <= 8 * 1024;
-        assert_eq!(whole.contains(spec), keeps, "{spec}");
-        kept += usize::from(keeps);
-    }
-    assert!((1..settings.first.len()).contains(&kept));
-    assert!(whole.len() > kept, "nothing but what it began with");
-}
-
-#[test]
-fn time_for_what_the_search_begins_with_is_set_aside() {
-    // Five minutes with little effort: less than an hour for each of the four on all folds, more for all of them.
-    let settings = settings(Limits::default(), None);
-    let mut formula = Formula::new();
-    formula.seconds = 300.0;
-    let search = Search::new(&settings, |spec: &Spec| formula.figures(spec), Vec::new());
-    let found = search.run(&formula, |_| true).unwrap();
-    assert_eq!(found.candidates, settings.generation);
-    for spec in &settings.first {
-        assert!(formula.whole.lock().unwrap().contains(spec), "{spec}");
-    }
+    let tried = formula.tried.lock().unwrap();
+    let whole = tried.iter().filter(|(_, effort)| effort.folds == 4);
+    let whole: Vec<_> = whole.map(|(spec, _)| spec.clone()).collect();
+    let keeps = |spec: &&Spec| formula.figures(spec).unwrap().flash <= 8 * 1024;
+    let kept: Vec<_> = settings.first.iter().filter(keeps).cloned().collect();
+    assert!((1..settings.first.len()).contains(&kept.len()));
+    assert_eq!(whole[..kept.len()], kept);
+    assert!(whole.len() > kept.len(), "nothing but what it began with");
+    // All of this before the second generation.
+    let last = tried
+        .iter()
+        .position(|(s, e)| e.folds == 4 && *s == kept[kept.len() - 1]);
+    let before: BTreeSet<_> = tried[..last.unwrap()]
+        .iter()
+        .map(|(spec, _)| spec)
+        .collect();
+    assert!(before.len() <= settings.generation, "{before:?}");
 }
 
 #[test]

@@ -36,12 +36,18 @@ pub fn render_headline(results: &Results) -> Option<String> {
     Some(table)
 }
 
-/// The figures of the pipelines `names` on `board`, in that order; `None` when one of them was not measured there.
+/// The figures of the pipelines `names` on `board`, in that order; `None` when one of them was not measured there. Before
+/// the board may stand the task, `TASK on BOARD`: then it is `None` for the results of another task.
 pub fn render_figures(results: &Results, board: &str, names: &[&str]) -> Option<String> {
+    let board = match board.split_once(" on ") {
+        Some((task, _)) if task != results.task => return None,
+        Some((_, board)) => board,
+        None => board,
+    };
     let mut table = format!(
         "{} on {board}, {}:\n\n\
-         | pipeline | code | model | static | stack | heap | instructions | cycles | accuracy |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+         | pipeline | code | model | static | stack | heap | instructions | cycles | accuracy | m-F1 |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
         results.task,
         results.runs.first().map_or("", |r| r.split.as_str())
     );
@@ -52,7 +58,7 @@ pub fn render_figures(results: &Results, board: &str, names: &[&str]) -> Option<
             .cycles_worst
             .map_or(String::new(), |c| format!(" (at most {})", integer(c)));
         table.push_str(&format!(
-            "| `{name}` | {} | {} | {} | {} | {} | {} | {}{worst} | {:.3} |\n",
+            "| `{name}` | {} | {} | {} | {} | {} | {} | {}{worst} | {:.3} | {:.3} |\n",
             whole(device.flash_code),
             whole(device.flash_model),
             whole(device.ram_static),
@@ -60,7 +66,8 @@ pub fn render_figures(results: &Results, board: &str, names: &[&str]) -> Option<
             whole(device.ram_heap),
             whole(device.instructions),
             whole(device.cycles),
-            run.metrics.accuracy.mean
+            run.metrics.accuracy.mean,
+            run.metrics.macro_f1.mean,
         ));
     }
     Some(table)

@@ -54,4 +54,11 @@ fn figures_are_those_asked_for_in_their_order() {
         None
     );
     assert_eq!(render_figures(&results, "no such board", &[first]), None);
+    let with_task = format!("{} on board-a", results.task);
+    let same = render_figures(&results, &with_task, &[second, first]);
+    assert_eq!(same, Some(table));
+    assert_eq!(
+        render_figures(&results, "another/2 on board-a", &[first]),
+        None
+    );
 }

@@ -249,8 +249,8 @@ fn show(status: &Status<'_>, ui: &Ui) {
         "{:.0} min: {} candidates tried{}; front of {} folds, {} % of the epochs:",
         status.elapsed.as_secs_f64() / 60.0,
         status.candidates,
-        if status.last_round {
-            ", the best on all folds"
+        if status.all_folds {
+            ", some on all folds"
         } else {
             ""
         },
