@@ -4,6 +4,7 @@
 mod common;
 
 use common::{answer, complaint, json, path};
+use std::path::Path;
 
 /// A network that trains in a moment.
 const TINY: &str = "window=5,hop=1,pad=valid,net=c4k5s2-c8k3s2,epochs=2,qat=1,run=stream";
@@ -180,4 +181,51 @@ fn fit_writes_trials_for_another_machine() {
     let impossible = fit(&["--flash", "1K"]);
     let impossible: Vec<&str> = impossible.iter().map(String::as_str).collect();
     assert!(complaint(&impossible).contains("flash"));
+}
+
+#[test]
+fn fit_merges_proves_and_names_what_trials_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, jobs) = (path(folder.path(), "out"), path(folder.path(), "jobs"));
+    std::fs::create_dir(&jobs).unwrap();
+    let record = path(jobs.as_ref(), "1.json");
+    answer(&[
+        "trial", "--spec", TINY, "--folds", "2", "--out", &out, "--record", &record,
+    ]);
+    let fit = [
+        "fit",
+        "--folds",
+        "2",
+        "--collect",
+        &jobs,
+        "--candidates",
+        "0",
+        "--out",
+        &out,
+    ];
+    let found = json(&[&fit[..], &["--json"]].concat());
+    let front = found["front"].as_array().unwrap();
+    assert_eq!(front.len(), 1, "{found}");
+    assert_eq!(front[0]["spec"], TINY);
+    assert_eq!(found["best"]["pipeline"], "fit-1");
+
+    // The lines it ends with work.
+    let said = answer(&fit);
+    let results = path(out.as_ref(), "results.json");
+    assert!(said.contains(&format!("mote explain fit-1 --results {results}")));
+    assert!(said.contains(&format!("mote export fit-1 --out {out} --to rust")));
+    let told = json(&[
+        "explain",
+        "fit-1",
+        "--results",
+        &results,
+        "--no-run",
+        "--json",
+    ]);
+    assert_eq!(told["run"]["spec"], TINY);
+    let crate_dir = path(folder.path(), "crate");
+    answer(&[
+        "export", "fit-1", "--out", &out, "--to", "rust", "--dir", &crate_dir,
+    ]);
+    assert!(Path::new(&crate_dir).join("Cargo.toml").is_file());
 }

@@ -1,5 +1,7 @@
 //! `mote fit`: the pipeline that fits a board and a budget, found and proven.
 
+mod show;
+
 use crate::args::threads;
 use crate::commands::compare;
 use crate::experiment::trials::{Common, Trials};
@@ -7,9 +9,10 @@ use crate::ui::Ui;
 use anyhow::{Context, Result, ensure};
 use mote_fit::{
     Effort, Figures, Goal, Limits, Near, Objective, Outcome, Record, Search, Settings, Space, Spec,
-    Status, Store, collect, export, limits, preset, presets,
+    Store, collect, export, limits, preset, presets,
 };
 use mote_report::Results;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -68,7 +71,7 @@ pub struct Args {
     /// Time to search: 20m, 2h. Measuring the front comes on top.
     #[arg(long, value_parser = limits::seconds, default_value = "20m")]
     budget: f64,
-    /// Candidates, at most.
+    /// Candidates that are proposed, at most.
     #[arg(long, default_value_t = 1000)]
     candidates: usize,
     /// Evaluate and measure this preset instead of searching: smallest, fastest, most-accurate or balanced.
@@ -77,7 +80,7 @@ pub struct Args {
     /// Write trials to be run elsewhere into this folder, and do nothing else: a shell script and a Slurm array job.
     #[arg(long, conflicts_with = "preset")]
     export_trials: Option<PathBuf>,
-    /// Merge the records that trials left in this folder.
+    /// Merge the records that trials left in this folder; with `--candidates 0` nothing more is tried.
     #[arg(long)]
     collect: Option<PathBuf>,
     /// Leave the measurement on the emulated board out.
@@ -138,16 +141,19 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         );
     }
     let mut outcome = Search::new(&settings, predict, known).run(&trials, |status| {
-        show(status, ui);
+        show::progress(status, ui);
         !stop.load(Ordering::SeqCst)
     })?;
-    if !args.no_device {
-        prove(args, &settings.goal, &trials, &mut outcome, ui)?;
-    }
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&json(&outcome))?);
+    let names = if args.no_device {
+        BTreeMap::new()
     } else {
-        print(&outcome);
+        prove(args, &settings.goal, &trials, &mut outcome, ui)?
+    };
+    if args.json {
+        let json = show::json(&outcome, &names)?;
+        println!("{}", serde_json::to_string_pretty(&json)?);
+    } else {
+        show::print(&outcome, &names, &common.out);
     }
     ui.info(format_args!("trials:  {}", path.display()));
     Ok(match outcome.best {
@@ -244,111 +250,20 @@ fn settings(
     }
 }
 
-fn show(status: &Status<'_>, ui: &Ui) {
-    ui.info(format_args!(
-        "{:.0} min: {} candidates tried{}; front of {} folds, {} % of the epochs:",
-        status.elapsed.as_secs_f64() / 60.0,
-        status.candidates,
-        if status.all_folds {
-            ", some on all folds"
-        } else {
-            ""
-        },
-        status.effort.folds,
-        status.effort.percent
-    ));
-    for record in status.front.iter().take(8) {
-        ui.info(format_args!(
-            "  {}",
-            row(record.macro_f1, &record.figures, &record.spec)
-        ));
-    }
-}
-
-fn row(macro_f1: f64, f: &Figures, spec: &Spec) -> String {
-    let or = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.3}"));
-    format!(
-        "{macro_f1:.3} {:>8} {:>7} {:>9} {:>8} {:>8}  {spec}",
-        f.flash,
-        f.ram,
-        f.cycles.map_or("-".to_owned(), |c| c.to_string()),
-        or(f.latency_ms),
-        or(f.energy_uj)
-    )
-}
-
-const HEAD: &str = " m-F1    flash     RAM    cycles       ms       uJ  candidate";
-
-fn print(outcome: &Outcome) {
-    if let Some(best) = &outcome.best {
-        println!("{HEAD}");
-        for record in &outcome.front {
-            println!(
-                "{}",
-                row(record.macro_f1, record.best_figures(), &record.spec)
-            );
-            if let Some(measured) = &record.measured {
-                println!("      predicted: {}", missed(&record.figures, measured));
-            }
-        }
-        println!("\nbest: {}\n  {}", best.spec, best.command);
-        return;
-    }
-    match outcome.binding() {
-        Some(limit) => println!(
-            "nothing keeps all limits; {} binds. Closest:",
-            limit.option()
-        ),
-        None => println!("nothing was tried: give it more time with --budget"),
-    }
-    for near in &outcome.near {
-        println!("{}", closest(near));
-    }
-}
-
-fn closest(near: &Near) -> String {
-    let broken: Vec<String> = near
-        .broken
-        .iter()
-        .map(|(limit, excess)| format!("{} missed by {:.0} %", limit.option(), excess * 100.0))
-        .collect();
-    let f = &near.figures;
-    let f1 = near
-        .macro_f1
-        .map_or("not trained".to_owned(), |f| format!("m-F1 {f:.3}"));
-    format!(
-        "  {}: flash {}, RAM {}, {f1}: {}",
-        broken.join(", "),
-        f.flash,
-        f.ram,
-        near.spec
-    )
-}
-
-/// By how much the cost model missed what was measured.
-fn missed(predicted: &Figures, measured: &Figures) -> String {
-    let share =
-        |p: u64, m: u64| format!("{p} ({:+.1} %)", (p as f64 / m.max(1) as f64 - 1.0) * 100.0);
-    let cycles = predicted.cycles.zip(measured.cycles);
-    format!(
-        "flash {}, RAM {}, cycles {}",
-        share(predicted.flash, measured.flash),
-        share(predicted.ram, measured.ram),
-        cycles.map_or("unknown".to_owned(), |(p, m)| share(p, m))
-    )
-}
-
-/// Builds and runs the front as firmware, and writes results.json, report.html and what `mote export` needs.
+/// Builds and runs the front as firmware, and writes results.json, report.html and what `mote export` needs. Candidates
+/// are called by their preset's name, or `fit-1`, `fit-2` and so on: these names come back.
 fn prove(
     args: &Args,
     goal: &Goal,
     trials: &Trials<'_>,
     outcome: &mut Outcome,
     ui: &Ui,
-) -> Result<()> {
+) -> Result<BTreeMap<Spec, String>> {
+    let mut names = BTreeMap::new();
     let Some(best) = outcome.best.as_ref().map(|b| b.spec.clone()) else {
-        return Ok(());
+        return Ok(names);
     };
+    let presets = presets()?;
     let data = compare::describe(&*trials.experiment(&best)?);
     let mut results = Results::new(&args.common.task, data);
     results.command = compare::command();
@@ -358,10 +273,13 @@ fn prove(
         .notes
         .push(format!("limits of the search: {}", goal.limits));
     for (i, record) in outcome.front.iter_mut().enumerate() {
-        let name = match &args.preset {
-            Some(name) => name.clone(),
-            None => format!("fit-{}", i + 1),
+        let preset = presets.iter().find(|p| p.spec == record.spec);
+        let name = match (&args.preset, preset) {
+            (Some(name), _) => name.clone(),
+            (None, Some(preset)) => preset.name.to_owned(),
+            (None, None) => format!("fit-{}", i + 1),
         };
+        names.insert(record.spec.clone(), name.clone());
         let trained = trials.train(&name, &record.spec, record.effort)?;
         let (devices, figures) = trials.measure(&trained)?;
         record.measured = figures;
@@ -369,8 +287,10 @@ fn prove(
         run.device = devices;
         run.notes.push(format!("repeat it: {}", record.command));
         if let Some(measured) = &figures {
-            run.notes
-                .push(format!("predicted: {}", missed(&record.figures, measured)));
+            run.notes.push(format!(
+                "predicted: {}",
+                show::missed(&record.figures, measured)
+            ));
         }
         compare::save_deployment(
             &trained.experiment,
@@ -403,22 +323,7 @@ fn prove(
         "report:  {}",
         args.common.out.join("report.html").display()
     ));
-    Ok(())
-}
-
-fn json(outcome: &Outcome) -> serde_json::Value {
-    let near = |n: &Near| {
-        serde_json::json!({
-            "spec": n.spec, "figures": n.figures, "macro_f1": n.macro_f1, "broken": n.broken,
-        })
-    };
-    serde_json::json!({
-        "best": outcome.best,
-        "front": outcome.front,
-        "candidates": outcome.candidates,
-        "binding": outcome.binding(),
-        "closest": outcome.near.iter().map(near).collect::<Vec<_>>(),
-    })
+    Ok(names)
 }
 
 /// Writes candidates that keep the limits as jobs, each with the full effort.
