@@ -22,9 +22,12 @@ pub struct Results {
     /// When the comparison ended, in UTC (RFC 3339).
     #[serde(default)]
     pub created: String,
-    /// The command line that repeats it.
+    /// The command line that repeats it, for people; programs read [`Results::settings`].
     #[serde(default)]
     pub command: String,
+    /// The settings of the comparison, as the program that ran it reads them back; absent in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<serde_json::Value>,
     /// Seed of splits, initial weights, shuffling and augmentation.
     #[serde(default)]
     pub seed: u64,
@@ -50,6 +53,7 @@ impl Results {
             task: task.into(),
             created: now.to_string(),
             command: String::new(),
+            settings: None,
             seed: 0,
             versions: BTreeMap::from([version]),
             data,
@@ -105,6 +109,10 @@ pub struct Run {
     /// Its techniques, in order, each `name` or `name:option=value,...`; empty for a baseline.
     #[serde(default)]
     pub techniques: Vec<String>,
+    /// The pipeline in full (model, techniques and their options), as the program that ran it reads it back; absent in
+    /// older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline_spec: Option<serde_json::Value>,
     /// The pipeline of the same file, task and split that this one's changes are shown against.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,
@@ -168,6 +176,7 @@ impl Run {
         Self {
             pipeline: pipeline.into(),
             techniques: Vec::new(),
+            pipeline_spec: None,
             baseline: None,
             spec: None,
             window_s: None,

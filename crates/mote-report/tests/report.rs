@@ -24,6 +24,29 @@ fn results_survive_the_round_trip() {
     assert_eq!(left.len(), 2, "temporary files are gone: {left:?}");
 }
 
+/// What this crate does not interpret must come back as it was written, digit for digit, and is absent when there is none.
+#[test]
+fn settings_are_kept_as_they_are() {
+    let mut results = common::results();
+    let plain = serde_json::to_value(&results).unwrap();
+    assert!(plain.get("settings").is_none());
+    assert!(plain.pointer("/runs/0/pipeline_spec").is_none());
+
+    let settings =
+        serde_json::json!({"split": {"group": 6}, "rate": 0.1, "seed": u64::MAX, "board": null});
+    let spec =
+        serde_json::json!({"name": "cnn-int8", "techniques": [{"int8": {"calibration": 99.9}}]});
+    results.settings = Some(settings.clone());
+    results.runs[1].pipeline_spec = Some(spec.clone());
+    let first = write_report(&results, &directory("settings/first")).unwrap();
+    let again = write_report(&read(&first.json).unwrap(), &directory("settings/again")).unwrap();
+    let text = std::fs::read_to_string(&again.json).unwrap();
+    assert_eq!(text, std::fs::read_to_string(&first.json).unwrap());
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["settings"], settings);
+    assert_eq!(json["runs"][1]["pipeline_spec"], spec);
+}
+
 /// The names other tools read, spelled out.
 #[test]
 fn field_names_are_fixed() {
