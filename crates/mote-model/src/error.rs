@@ -38,6 +38,20 @@ pub enum Error {
         /// What is wrong, and what to do.
         what: String,
     },
+    /// An architecture makes no sense, or does not fit its input.
+    #[error("architecture, {field}: {what}")]
+    Cnn {
+        /// Path of the setting within the architecture, such as `blocks[1].stride`.
+        field: String,
+        /// What is wrong with it, and what to write instead.
+        what: String,
+    },
+    /// The short form of a block cannot be read.
+    #[error("`{text}` is no block; write channels, taps and stride as in c24k9s2 or d48k5")]
+    Block {
+        /// What was given.
+        text: String,
+    },
     /// The network as a whole is malformed.
     #[error("network, {field}: {what}")]
     Network {

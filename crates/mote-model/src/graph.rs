@@ -472,6 +472,14 @@ impl Weights {
         }
     }
 
+    /// Number of output channels or features: there is one bias for each.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Weights::F32 { bias, .. } => bias.len(),
+            Weights::I8 { bias, .. } => bias.len(),
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -1,6 +1,7 @@
 //! Host-side network description, model format, memory planner and code generator.
 
 pub mod blob;
+pub mod cnn;
 pub mod codegen;
 mod error;
 pub mod graph;
@@ -12,6 +13,7 @@ pub mod stream;
 mod validate;
 
 pub use blob::to_blob;
+pub use cnn::{Block, Cnn, ConvGeometry, ConvLayer, Nonlinearity, Padding};
 pub use error::Error;
 pub use graph::{
     Activation, Conv1d, Dense, Exit, Frontend, Graph, History, Node, Op, Pool, PoolKind, Quant,
