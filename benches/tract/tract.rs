@@ -20,7 +20,7 @@ mod onnx;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use mote::{Interpreter, Model, registry};
-use mote_model::import::tflite::import;
+use mote_import::tflite::import;
 use mote_model::{Graph, Shape, Strategy, blob, plan};
 use serde::Deserialize;
 use std::fs;
@@ -95,7 +95,7 @@ fn main() {
 
 /// A reference network, and what it should give.
 fn read(name: &str) -> (Graph, Golden) {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/mote-model/tests/models");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/mote-import/tests/models");
     let file = fs::read(models.join(format!("{name}.tflite"))).unwrap();
     let golden = fs::read(models.join(format!("{name}.golden.json"))).unwrap();
     (

@@ -73,7 +73,7 @@ fn calibrate(boards: &[String]) -> anyhow::Result<()> {
     run::setup()?;
     for board in boards {
         for optimize in ["3", "s"] {
-            let example = ["run", "--release", "--package", "mote-fit", "--example"];
+            let example = ["run", "--release", "--package", "mote-search", "--example"];
             let options = ["calibrate", "--", "--board", board, "--opt", optimize];
             run::cargo(example.iter().chain(&options))?;
         }

@@ -4,12 +4,12 @@ use super::*;
 use mote::{Interpreter, registry};
 use mote_model::stream::stream;
 use mote_model::{Activation, Conv1d, Graph, Op, PoolKind, Quant, Shape, Strategy, Weights};
-use mote_model::{blob, import, plan};
+use mote_model::{blob, plan};
 
 fn load(name: &str) -> Graph {
-    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../mote-model/tests/models");
+    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../mote-import/tests/models");
     let bytes = std::fs::read(std::format!("{models}/{name}.tflite")).unwrap();
-    import::tflite::import(name, &bytes).unwrap()
+    mote_import::tflite::import(name, &bytes).unwrap()
 }
 
 /// The f32 operator no reference network has.

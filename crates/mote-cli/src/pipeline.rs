@@ -1,7 +1,7 @@
 //! Pipelines as a user writes them: built-in names and experiment files.
 
 use anyhow::{Context, Result, bail};
-use mote_fit::Spec;
+use mote_search::Spec;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -59,7 +59,7 @@ impl Entry {
                     spec: None,
                 });
             }
-            (None, Some(name), None) => mote_fit::preset(&name)?.spec,
+            (None, Some(name), None) => mote_search::preset(&name)?.spec,
             (None, None, Some(spec)) => spec,
             _ => bail!("give one of model, preset and spec"),
         };
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_preset_stands_for_its_spec_and_excludes_model_and_techniques() {
         let read = |rest: &str| parse(&format!("[[pipeline]]\nname = \"a\"\n{rest}"), "mine.toml");
-        let text = mote_fit::preset("balanced").unwrap().spec.to_string();
+        let text = mote_search::preset("balanced").unwrap().spec.to_string();
         let preset = read("preset = \"balanced\"").unwrap();
         assert_eq!(preset, read(&format!("spec = \"{text}\"")).unwrap());
         for (rest, part) in [

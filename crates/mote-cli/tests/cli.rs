@@ -149,7 +149,7 @@ fn bad_input_gives_one_clear_message() {
 fn models_of_other_tools_go_through_the_techniques() {
     let folder = tempfile::tempdir().unwrap();
     let out = path(folder.path(), "out");
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-model/tests/models");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-import/tests/models");
     let run = |model: &str, more: &[&str]| {
         let model = path(&models, model);
         let mut args = vec!["import", &model, "--out", &out, "--json"];

@@ -8,13 +8,13 @@
 //! windows are those of `NETWORK.golden.json` beside it. With `--hop` the networks are streams over a recording made of
 //! these windows; figures are per decision. `-v` adds layers, functions and symbols.
 
+use mote_codegen::generate;
 use mote_device::board::Board;
 use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
 use mote_device::measure::{Job, Measurement, measure};
-use mote_model::codegen::{Runtime, generate};
-use mote_model::import;
+use mote_model::Runtime;
 use mote_model::stream::{Schedule, stream};
 use std::error::Error;
 use std::path::Path;
@@ -71,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for network in &networks {
         let network = Path::new(network);
         let name = network.file_stem().unwrap_or_default().to_string_lossy();
-        let mut graph = import::tflite::import(&name, &fs::read(network)?)?;
+        let mut graph = mote_import::tflite::import(&name, &fs::read(network)?)?;
         let int8 = graph.tensor(graph.input)?.quant.is_some();
         let golden = fs::read(network.with_extension("golden.json"))?;
         let golden: serde_json::Value = serde_json::from_slice(&golden)?;

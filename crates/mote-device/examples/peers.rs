@@ -6,13 +6,13 @@
 //!
 //! Mote and microflow are built and run; the rows of `benches/peers.toml` are published figures, and marked so.
 
+use mote_codegen::generate;
 use mote_device::board::Board;
 use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
 use mote_device::measure::{Job, Measurement, measure};
-use mote_model::codegen::{Runtime, generate};
-use mote_model::import;
+use mote_model::Runtime;
 use mote_model::stream::{Schedule, stream};
 use mote_model::{Graph, Quant};
 use serde::{Deserialize, Serialize};
@@ -154,9 +154,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn load(name: &'static str) -> Result<Reference, Box<dyn Error>> {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-model/tests/models");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-import/tests/models");
     let file = models.join(name).with_extension("tflite");
-    let graph = import::tflite::import(name, &fs::read(&file)?)?;
+    let graph = mote_import::tflite::import(name, &fs::read(&file)?)?;
     let golden = fs::read(models.join(format!("{name}.golden.json")))?;
     let golden: serde_json::Value = serde_json::from_slice(&golden)?;
     let values = |field: &str| -> Result<Vec<Vec<f32>>, Box<dyn Error>> {

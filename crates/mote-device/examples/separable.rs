@@ -6,12 +6,13 @@
 //!
 //! With `--four-bits`, weights of pointwise convolutions are packed. Weights and windows are random: cycles do not depend on them.
 
+use mote_codegen::generate;
 use mote_device::board::Board;
 use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
 use mote_device::measure::{Job, measure};
-use mote_model::codegen::{Runtime, generate};
+use mote_model::Runtime;
 use mote_model::{Activation, Conv1d, Dense, Graph, Op, Pool, PoolKind, Quant, Shape, Weights};
 use std::error::Error;
 use std::fs;

@@ -5,13 +5,14 @@ mod common;
 
 use common::workshop;
 use mote::{Interpreter, Model, registry};
+use mote_codegen::generate;
 use mote_device::conformance::{Expected, conformance};
 use mote_device::core::{Core, Optimize};
 use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
-use mote_model::codegen::{Runtime, generate};
+use mote_model::Runtime;
 use mote_model::stream::{Schedule, stream};
-use mote_model::{Graph, Op, Strategy, Weights, blob, import, plan};
+use mote_model::{Graph, Op, Strategy, Weights, blob, plan};
 use std::fs;
 use std::path::Path;
 
@@ -23,12 +24,12 @@ struct Network {
 }
 
 fn network(name: &str) -> Network {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-model/tests/models");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-import/tests/models");
     let tflite = fs::read(models.join(format!("{name}.tflite"))).unwrap();
     let golden = fs::read(models.join(format!("{name}.golden.json"))).unwrap();
     let golden: serde_json::Value = serde_json::from_slice(&golden).unwrap();
     Network {
-        graph: import::tflite::import(name, &tflite).unwrap(),
+        graph: mote_import::tflite::import(name, &tflite).unwrap(),
         inputs: serde_json::from_value(golden["inputs"].clone()).unwrap(),
     }
 }

@@ -10,14 +10,15 @@
 mod common;
 
 use common::workshop;
+use mote_codegen::generate;
 use mote_device::board::Board;
 use mote_device::core::{Core, Optimize};
 use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
 use mote_device::measure::{Job, measure};
-use mote_model::codegen::{Runtime, generate};
+use mote_model::Runtime;
 use mote_model::stream::{Schedule, stream};
-use mote_model::{Graph, Op, Weights, import};
+use mote_model::{Graph, Op, Weights};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -111,9 +112,9 @@ fn pipelines() -> Vec<(&'static str, &'static str, Runtime, Option<usize>)> {
 
 /// The network of `name`; in the pipeline `four-bits`, with such weights in all convolutions but the first.
 fn load(name: &str, pipeline: &str) -> Graph {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-model/tests/models");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-import/tests/models");
     let tflite = fs::read(models.join(format!("{name}.tflite"))).unwrap();
-    let mut graph = import::tflite::import(name, &tflite).unwrap();
+    let mut graph = mote_import::tflite::import(name, &tflite).unwrap();
     if pipeline == "four-bits" {
         for node in graph.nodes.iter_mut().skip(1) {
             if let Op::Conv1d(conv) = &mut node.op

@@ -4,6 +4,7 @@
 mod common;
 
 use common::workshop;
+use mote_codegen::generate;
 use mote_device::Error;
 use mote_device::board::Board;
 use mote_device::core::{Core, Optimize};
@@ -11,17 +12,17 @@ use mote_device::emulator::{Outcome, Run, Windows};
 use mote_device::footprint::Footprint;
 use mote_device::image::{Plan, Workshop};
 use mote_device::measure::{Job, Measurement, measure};
-use mote_model::codegen::{Runtime, generate};
-use mote_model::{Graph, import};
+use mote_model::Graph;
+use mote_model::Runtime;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
 /// A reference network as the baseline, in a directory of its own.
 fn baseline(name: &str) -> (Graph, TempDir) {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-model/tests/models");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-import/tests/models");
     let tflite = fs::read(models.join(format!("{name}.tflite"))).unwrap();
-    let graph = import::tflite::import(name, &tflite).unwrap();
+    let graph = mote_import::tflite::import(name, &tflite).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let source = generate(&graph, Runtime::BASELINE).unwrap();
     fs::write(dir.path().join("pipeline.rs"), source).unwrap();

@@ -6,10 +6,11 @@ mod common;
 
 use common::workshop;
 use mote::{Interpreter, Model, registry};
+use mote_codegen::generate;
 use mote_device::conformance::{Expected, conformance};
 use mote_device::core::{Core, Optimize};
 use mote_device::emulator::Windows;
-use mote_model::codegen::{Runtime, generate};
+use mote_model::Runtime;
 use mote_model::{
     Activation, Conv1d, Dense, Graph, Op, Quant, Shape, Strategy, Weights, blob, plan,
 };

@@ -6,6 +6,7 @@ mod common;
 
 use common::workshop;
 use mote::{Interpreter, Model, registry};
+use mote_codegen::generate;
 use mote_device::Error;
 use mote_device::board::Board;
 use mote_device::conformance::{Expected, conformance};
@@ -14,17 +15,17 @@ use mote_device::emulator::{Outcome, Run, Windows};
 use mote_device::footprint::EXTERNAL_SECTION;
 use mote_device::image::{Plan, Workshop};
 use mote_device::measure::{Job, measure};
-use mote_model::codegen::{Runtime, generate};
-use mote_model::{Graph, Strategy, blob, import, plan};
+use mote_model::Runtime;
+use mote_model::{Graph, Strategy, blob, plan};
 use object::{Object, ObjectSection};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
 fn load(name: &str) -> Graph {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-model/tests/models");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-import/tests/models");
     let tflite = fs::read(models.join(format!("{name}.tflite"))).unwrap();
-    import::tflite::import(name, &tflite).unwrap()
+    mote_import::tflite::import(name, &tflite).unwrap()
 }
 
 /// Three int8 windows, and what the engine on the host makes of them.

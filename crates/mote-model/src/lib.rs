@@ -1,12 +1,11 @@
-//! Host-side network description, model format, memory planner and code generator.
+//! Host-side network description, model format, memory planner, and how a network is held and run.
 
 pub mod blob;
 pub mod cnn;
-pub mod codegen;
 mod error;
 pub mod graph;
-pub mod import;
 pub mod plan;
+mod runtime;
 pub mod sensor;
 pub mod shapes;
 pub mod stream;
@@ -20,3 +19,5 @@ pub use graph::{
     SENSOR_G_PER_COUNT, Shape, Tensor, TensorId, Weights, WindowPool,
 };
 pub use plan::{Plan, Strategy, plan};
+pub use runtime::Runtime;
+pub use validate::MAX_ELEMENTS;

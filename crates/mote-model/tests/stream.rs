@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use mote::{Interpreter, Model, registry};
-use mote_model::import::tflite::import;
+use mote_import::tflite::import;
 use mote_model::stream::{Schedule, stream, total_stride};
 use mote_model::{
     Activation, Conv1d, Dense, Error, Frontend, Graph, Op, Pool, PoolKind, Quant, Shape, Strategy,
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 fn read(file: &str) -> Vec<u8> {
     std::fs::read(format!(
-        "{}/tests/models/{file}",
+        "{}/../mote-import/tests/models/{file}",
         env!("CARGO_MANIFEST_DIR")
     ))
     .unwrap()

@@ -1,13 +1,16 @@
 //! Every contradiction in a network is found, and named with its layer and field.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use mote_model::import::tflite::import;
+use mote_import::tflite::import;
 use mote_model::{
     Activation, Conv1d, Frontend, Graph, Op, Pool, PoolKind, Quant, Shape, Tensor, Weights,
 };
 
 fn load(name: &str) -> Graph {
-    let path = format!("{}/tests/models/{name}.tflite", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/../mote-import/tests/models/{name}.tflite",
+        env!("CARGO_MANIFEST_DIR")
+    );
     import(name, &std::fs::read(path).unwrap()).unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{Error, Technique};
 use mote_data::Windows;
-use mote_model::codegen::Runtime;
+use mote_model::Runtime;
 use mote_model::{Graph, stream};
 use mote_train::{Hooks, Job, TrainConfig, Trained};
 use std::borrow::Cow;

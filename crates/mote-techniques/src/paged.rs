@@ -7,7 +7,7 @@
 //! wrong answer. After the dynamic loading of Katsaragakis et al. (ISCAS 2020), there for Python modules.
 
 use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
-use mote_model::codegen::paging;
+use mote_codegen::paging;
 
 /// Bytes of the window, when nobody says otherwise.
 const WINDOW: usize = 1024;

@@ -7,7 +7,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mote::{Elem, Interpreter, Model, registry};
-use mote_model::import::tflite::import;
+use mote_import::tflite::import;
 use mote_model::{Strategy, blob, plan};
 use std::hint::black_box;
 
@@ -15,7 +15,7 @@ fn networks(c: &mut Criterion) {
     let mut group = c.benchmark_group("network");
     for name in ["A_int8", "A_f32", "B_int8", "B_f32"] {
         let path = format!(
-            "{}/../mote-model/tests/models/{name}.tflite",
+            "{}/../mote-import/tests/models/{name}.tflite",
             env!("CARGO_MANIFEST_DIR")
         );
         let graph = import(name, &std::fs::read(path).unwrap()).unwrap();

@@ -4,7 +4,7 @@ mod without;
 
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
-use mote_export::Deployment;
+use mote_codegen::Deployment;
 use mote_report::{Device, Results, Run};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
-use mote_export::{Deployment, Target, export};
+use mote_codegen::{Deployment, Target, export};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

@@ -7,11 +7,11 @@ use crate::commands::compare;
 use crate::experiment::trials::{Common, Trials};
 use crate::ui::Ui;
 use anyhow::{Context, Result, ensure};
-use mote_fit::{
+use mote_report::Results;
+use mote_search::{
     Effort, Figures, Goal, Limits, Near, Objective, Outcome, Record, Search, Settings, Space, Spec,
     Store, collect, export, limits, preset, presets,
 };
-use mote_report::Results;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -327,7 +327,7 @@ fn prove(
 }
 
 /// Writes candidates that keep the limits as jobs, each with the full effort.
-fn export_trials<P: Fn(&Spec) -> Result<Figures, mote_fit::Error>>(
+fn export_trials<P: Fn(&Spec) -> Result<Figures, mote_search::Error>>(
     args: &Args,
     settings: &Settings,
     mut search: Search<'_, P>,

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use mote_device::board::Board;
 use mote_device::image::Workshop;
 use mote_device::measure::Measurement;
-use mote_model::{Frontend, Graph, SENSOR_G_PER_COUNT, import};
+use mote_model::{Frontend, Graph, SENSOR_G_PER_COUNT};
 use mote_techniques::{Artifact, Change, Context};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -89,8 +89,8 @@ struct Layer {
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let bytes = std::fs::read(&args.model)
         .with_context(|| format!("cannot read the model `{}`", args.model.display()))?;
-    let mut graph =
-        import::by_name(&args.model, &bytes).with_context(|| args.model.display().to_string())?;
+    let mut graph = mote_import::by_name(&args.model, &bytes)
+        .with_context(|| args.model.display().to_string())?;
     let input = graph.tensor(graph.input)?.shape;
     graph.frontend = Some(frontend(args, input.channels)?);
     graph.validate()?;

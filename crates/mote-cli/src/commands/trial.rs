@@ -3,7 +3,7 @@
 use crate::experiment::trials::{Common, Trials};
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
-use mote_fit::{Effort, Spec, Trial};
+use mote_search::{Effort, Spec, Trial};
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 use super::{Experiment, network};
 use crate::pipeline::Pipeline;
 use anyhow::{Context, Result};
-use mote_fit::Spec;
+use mote_search::Spec;
 use mote_techniques::Artifact;
 use mote_train::{Augmentation, Block, CnnConfig, Nonlinearity, Padding, TrainConfig};
 
@@ -52,7 +52,7 @@ const MIRROR: f32 = 0.1;
 /// The training settings of a candidate. Classes count as often as they are met: what a search looks for is judged on
 /// whole recordings, and weighing rare classes up costs more m-F1 on others than it gives.
 fn config(spec: &Spec, epochs: usize, experiment: &Experiment) -> TrainConfig {
-    let block = |b: &mote_fit::Block| Block {
+    let block = |b: &mote_search::Block| Block {
         channels: b.channels,
         kernel: b.kernel,
         stride: b.stride,

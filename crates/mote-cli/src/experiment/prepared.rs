@@ -9,8 +9,8 @@ use mote_device::conformance::{Expected, differences};
 use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
 use mote_device::measure::{Job, Measurement};
+use mote_model::sensor;
 use mote_model::stream::Schedule;
-use mote_model::{codegen, sensor};
 use mote_techniques::{Artifact, host};
 use std::path::{Path, PathBuf};
 
@@ -251,7 +251,7 @@ impl Input {
 
 /// Writes `pipeline.rs` of `artifact` into `folder`.
 fn write_source(artifact: &Artifact, folder: &Path) -> Result<()> {
-    let source = codegen::generate(&*artifact.network()?, artifact.runtime)?;
+    let source = mote_codegen::generate(&*artifact.network()?, artifact.runtime)?;
     let path = folder.join("pipeline.rs");
     // An unchanged source keeps its time, so that nothing is compiled again.
     if std::fs::read_to_string(&path).is_ok_and(|old| old == source) {

@@ -10,11 +10,11 @@ use crate::pipeline::Pipeline;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use mote_device::board::Board;
-use mote_fit::network::Shapes;
-use mote_fit::{
+use mote_report::{Device, Run};
+use mote_search::network::Shapes;
+use mote_search::{
     Calibration, Effort, Error, Figures, Prediction, Record, Spec, Store, Trial, export,
 };
-use mote_report::{Device, Run};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -172,7 +172,7 @@ impl<'a> Trials<'a> {
 
     /// What the device will need for `spec`, before anything is trained.
     pub fn predict(&self, spec: &Spec, shapes: Shapes) -> Result<Figures, Error> {
-        let (graph, runtime) = mote_fit::network::network(spec, shapes)?;
+        let (graph, runtime) = mote_search::network::network(spec, shapes)?;
         let predicted = self.calibration.predict(&graph, runtime);
         let predicted = predicted.map_err(|source| Error::Impossible {
             spec: spec.to_string(),

@@ -165,7 +165,7 @@ struct Recorded {
 
 impl Recorded {
     fn read(command: &str) -> Result<Self> {
-        let words = mote_fit::export::words(command)
+        let words = mote_search::export::words(command)
             .with_context(|| format!("the recorded command `{command}` is not complete"))?;
         let line = Line::try_parse_from(words)
             .with_context(|| format!("this version does not understand `{command}`"))?;

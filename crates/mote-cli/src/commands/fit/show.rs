@@ -2,7 +2,7 @@
 
 use crate::ui::Ui;
 use anyhow::Result;
-use mote_fit::{Figures, Near, Outcome, Record, Spec, Status};
+use mote_search::{Figures, Near, Outcome, Record, Spec, Status};
 use std::collections::BTreeMap;
 use std::path::Path;
 

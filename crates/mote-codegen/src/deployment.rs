@@ -1,0 +1,191 @@
+//! What leaves Mote, and the file it is kept in.
+
+use crate::Error;
+use mote_model::Graph;
+use mote_model::Runtime;
+use mote_report::{Data, Results, Run};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Name and version of the file format of [`Deployment::save`].
+pub const FORMAT: &str = "mote-deployment/1";
+
+/// A pipeline, ready to leave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// [`FORMAT`].
+    pub format: String,
+    /// Name of the pipeline, such as `cnn-int8`; crates and files are named after it.
+    pub name: String,
+    /// The network as it runs: quantized, and rewritten as a stream where it is one. Class names are its labels.
+    pub graph: Graph,
+    /// How the pipeline holds and runs the network; what the footprint in the evidence was measured with.
+    pub runtime: Runtime,
+    /// Samples per second.
+    pub rate_hz: f64,
+    /// Samples that a decision is about.
+    pub window: usize,
+    /// Samples from one decision to the next, at most a window.
+    pub hop: usize,
+    /// Where the network comes from and how good it is; without it the model card says that nothing is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+}
+
+/// What is known about a pipeline: its run, and the comparison it was part of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// When the comparison ended, in UTC (RFC 3339).
+    pub created: String,
+    /// The command line that repeats it.
+    pub command: String,
+    /// Its seed.
+    pub seed: u64,
+    /// Versions by tool.
+    pub versions: BTreeMap<String, String>,
+    /// The data.
+    pub data: Data,
+    /// The pipeline's figures.
+    pub run: Run,
+}
+
+impl Evidence {
+    /// What `results` says about `run`, which is one of its runs.
+    pub fn new(results: &Results, run: &Run) -> Self {
+        Self {
+            created: results.created.clone(),
+            command: results.command.clone(),
+            seed: results.seed,
+            versions: results.versions.clone(),
+            data: results.data.clone(),
+            run: run.clone(),
+        }
+    }
+}
+
+impl Deployment {
+    /// A deployment without evidence.
+    pub fn new(
+        name: impl Into<String>,
+        graph: Graph,
+        runtime: Runtime,
+        rate_hz: f64,
+        window: usize,
+        hop: usize,
+    ) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            name: name.into(),
+            graph,
+            runtime,
+            rate_hz,
+            window,
+            hop,
+            evidence: None,
+        }
+    }
+
+    /// Writes the deployment to the file `path`, as JSON.
+    ///
+    /// # Errors
+    /// When it has numbers that JSON has not (an early exit with an infinite margin, for one), or the file cannot be
+    /// written.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        let json = |source| Error::Json {
+            path: path.to_owned(),
+            source,
+        };
+        let text = serde_json::to_string(self).map_err(json)?;
+        if !serde_json::from_str::<Self>(&text).is_ok_and(|read| read == *self) {
+            let what = "it has numbers that are not finite, which JSON cannot hold; remove early exits that never exit";
+            return Err(Error::invalid("graph", what));
+        }
+        fs::write(path, text).map_err(Error::io(path))
+    }
+
+    /// Reads the file `path`, written by [`Deployment::save`].
+    ///
+    /// # Errors
+    /// When it cannot be read, is of another version, or is no deployment.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+        }
+        let text = fs::read_to_string(path).map_err(Error::io(path))?;
+        let json = |source| Error::Json {
+            path: path.to_owned(),
+            source,
+        };
+        let Head { format } = serde_json::from_str(&text).map_err(json)?;
+        if format != FORMAT {
+            return Err(Error::Format {
+                path: path.to_owned(),
+                found: format,
+            });
+        }
+        serde_json::from_str(&text).map_err(json)
+    }
+
+    /// Class names; numbers where the network has none.
+    pub(crate) fn labels(&self, classes: usize) -> Vec<String> {
+        match self.graph.labels.as_slice() {
+            [] => (0..classes).map(|c| format!("class {c}")).collect(),
+            labels => labels.to_vec(),
+        }
+    }
+
+    /// The name in lower-case letters, digits and single hyphens.
+    pub(crate) fn slug(&self) -> String {
+        let words: Vec<String> = self
+            .name
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_ascii_lowercase)
+            .collect();
+        match words.is_empty() {
+            true => "model".to_owned(),
+            false => words.join("-"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mote_model::{Exit, Op, Shape};
+
+    fn deployment() -> Deployment {
+        let graph = Graph::new("net", Shape::new(10, 3));
+        Deployment::new("CNN (int8)", graph, Runtime::FLAT, 20.0, 10, 5)
+    }
+
+    #[test]
+    fn a_saved_deployment_is_read_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deployment.json");
+        deployment().save(&path).unwrap();
+        assert_eq!(Deployment::load(&path).unwrap(), deployment());
+        assert_eq!(deployment().slug(), "cnn-int8");
+    }
+
+    #[test]
+    fn other_versions_and_numbers_without_json_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deployment.json");
+        fs::write(&path, r#"{"format": "mote-deployment/9"}"#).unwrap();
+        let error = Deployment::load(&path).unwrap_err().to_string();
+        assert!(error.contains("deployment.json") && error.contains("mote-deployment/9"));
+        fs::write(&path, "{").unwrap();
+        assert!(matches!(Deployment::load(&path), Err(Error::Json { .. })));
+        let mut endless = deployment();
+        let exit = Exit {
+            margin: f32::INFINITY,
+        };
+        endless.graph.push("exit", Op::Exit(exit)).unwrap();
+        let error = endless.save(&path).unwrap_err().to_string();
+        assert!(error.contains("exit"), "{error}");
+    }
+}

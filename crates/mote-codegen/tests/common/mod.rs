@@ -1,0 +1,306 @@
+//! Networks to export.
+#![allow(dead_code, clippy::unwrap_used, reason = "helpers of tests")]
+
+use mote_codegen::Deployment;
+use mote_codegen::self_test::{Scores, decisions};
+use mote_import::tflite::import;
+use mote_model::Runtime;
+use mote_model::stream::stream;
+use mote_model::{
+    Activation, Conv1d, Dense, Exit, Frontend, Graph, Node, Op, Pool, PoolKind, Quant, Shape,
+    Tensor, Weights,
+};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A reference network.
+pub fn load(name: &str) -> Graph {
+    let path = format!(
+        "{}/../mote-import/tests/models/{name}.tflite",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    import(name, &std::fs::read(path).unwrap()).unwrap()
+}
+
+/// With a sensor in front, scaled so that made-up motion fills the input's grid.
+pub fn with_frontend(mut graph: Graph) -> Graph {
+    let input = &graph.tensors[graph.input];
+    let scale = input.quant.map_or(0.01, |q| q.scale);
+    graph.frontend = Some(Frontend {
+        offset: (0..input.shape.channels)
+            .map(|c| [100, -900, 0][c % 3])
+            .collect(),
+        scale: (0..input.shape.channels)
+            .map(|c| [0.012, 0.02, 0.009][c % 3] * scale)
+            .collect(),
+    });
+    graph
+}
+
+/// As it leaves `mote compare`, decided upon every `hop` samples.
+pub fn deployment(name: &str, graph: Graph, runtime: Runtime, hop: usize) -> Deployment {
+    let window = graph.tensors[graph.input].shape.time;
+    Deployment::new(name, graph, runtime, 20.0, window, hop)
+}
+
+/// A network that has every int8 operator, with all their options: groups, dilation, padding, odd numbers of channels.
+pub fn every_operator() -> Graph {
+    let mut random = Random(5);
+    let mut graph = Graph::new("every operator", Shape::new(40, 3));
+    graph.tensors[0].quant = random.quant();
+    let pool = |kind, kernel, stride, padding| {
+        Op::Pool(Pool {
+            kind,
+            kernel,
+            stride,
+            padding,
+        })
+    };
+    random.push(
+        &mut graph,
+        Op::Conv1d(conv(6, 5, 1, 1, [2, 2], 1, Activation::Relu)),
+    );
+    let before = graph.output;
+    random.push(
+        &mut graph,
+        Op::Conv1d(conv(6, 3, 1, 2, [2, 2], 1, Activation::None)),
+    );
+    let output = graph.tensors.len();
+    graph.tensors.push(Tensor {
+        shape: graph.tensors[before].shape,
+        quant: random.quant(),
+    });
+    graph.nodes.push(Node {
+        name: "sum".into(),
+        op: Op::Add(Activation::Relu6),
+        inputs: vec![before, graph.output],
+        output,
+    });
+    graph.output = output;
+    random.push(&mut graph, pool(PoolKind::Max, 3, 2, [1, 1]));
+    random.push(
+        &mut graph,
+        Op::Conv1d(conv(6, 4, 1, 2, [3, 3], 6, Activation::None)),
+    );
+    random.push(
+        &mut graph,
+        Op::Conv1d(conv(9, 3, 2, 1, [1, 0], 3, Activation::Relu6)),
+    );
+    random.push(&mut graph, Op::Activation(Activation::Relu));
+    random.push(&mut graph, pool(PoolKind::Average, 2, 1, [1, 0]));
+    let per_step = Dense {
+        out_features: 5,
+        activation: Activation::None,
+        weights: random.weights(5, 9, 4),
+    };
+    random.push(&mut graph, Op::Dense(per_step));
+    random.push(
+        &mut graph,
+        Op::Dense(Dense {
+            out_features: 4,
+            activation: Activation::None,
+            weights: NO_WEIGHTS,
+        }),
+    );
+    random.push(&mut graph, Op::Softmax);
+    let scores = Some(PROBABILITY);
+    graph.tensors[graph.output].quant = scores;
+    // Where most windows end.
+    let exit = Node {
+        name: "exit".into(),
+        op: Op::Exit(Exit { margin: 0.4 }),
+        inputs: vec![graph.output],
+        output: graph.tensors.len(),
+    };
+    graph.nodes.push(exit);
+    graph.tensors.push(Tensor {
+        shape: Shape::new(1, 4),
+        quant: scores,
+    });
+    let last = graph.tensors.len() - 1;
+    graph.nodes.push(Node {
+        name: "last".into(),
+        op: Op::Softmax,
+        inputs: vec![graph.output],
+        output: last,
+    });
+    graph.output = last;
+    graph.labels = ["walk", "jog \"up\"", "sit", "ü"]
+        .map(String::from)
+        .to_vec();
+    graph.validate().unwrap();
+    with_frontend(graph)
+}
+
+/// A separable network without padding, so that it can be streamed too.
+fn separable() -> Graph {
+    let mut random = Random(33);
+    let mut graph = Graph::new("separable", Shape::new(60, 3));
+    graph.tensors[0].quant = random.quant();
+    let relu = Activation::Relu;
+    let mut add = |op| random.push(&mut graph, op);
+    add(Op::Conv1d(conv(8, 5, 1, 1, [0, 0], 1, relu)));
+    add(Op::Conv1d(conv(8, 3, 1, 1, [0, 0], 8, Activation::None)));
+    add(Op::Conv1d(conv(13, 1, 1, 1, [0, 0], 1, relu)));
+    add(Op::Conv1d(conv(13, 4, 2, 1, [0, 0], 13, Activation::None)));
+    add(Op::Conv1d(conv(10, 1, 1, 1, [0, 0], 1, relu)));
+    add(Op::Pool(Pool {
+        kind: PoolKind::Max,
+        kernel: 26,
+        stride: 1,
+        padding: [0, 0],
+    }));
+    add(Op::Dense(Dense {
+        out_features: 5,
+        activation: Activation::None,
+        weights: NO_WEIGHTS,
+    }));
+    add(Op::Softmax);
+    graph.tensors[graph.output].quant = Some(PROBABILITY);
+    graph.validate().unwrap();
+    graph
+}
+
+/// Until they are drawn.
+const NO_WEIGHTS: Weights = Weights::F32 {
+    weights: vec![],
+    bias: vec![],
+};
+
+const PROBABILITY: Quant = Quant {
+    scale: 1.0 / 256.0,
+    zero_point: -128,
+};
+
+fn conv(
+    out_channels: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    padding: [usize; 2],
+    groups: usize,
+    activation: Activation,
+) -> Conv1d {
+    Conv1d {
+        out_channels,
+        kernel,
+        stride,
+        dilation,
+        padding,
+        groups,
+        activation,
+        weights: NO_WEIGHTS,
+    }
+}
+
+/// A small generator, so that one seed makes a whole network.
+pub struct Random(pub u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        self.0 >> 33
+    }
+
+    fn quant(&mut self) -> Option<Quant> {
+        Some(Quant {
+            scale: 0.02 + (self.next() % 100) as f32 * 5e-4,
+            zero_point: (self.next() % 100) as i8 - 50,
+        })
+    }
+
+    fn weights(&mut self, outputs: usize, per_output: usize, bits: u8) -> Weights {
+        // Both kinds fill their range alike.
+        let (limit, grow) = if bits == 4 { (15, 16.0) } else { (255, 1.0) };
+        Weights::I8 {
+            weights: (0..outputs * per_output)
+                .map(|_| (self.next() % limit) as i8)
+                .map(|w| w.wrapping_sub((limit / 2) as i8))
+                .collect(),
+            bits,
+            scales: (0..outputs)
+                .map(|_| grow * (0.002 + (self.next() % 100) as f32 * 6e-5))
+                .collect(),
+            bias: (0..outputs)
+                .map(|_| (self.next() % 1000) as i32 - 500)
+                .collect(),
+        }
+    }
+
+    /// Appends `op`; its weights are drawn here.
+    fn push(&mut self, graph: &mut Graph, mut op: Op) {
+        let input = graph.tensors[graph.output].clone();
+        match &mut op {
+            Op::Conv1d(c) => {
+                // Four bits where they are allowed and most of the weights are.
+                let bits = if c.kernel == 1 { 4 } else { 8 };
+                let taps = c.kernel * input.shape.channels / c.groups;
+                c.weights = self.weights(c.out_channels, taps, bits);
+            }
+            Op::Dense(d) if d.weights.is_empty() => {
+                d.weights = self.weights(d.out_features, input.shape.len(), 8);
+            }
+            _ => (),
+        }
+        let same = matches!(op, Op::Pool(_));
+        let name = format!("layer {}", graph.nodes.len());
+        let output = graph.push(name, op).unwrap();
+        graph.tensors[output].quant = if same { input.quant } else { self.quant() };
+    }
+}
+
+/// int8 networks of each kind: padded, separable, streamed, imported.
+pub fn networks() -> Vec<Deployment> {
+    let streamed = |graph, hop| stream(&graph, hop, None).unwrap();
+    let stream_of = |name, graph: Graph| {
+        let window = graph.tensors[graph.input].shape.time;
+        Deployment::new(
+            name,
+            streamed(with_frontend(graph), 20),
+            Runtime::FLAT,
+            20.0,
+            window,
+            20,
+        )
+    };
+    vec![
+        deployment("every operator", every_operator(), Runtime::FLAT, 16),
+        deployment("A", with_frontend(load("A_int8")), Runtime::FLAT, 20),
+        stream_of("A stream", load("A_valid_int8_pt")),
+        deployment("B", with_frontend(load("B_int8")), Runtime::FLAT, 100),
+        stream_of("B stream", load("B_int8")),
+        deployment("separable", with_frontend(separable()), Runtime::FLAT, 30),
+        stream_of("separable stream", separable()),
+        deployment("A per tensor", load("A_int8_pt"), Runtime::FLAT, 10),
+        deployment("C24", load("C24_int8"), Runtime::FLAT, 24),
+    ]
+}
+
+/// One line per decision: class and scores.
+pub fn expected(deployment: &Deployment) -> String {
+    let decisions = decisions(deployment).unwrap();
+    let classes: BTreeSet<usize> = decisions.iter().map(Scores::class).collect();
+    assert!(classes.len() > 1, "{}: {classes:?}", deployment.name);
+    let line = |scores: &Scores| match scores {
+        Scores::I8(values) => format!("{} {values:?}\n", scores.class()),
+        Scores::F32(values) => format!("{} {values:?}\n", scores.class()),
+    };
+    decisions.iter().map(line).collect()
+}
+
+/// The name of the exported crate, with `separator` between words.
+pub fn crate_name(deployment: &Deployment, separator: &str) -> String {
+    format!("mote {}", deployment.name)
+        .to_lowercase()
+        .replace(' ', separator)
+}
+
+/// A directory of its own for the test `name`, kept so that the next run compiles less.
+pub fn directory(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("export")
+        .join(name)
+}
