@@ -60,6 +60,14 @@ pub enum Error {
         /// What is wrong with it, and what is expected.
         what: String,
     },
+    /// The engine refused to run the network.
+    #[error("the engine cannot run `{network}`: {error}")]
+    Engine {
+        /// The network.
+        network: String,
+        /// The engine's reason.
+        error: mote::Error,
+    },
 }
 
 impl Error {

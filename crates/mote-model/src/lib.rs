@@ -1,4 +1,5 @@
-//! Host-side network description, model format, memory planner, and how a network is held and run.
+//! Host-side network description, model format, memory planner, and how a network is held and run;
+//! [`Session`] runs it on this computer.
 
 pub mod blob;
 pub mod cnn;
@@ -7,6 +8,7 @@ pub mod graph;
 pub mod plan;
 mod runtime;
 pub mod sensor;
+pub mod session;
 pub mod shapes;
 pub mod stream;
 mod validate;
@@ -20,4 +22,5 @@ pub use graph::{
 };
 pub use plan::{Plan, Strategy, plan};
 pub use runtime::Runtime;
+pub use session::Session;
 pub use validate::MAX_ELEMENTS;

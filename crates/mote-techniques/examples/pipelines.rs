@@ -5,7 +5,7 @@
 //! trained folds are kept, `MOTE_SETTINGS` a file of training settings. Scores are the engine's, on test users.
 
 use mote_data::{SplitKind, WindowSpec};
-use mote_techniques::host::{Host, compile};
+use mote_model::session::{Session, compile};
 use mote_techniques::{Artifact, Context, Training, apply};
 use mote_train::metrics::Confusion;
 use mote_train::{Hooks, Job, TrainConfig, train};
@@ -68,11 +68,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 println!("{}: {}", change.technique, change.lines.join("; "));
             }
             let compiled = compile(&artifact.graph)?;
-            let mut host = Host::new(&compiled)?;
+            let mut session = Session::new(&compiled)?;
             let mut right: (Vec<usize>, Vec<usize>) = Default::default();
             for &n in &fold.test {
                 right.0.push(windows.y.get(n).copied().unwrap_or(0));
-                right.1.push(host.decide(windows.window(n))?.class());
+                right.1.push(session.classify(windows.window(n))?.class());
             }
             let confusion = Confusion::new(windows.labels.len(), &right.0, &right.1);
             println!(

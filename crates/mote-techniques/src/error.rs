@@ -28,18 +28,10 @@ pub enum Error {
         /// Why.
         why: String,
     },
-    /// The network description is at fault.
+    /// The network description is at fault, or the engine refused to run it.
     #[error(transparent)]
     Model(#[from] mote_model::Error),
     /// Training failed, or was stopped.
     #[error(transparent)]
     Train(#[from] mote_train::Error),
-    /// The engine refused to run the network.
-    #[error("the engine cannot run `{network}`: {error}")]
-    Engine {
-        /// The network.
-        network: String,
-        /// The engine's reason.
-        error: mote::Error,
-    },
 }

@@ -15,7 +15,8 @@ mod weights;
 
 pub(crate) use weights::quantize_weights;
 
-use crate::{Artifact, Change, Context, Error, Kind, Options, Technique, host};
+use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use mote_model::session::{self, Session};
 use mote_model::{Graph, Node, Op, Quant};
 use std::str::FromStr;
 
@@ -172,10 +173,10 @@ fn trained_for_few_bits(graph: &Graph) -> Vec<bool> {
 /// Runs the f32 network on training windows and collects every tensor's values.
 fn observe(graph: &Graph, context: &Context, windows: &[usize]) -> Result<Vec<Vec<f32>>, Error> {
     let mut values: Vec<Vec<f32>> = vec![Vec::new(); graph.tensors.len()];
-    let compiled = host::compile(graph)?;
-    let mut host = host::Host::new(&compiled)?;
+    let compiled = session::compile(graph)?;
+    let mut session = Session::new(&compiled)?;
     for &n in windows {
-        host.run_observed(context.windows.window(n), |tensor, observed| {
+        session.run_observed(context.windows.window(n), |tensor, observed| {
             if let Some(kept) = values.get_mut(tensor) {
                 let every = (observed.len() * windows.len())
                     .div_ceil(KEPT_PER_TENSOR)
@@ -384,7 +385,7 @@ mod tests {
         let mut artifact = Artifact::baseline(network());
         let options = Options::parse(&Int8, options)?;
         let change = Int8.apply(&mut artifact, &options, &context(&windows, &train))?;
-        host::Host::new(&host::compile(&artifact.graph)?)?;
+        Session::new(&session::compile(&artifact.graph)?)?;
         Ok((artifact.graph, change.lines))
     }
 
@@ -402,7 +403,7 @@ mod tests {
         assert!(says("weights 464 -> 336 bytes"), "{lines:?}");
         assert!(says("`pointwise` 4-bit weights"), "{lines:?}");
         let (plain, _) = applied("").unwrap();
-        let bytes = |g: &Graph| host::compile(g).unwrap().bytes();
+        let bytes = |g: &Graph| session::compile(g).unwrap().bytes();
         assert_eq!(bytes(&plain) - bytes(&graph), 128);
         let error = applied("bits=5").unwrap_err().to_string();
         assert!(

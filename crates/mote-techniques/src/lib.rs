@@ -10,7 +10,6 @@ mod contrastive;
 mod distill;
 mod error;
 mod flatten;
-pub mod host;
 mod int8;
 mod lazy;
 mod options;

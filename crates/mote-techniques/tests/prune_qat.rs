@@ -5,8 +5,8 @@
 mod common;
 
 use common::Setting;
+use mote_model::session::{Scores, Session, compile};
 use mote_model::{Op, Weights};
-use mote_techniques::host::{Host, Scores, compile};
 use mote_techniques::{Artifact, Context, apply};
 use mote_train::{Hooks, QatConfig, qat};
 
@@ -109,11 +109,11 @@ fn the_engine_computes_what_training_for_int8_computed() {
         .unwrap();
     let scores = grids.last().unwrap();
     let compiled = compile(graph).unwrap();
-    let mut host = Host::new(&compiled).unwrap();
+    let mut session = Session::new(&compiled).unwrap();
     let mut worst = 0.0f32;
     let mut same = 0;
     for (&n, expected) in setting.train.iter().zip(expected.chunks_exact(2)) {
-        let decision = host.decide(setting.windows.window(n)).unwrap();
+        let decision = session.classify(setting.windows.window(n)).unwrap();
         let Scores::I8(got) = &decision.scores else {
             unreachable!("the network is int8")
         };

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use mote_data::Windows;
+use mote_model::session::{Decision, Session, compile};
 use mote_model::{Activation, Conv1d, Dense, Frontend, Graph, Op, Pool, PoolKind, Shape, Weights};
-use mote_techniques::host::{Decision, Host, compile};
 use mote_techniques::{Artifact, Change, Context, apply};
 
 const TIME: usize = 32;
@@ -120,9 +120,9 @@ fn apply_all(steps: &[&str], windows: &Windows) -> Result<(Artifact, Vec<Change>
 
 fn decisions(artifact: &Artifact, windows: &Windows) -> Vec<Decision> {
     let compiled = compile(&artifact.network().unwrap()).unwrap();
-    let mut host = Host::new(&compiled).unwrap();
+    let mut session = Session::new(&compiled).unwrap();
     (0..windows.y.len())
-        .map(|n| host.decide(windows.window(n)).unwrap())
+        .map(|n| session.classify(windows.window(n)).unwrap())
         .collect()
 }
 

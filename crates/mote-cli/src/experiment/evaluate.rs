@@ -5,9 +5,10 @@ use super::{Experiment, plan};
 use crate::pipeline::Pipeline;
 use anyhow::{Context as _, Result};
 use mote_data::{Fold, Windows};
+use mote_model::session::{self, Scores, Session};
 use mote_model::{Graph, Op};
 use mote_report::{EarlyExit, FoldPredictions, FoldResult, Metrics, ModelSize, Run};
-use mote_techniques::{Artifact, Change, Context, host};
+use mote_techniques::{Artifact, Change, Context};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -190,22 +191,22 @@ fn early(windows: &Windows, test: &[usize], some: &Predicted, full: &Predicted) 
 
 /// What the engine makes of each window.
 pub fn predict(network: &Graph, windows: &Windows, indices: &[usize]) -> Result<Predicted> {
-    let compiled = host::compile(network)?;
-    let mut engine = host::Host::new(&compiled)?;
+    let compiled = session::compile(network)?;
+    let mut engine = Session::new(&compiled)?;
     let mut classes = Vec::with_capacity(indices.len());
     let mut scores = Vec::with_capacity(indices.len() * windows.labels.len());
     let mut early = Vec::with_capacity(indices.len());
     let mut times = Vec::with_capacity(TIMED);
     for &n in indices {
         let start = Instant::now();
-        let decision = engine.decide(windows.window(n))?;
+        let decision = engine.classify(windows.window(n))?;
         if times.len() < TIMED {
             times.push(start.elapsed().as_secs_f64() * 1e6);
         }
         classes.push(decision.class());
         match &decision.scores {
-            host::Scores::F32(values) => scores.extend_from_slice(values),
-            host::Scores::I8(values) => scores.extend(values.iter().map(|&v| f32::from(v))),
+            Scores::F32(values) => scores.extend_from_slice(values),
+            Scores::I8(values) => scores.extend(values.iter().map(|&v| f32::from(v))),
         }
         early.push(decision.early);
     }

@@ -10,8 +10,9 @@ use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
 use mote_device::measure::{Job, Measurement};
 use mote_model::sensor;
+use mote_model::session::{self, Scores, Session};
 use mote_model::stream::Schedule;
-use mote_techniques::{Artifact, host};
+use mote_techniques::Artifact;
 use std::path::{Path, PathBuf};
 
 /// Decisions run on the device: their counts are averaged and their outputs compared with the host's.
@@ -37,7 +38,7 @@ struct Input {
     run: usize,
     warm_up: usize,
     per_decision: usize,
-    expected: Vec<host::Scores>,
+    expected: Vec<Scores>,
 }
 
 /// Figures of one board.
@@ -62,8 +63,8 @@ impl Prepared {
         let folder = experiment.out.join("pipelines").join(name);
         write_source(artifact, &folder)?;
         let network = artifact.network()?;
-        let compiled = host::compile(&network)?;
-        let engine = host::Host::new(&compiled)?;
+        let compiled = session::compile(&network)?;
+        let engine = Session::new(&compiled)?;
         let (all, longest) = match (Schedule::of(&network), artifact.stream) {
             (Some(schedule), Some(_)) => {
                 let run = network.tensor(network.input)?.shape.len();
@@ -149,7 +150,7 @@ fn counts(window: &[f32]) -> impl Iterator<Item = i16> {
 
 impl Input {
     /// Whole windows, one decision each.
-    fn windows(mut engine: host::Host<'_>, windows: &Recorded, chosen: &[usize]) -> Result<Self> {
+    fn windows(mut engine: Session<'_>, windows: &Recorded, chosen: &[usize]) -> Result<Self> {
         ensure!(
             !chosen.is_empty(),
             "there is no test window to run on the device"
@@ -165,20 +166,20 @@ impl Input {
             let window = windows.window(n);
             let bytes = counts(window).flat_map(i16::to_le_bytes);
             input.bytes.extend(bytes);
-            input.expected.push(engine.decide(window)?.scores);
+            input.expected.push(engine.classify(window)?.scores);
         }
         Ok(input)
     }
 
     /// Windows that end early and windows that do not, in about their shares of all of `test`; and only the latter.
     fn with_exits(
-        mut engine: host::Host<'_>,
+        mut engine: Session<'_>,
         windows: &Recorded,
         test: &[usize],
     ) -> Result<(Self, Option<Self>)> {
         let (mut early, mut full) = (Vec::new(), Vec::new());
         for &n in test {
-            let end = engine.decide(windows.window(n))?.early;
+            let end = engine.classify(windows.window(n))?.early;
             if end { &mut early } else { &mut full }.push(n);
         }
         let share = early.len() as f64 / test.len().max(1) as f64;
@@ -195,7 +196,7 @@ impl Input {
 
     /// One stream of `run` values at a time, over test windows one behind the other.
     fn stream(
-        mut engine: host::Host<'_>,
+        mut engine: Session<'_>,
         windows: &Recorded,
         test: &[usize],
         schedule: Schedule,
@@ -226,8 +227,8 @@ impl Input {
         let mut float = Vec::new();
         for scores in &self.expected {
             match scores {
-                host::Scores::I8(values) => int8.extend_from_slice(values),
-                host::Scores::F32(values) => float.extend_from_slice(values),
+                Scores::I8(values) => int8.extend_from_slice(values),
+                Scores::F32(values) => float.extend_from_slice(values),
             }
         }
         let expected = if float.is_empty() {

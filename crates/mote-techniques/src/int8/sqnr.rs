@@ -1,21 +1,22 @@
 //! How far each layer of the int8 network is from the f32 network's.
 
-use crate::{Context, Error, host};
+use crate::{Context, Error};
+use mote_model::session::{self, Session};
 use mote_model::{Graph, Node};
 
 /// Signal-to-quantization-noise ratio of every tensor of `quantized`, in dB: power of what it is in `exact`, the same
 /// network in f32, on the `windows`, over power of the difference. Infinite without any.
 ///
 /// # Errors
-/// [`Error::Engine`] when a window has the wrong length.
+/// [`mote_model::Error::Engine`] when a window has the wrong length.
 pub(super) fn sqnr(
     exact: &Graph,
     quantized: &Graph,
     context: &Context,
     windows: &[usize],
 ) -> Result<Vec<f64>, Error> {
-    let (exact, compiled) = (host::compile(exact)?, host::compile(quantized)?);
-    let (mut exact, mut rounded) = (host::Host::new(&exact)?, host::Host::new(&compiled)?);
+    let (exact, compiled) = (session::compile(exact)?, session::compile(quantized)?);
+    let (mut exact, mut rounded) = (Session::new(&exact)?, Session::new(&compiled)?);
     let mut wanted: Vec<Vec<f32>> = vec![Vec::new(); quantized.tensors.len()];
     let mut powers = vec![(0.0f64, 0.0f64); quantized.tensors.len()];
     for &n in windows {

@@ -2,8 +2,9 @@
 
 use super::head::Head;
 use crate::int8::quantize_weights;
-use crate::{Context, Error, Lazy, Technique, host};
+use crate::{Context, Error, Lazy, Technique};
 use mote::kernels::argmax;
+use mote_model::session::{self, Session};
 use mote_model::{
     Activation, Dense, Exit, Graph, Node, Op, Pool, PoolKind, Shape, Tensor, Weights,
 };
@@ -137,10 +138,10 @@ impl Features {
                 })
             })
             .collect::<Result<_, mote_model::Error>>()?;
-        let compiled = host::compile(graph)?;
-        let mut host = host::Host::new(&compiled)?;
+        let compiled = session::compile(graph)?;
+        let mut session = Session::new(&compiled)?;
         for &n in windows {
-            host.run_observed(context.windows.window(n), |tensor, values| {
+            session.run_observed(context.windows.window(n), |tensor, values| {
                 let layers = outputs.iter().zip(&mut all).filter(|(t, _)| **t == tensor);
                 for (_, features) in layers {
                     features.push(values);
@@ -198,11 +199,11 @@ fn calibrate(
         _ => return Ok(None),
     };
     let mut decisions = Vec::with_capacity(windows.len());
-    let compiled = host::compile(&with_exit)?;
-    let mut host = host::Host::new(&compiled)?;
+    let compiled = session::compile(&with_exit)?;
+    let mut session = Session::new(&compiled)?;
     for &n in windows {
         let (mut early, mut full, mut lead) = (0, 0, 0.0);
-        host.run_observed(context.windows.window(n), |tensor, values| {
+        session.run_observed(context.windows.window(n), |tensor, values| {
             if Some(tensor) == scores {
                 early = argmax(values);
                 lead = lead_of(values);

@@ -276,7 +276,7 @@ fn take(all: &mut Weights, input: &[bool], output: &[bool]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::{Compiled, Host, Scores, compile};
+    use mote_model::session::{Compiled, Scores, Session, compile};
     use mote_model::{Dense, Frontend, Pool, PoolKind, Shape};
 
     fn conv(out_channels: usize, groups: usize, weights: Vec<f32>, bias: Vec<f32>) -> Op {
@@ -327,13 +327,13 @@ mod tests {
     }
 
     fn scores(compiled: &Compiled) -> Vec<Scores> {
-        let mut host = Host::new(compiled).unwrap();
+        let mut session = Session::new(compiled).unwrap();
         (0..20)
             .map(|n| {
                 let window: Vec<f32> = (0..24)
                     .map(|i| ((n * 24 + i) as f32).sin() * 20.0)
                     .collect();
-                host.decide(&window).unwrap().scores
+                session.classify(&window).unwrap().scores
             })
             .collect()
     }

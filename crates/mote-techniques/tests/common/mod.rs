@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use mote_data::Windows;
-use mote_techniques::host::{Host, compile};
+use mote_model::session::{Session, compile};
 use mote_techniques::{Artifact, Context, Error, Training, apply};
 use mote_train::{Block, CnnConfig, Hooks, Job, TrainConfig, Trained, train};
 
@@ -90,9 +90,9 @@ impl Setting {
     /// Windows of 96 that the engine decides right.
     pub fn right(&self, artifact: &Artifact) -> usize {
         let compiled = compile(&artifact.graph).unwrap();
-        let mut host = Host::new(&compiled).unwrap();
-        let mut decide = |n: usize| host.decide(self.windows.window(n)).unwrap().class();
-        let hits = (0..self.windows.len()).filter(|&n| decide(n) == self.windows.y[n]);
+        let mut session = Session::new(&compiled).unwrap();
+        let mut classify = |n: usize| session.classify(self.windows.window(n)).unwrap().class();
+        let hits = (0..self.windows.len()).filter(|&n| classify(n) == self.windows.y[n]);
         hits.count()
     }
 }

@@ -1,13 +1,14 @@
-//! Running a network on the host, in the same engine and arithmetic as on the device.
+//! Runs a graph on this computer, in the same engine and arithmetic as on the device.
+//!
+//! [`compile`] writes the model as it lies in flash, and a [`Session`] runs it.
 
-use crate::Error;
+use crate::stream::Schedule;
+use crate::{Error, Graph, Quant, Strategy, TensorId, blob::to_words, plan, sensor};
 use mote::kernels::argmax;
 use mote::registry::Flow;
 use mote::{Interpreter, Model, View, registry};
-use mote_model::stream::Schedule;
-use mote_model::{Graph, Quant, Strategy, TensorId, blob::to_words, plan, sensor};
 
-/// The model that the engine reads, as it would lie in flash.
+/// Writes the model that the engine reads, as it lies in flash.
 ///
 /// # Errors
 /// When the network is not sound.
@@ -36,7 +37,7 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// Bytes of flash the model takes.
+    /// Returns the bytes of flash that the model takes.
     pub fn bytes(&self) -> usize {
         self.words.len() * 4
     }
@@ -51,17 +52,17 @@ pub enum Scores {
     I8(Vec<i8>),
 }
 
-/// What a network makes of a window.
+/// The network's answer for one window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// One score per class.
     pub scores: Scores,
-    /// Whether an early exit ended it.
+    /// Whether an early exit ended the run.
     pub early: bool,
 }
 
 impl Decision {
-    /// Index of the largest score; the first of several.
+    /// Returns the index of the largest score; the first of several equal ones.
     pub fn class(&self) -> usize {
         match &self.scores {
             Scores::F32(scores) => argmax(scores),
@@ -70,16 +71,16 @@ impl Decision {
     }
 }
 
-/// The engine with a network and its arena.
-pub struct Host<'c> {
+/// The engine with one network and its arena.
+pub struct Session<'c> {
     compiled: &'c Compiled,
     interpreter: Interpreter<'c>,
     arena: Vec<u32>,
     counts: Vec<i16>,
 }
 
-impl<'c> Host<'c> {
-    /// Checks the model and makes its arena.
+impl<'c> Session<'c> {
+    /// Checks the model and allocates its arena.
     ///
     /// # Errors
     /// [`Error::Engine`] when the engine refuses the model.
@@ -96,32 +97,32 @@ impl<'c> Host<'c> {
         })
     }
 
-    /// Another engine with the same network, and an arena of its own.
+    /// Returns another session of the same network, with an arena of its own.
     ///
     /// # Errors
-    /// As [`Host::new`].
+    /// As [`Session::new`].
     pub fn again(&self) -> Result<Self, Error> {
         Self::new(self.compiled)
     }
 
-    /// Reads a window, `[time][channel]` in m/s^2, from the sensor.
+    /// Converts a window, `[time][channel]` in m/s^2, into sensor counts.
     fn sense(&mut self, window: &[f32]) {
         self.counts.clear();
         self.counts
             .extend(window.iter().map(|&x| sensor::counts(x)));
     }
 
-    /// Hands sensor counts to the network.
+    /// Writes the sensor counts into the network's input.
     fn load(&mut self) -> Result<(), mote::Error> {
         self.interpreter.load_counts(&self.counts, &mut self.arena)
     }
 
-    /// What the network makes of a window of `time * channels` values, `[time][channel]` in m/s^2. A stream starts
-    /// anew with it.
+    /// Runs the network on a window of `time * channels` values, `[time][channel]` in m/s^2. A stream starts anew
+    /// with every window.
     ///
     /// # Errors
     /// [`Error::Engine`] when the window has the wrong length.
-    pub fn decide(&mut self, window: &[f32]) -> Result<Decision, Error> {
+    pub fn classify(&mut self, window: &[f32]) -> Result<Decision, Error> {
         self.sense(window);
         let end = match self.compiled.stream {
             None => self
@@ -166,8 +167,8 @@ impl<'c> Host<'c> {
         })
     }
 
-    /// What the network, a stream, makes of each of `ticks` in turn, sensor counts of one tick each; `None` while
-    /// there is no decision.
+    /// Runs the network, which must be a stream, on the sensor counts of one tick. Returns `None` while there is no
+    /// decision.
     ///
     /// # Errors
     /// [`Error::Engine`] when a tick has the wrong length.
@@ -180,8 +181,8 @@ impl<'c> Host<'c> {
             .map_err(|error| Error::engine(self.compiled, error))
     }
 
-    /// Runs every layer of a network over windows and shows every tensor's real values to `observe`, in the order
-    /// they are written.
+    /// Runs every layer on a window and shows the real values of each tensor to `observe`, in the order in which the
+    /// engine writes them.
     ///
     /// # Errors
     /// [`Error::Engine`] when the window has the wrong length.
