@@ -136,7 +136,7 @@ impl DataArgs {
 /// Who trains, who tests, and with which seed.
 #[derive(clap::Args, Clone)]
 pub struct SplitArgs {
-    /// group (users in K groups), louo (leave one user out), random (windows: leaks!), or
+    /// group (users in K groups), loso (leave one subject out), random (windows: leaks!), or
     /// users:test=1,2;validation=3.
     #[arg(long, default_value = "group")]
     pub split: String,

@@ -8,7 +8,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mote_data::{
-    Account, Device, Error, Files, Recording, Sink, Source, SynthSpec, Wisdm2019, WisdmV1,
+    Device, Error, Files, IngestReport, Recording, Sink, Source, SynthSpec, Wisdm2019, WisdmV1,
     write_synthetic,
 };
 use std::{fs, path::Path};
@@ -17,12 +17,12 @@ use zip::ZipArchive;
 struct Null;
 
 impl Sink for Null {
-    fn recording(&mut self, recording: Recording, _: &mut Account) -> Result<(), Error> {
+    fn recording(&mut self, recording: Recording, _: &mut IngestReport) -> Result<(), Error> {
         std::hint::black_box(recording);
         Ok(())
     }
 
-    fn window(&mut self, _: u32, _: &str, _: &[f32], _: &mut Account) -> Result<(), Error> {
+    fn window(&mut self, _: u32, _: &str, _: &[f32], _: &mut IngestReport) -> Result<(), Error> {
         Ok(())
     }
 }
@@ -34,11 +34,11 @@ fn measure(c: &mut Criterion, name: &str, source: &dyn Source, files: &Files, by
         .throughput(Throughput::BytesDecimal(bytes));
     group.bench_function(name, |b| {
         b.iter(|| {
-            let mut account = Account::default();
+            let mut ingest = IngestReport::default();
             source
-                .read(files, &mut account, &mut Null)
+                .read(files, &mut ingest, &mut Null)
                 .expect("the data reads");
-            assert!(account.accepted > 0);
+            assert!(ingest.accepted > 0);
         });
     });
     group.finish();

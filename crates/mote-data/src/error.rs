@@ -1,3 +1,5 @@
+//! What can go wrong in this crate.
+
 use std::{io, path::PathBuf};
 
 /// What can go wrong between a data set on disk and windows in memory.
@@ -66,8 +68,18 @@ pub enum Error {
         /// What is allowed.
         reason: &'static str,
     },
+    /// A setting of the generator of synthetic recordings makes no sense.
+    #[error("setting {field} = {value} of the synthetic recordings: {reason}")]
+    SynthSpec {
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        value: f32,
+        /// What is allowed.
+        reason: &'static str,
+    },
     /// Reading gave no window at all.
-    #[error("{task}: no window of {seconds} s came out of {accepted} records; check the account")]
+    #[error("{task}: no window of {seconds} s came out of {accepted} records; check the ingest")]
     NoWindows {
         /// The task.
         task: String,
@@ -107,11 +119,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns a closure that adds `path` to an error of the system.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
         move |source| Error::Io { path, source }
     }
 
+    /// Builds the error of a file that is not in the format its reader expects.
     pub(crate) fn format(path: impl Into<PathBuf>, reason: impl Into<String>) -> Error {
         Error::Format {
             path: path.into(),

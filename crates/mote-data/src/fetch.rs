@@ -29,14 +29,14 @@ pub struct Fetched {
     pub present: bool,
 }
 
-/// All data sets that can be downloaded.
+/// Lists the data sets that can be downloaded.
 pub fn datasets() -> Vec<&'static Dataset> {
     let mut all: Vec<_> = sources().iter().filter_map(|s| s.dataset()).collect();
     all.dedup_by_key(|d| d.name);
     all
 }
 
-/// The data set of that name, or the one that the task or source of that name reads.
+/// Finds a data set by its name, or by the name of a task or source that reads it.
 ///
 /// # Errors
 /// [`Error::UnknownDataset`] with the names there are.
@@ -59,7 +59,7 @@ pub fn dataset(name: &str) -> Result<&'static Dataset, Error> {
     })
 }
 
-/// Downloads `dataset` to its place below `root`. A download cut short is taken up where it stopped.
+/// Downloads `dataset` to its place below `root`. A download that was cut short continues where it stopped.
 ///
 /// # Errors
 /// [`Error::Fetch`], which says which file to put where by other means; [`Error::Io`] when the disk refuses.
@@ -134,7 +134,7 @@ fn download(url: &str, path: &Path, progress: &mut dyn FnMut(Progress)) -> Resul
     finish(&part, path, &record)
 }
 
-/// Gives a complete download its name and records its digest.
+/// Renames a complete download and records its digest.
 fn finish(part: &Path, path: &Path, record: &Path) -> Result<Fetched, Error> {
     let digest = Files::at(part).digest(&|_| true)?;
     std::fs::rename(part, path).map_err(Error::io(path))?;

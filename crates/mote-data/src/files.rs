@@ -1,4 +1,4 @@
-//! The files of a data set, wherever they lie: a folder, one file, a zip (or a zip inside it), a tar.gz.
+//! Reads the files of a data set from a folder, a single file, a zip (or a zip inside it) or a tar.gz.
 
 use crate::Error;
 use flate2::read::GzDecoder;
@@ -19,21 +19,21 @@ pub struct Files {
 /// Takes one file: its name inside the data set, and its bytes.
 pub(crate) type Visit<'a> = &'a mut dyn FnMut(&str, &mut dyn Read) -> Result<(), Error>;
 
-/// Tells by its name whether a file is wanted.
+/// Decides by its name whether a file is wanted.
 pub(crate) type Wanted<'a> = &'a dyn Fn(&str) -> bool;
 
 impl Files {
-    /// The folder, archive or file at `path`; nothing is opened yet.
+    /// Names the folder, archive or file at `path`; nothing is opened yet.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// The folder, archive or file.
+    /// Returns the path of the folder, archive or file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The path of a visited file, for messages.
+    /// Returns the path of a visited file, for messages.
     pub(crate) fn entry(&self, name: &str) -> PathBuf {
         if self.path.ends_with(name) {
             self.path.clone()
@@ -42,8 +42,7 @@ impl Files {
         }
     }
 
-    /// Visits the wanted files in order of their names (in archive order for tar.gz, which cannot be
-    /// searched).
+    /// Visits the wanted files in order of their names; those of a tar.gz, which cannot be searched, in archive order.
     pub(crate) fn visit(&self, wanted: Wanted<'_>, visit: Visit<'_>) -> Result<(), Error> {
         let path = &self.path;
         let name = path.to_string_lossy();
@@ -67,12 +66,12 @@ impl Files {
         }
     }
 
-    /// Whether the folder holds a wanted file; `false` for anything but a folder.
+    /// Returns whether the folder holds a wanted file; `false` for anything but a folder.
     pub(crate) fn holds(&self, wanted: Wanted<'_>) -> bool {
         list(&self.path).is_ok_and(|files| files.iter().any(|(name, _)| wanted(name)))
     }
 
-    /// SHA-256, in hex, over the bytes of the file, or of the wanted files of a folder in order of name.
+    /// Computes the SHA-256, in hex, over the bytes of the file, or of the wanted files of a folder in order of name.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -97,18 +96,18 @@ impl Files {
     }
 }
 
-/// Bytes in lower-case hex.
+/// Formats bytes in lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Whether an entry is something an operating system left behind.
+/// Returns whether an entry was left behind by an operating system.
 fn is_litter(name: &str) -> bool {
     name.split('/')
         .any(|part| part == "__MACOSX" || part.starts_with('.'))
 }
 
-/// All files below `folder`, with `/`-separated names relative to it, sorted by name.
+/// Lists all files below `folder`, with `/`-separated names relative to it, sorted by name.
 fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     let mut found = Vec::new();
     let mut open = vec![(String::new(), folder.to_owned())];
@@ -121,7 +120,7 @@ fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
             }
             let path = entry.path();
             if path.is_dir() {
-                // A link back up must not be followed for ever.
+                // Following a link to a parent folder would never end.
                 if !path.is_symlink() {
                     open.push((format!("{name}/"), path));
                 }
@@ -161,7 +160,7 @@ fn visit_zip<R: Read + Seek>(
             let mut entry = archive.by_name(&name).map_err(archive_error(path))?;
             visit(&name, &mut entry)?;
         } else if name.ends_with(".zip") {
-            // A zip needs seeking, which a compressed entry cannot: it goes through a temporary file.
+            // Reading a zip needs seeking, and a compressed entry cannot seek, so it is copied to a temporary file.
             let inner = path.join(&name);
             let mut spool = tempfile::tempfile().map_err(Error::io(&inner))?;
             let mut entry = archive.by_name(&name).map_err(archive_error(path))?;

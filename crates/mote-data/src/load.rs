@@ -1,8 +1,8 @@
-//! From a task to its windows.
+//! Loads the windows of a task.
 
 use crate::{
-    Account, Error, Files, Task, WindowSpec, Windows,
-    cut::Cutter,
+    Error, Files, IngestReport, Task, WindowSpec, Windows,
+    segmentation::Windower,
     sources::{Layout, Source},
 };
 use std::path::Path;
@@ -13,7 +13,7 @@ pub struct Loaded {
     /// The windows.
     pub windows: Windows,
     /// What became of every record.
-    pub account: Account,
+    pub ingest: IngestReport,
     /// SHA-256 over the bytes of the source files, in hex.
     pub digest: String,
     /// Whether the data was made up. Whatever is computed from it must say so.
@@ -22,52 +22,52 @@ pub struct Loaded {
     pub source: String,
 }
 
-/// Reads the data of `task` below `root` and cuts it into windows. Feature tasks come as they are, one time
-/// step per row; `spec` does not apply to them.
+/// Reads the data of `task` below `root` and cuts it into windows. `spec` does not apply to tasks whose
+/// source has ready-made windows or features.
 ///
 /// # Errors
 /// [`Error::NoData`] when the data is not there (with what to do), [`Error::WindowSpec`] for a setting that
-/// makes no sense, [`Error::NoWindows`] when nothing came out, and whatever reading meets.
+/// makes no sense, [`Error::NoWindows`] when no window came out, and every error of reading.
 pub fn load(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Loaded, Error> {
     spec.check()?;
     let source = task.source.as_ref();
     let files = locate(source, root)?;
-    let mut account = Account::default();
-    let mut cutter = open_cutter(task, spec);
-    source.read(&files, &mut account, &mut cutter)?;
-    account.require_files(source.name(), &files)?;
-    let windows = cutter.finish();
+    let mut ingest = IngestReport::default();
+    let mut windower = windower_for(task, spec);
+    source.read(&files, &mut ingest, &mut windower)?;
+    ingest.require_files(source.name(), &files)?;
+    let windows = windower.finish();
     if windows.is_empty() {
         return Err(Error::NoWindows {
             task: task.name.clone(),
             seconds: spec.seconds,
-            accepted: account.accepted,
+            accepted: ingest.accepted,
         });
     }
     Ok(Loaded {
         windows,
-        account,
+        ingest,
         digest: source.digest(&files)?,
         synthetic: source.is_synthetic(),
         source: describe(source, &files),
     })
 }
 
-/// An empty cutter for what the task's source hands over.
-pub(crate) fn open_cutter(task: &Task, spec: &WindowSpec) -> Cutter {
+/// Builds the windower that suits the layout of the task's source.
+pub(crate) fn windower_for(task: &Task, spec: &WindowSpec) -> Windower {
     let labels = task.labels.clone();
     match task.source.layout() {
-        Layout::Recordings => Cutter::new(labels, spec),
+        Layout::Recordings => Windower::new(labels, spec),
         Layout::Windows {
             time,
             channels,
             rate_hz,
             hop,
-        } => Cutter::with_shape(labels, time, channels, rate_hz, hop),
+        } => Windower::with_shape(labels, time, channels, rate_hz, hop),
     }
 }
 
-/// The files of `source` below `root`.
+/// Finds the files of `source` below `root`.
 ///
 /// # Errors
 /// [`Error::NoData`], saying which file to put where.
@@ -90,6 +90,7 @@ pub fn locate(source: &dyn Source, root: Option<&Path>) -> Result<Files, Error> 
     })
 }
 
+/// Names the data set and its path, or says that the data is synthetic.
 pub(crate) fn describe(source: &dyn Source, files: &Files) -> String {
     if source.is_synthetic() {
         return "SYNTHETIC recordings, made up by Mote".to_owned();

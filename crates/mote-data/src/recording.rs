@@ -1,6 +1,6 @@
 //! Recordings, and the path every record takes to become part of one.
 
-use crate::{Account, Error, Reason};
+use crate::{Error, IngestReport, Reason};
 
 /// The stream a recording holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,16 +27,16 @@ pub struct Recording {
     pub samples: Vec<[f32; 3]>,
 }
 
-/// Takes what a source reads, one recording or one ready-made window at a time, so that a data set never
-/// lies in memory as a whole.
+/// Receives what a source reads, one recording or one ready-made window at a time, so that a data set is never
+/// in memory as a whole.
 pub trait Sink {
-    /// Takes a recording.
+    /// Receives a recording.
     ///
     /// # Errors
-    /// Whatever makes reading on pointless; the source stops and hands it on.
-    fn recording(&mut self, recording: Recording, account: &mut Account) -> Result<(), Error>;
+    /// Any error ends the reading; the source returns it to its caller.
+    fn recording(&mut self, recording: Recording, ingest: &mut IngestReport) -> Result<(), Error>;
 
-    /// Takes one window of a data set that comes already cut: a row of features, or `[time][channels]`
+    /// Receives one window of a data set that has ready-made windows: a row of features, or `[time][channels]`
     /// samples. NaN stands for a missing feature.
     ///
     /// # Errors
@@ -46,14 +46,14 @@ pub trait Sink {
         user: u32,
         activity: &str,
         values: &[f32],
-        account: &mut Account,
+        ingest: &mut IngestReport,
     ) -> Result<(), Error>;
 }
 
-/// Largest magnitude a record may hold: far above a fall or a punch, far below a corrupt float.
+/// Largest magnitude of a plausible value: far above a fall or a punch, far below most corrupt floats.
 pub(crate) const PLAUSIBLE: f32 = 1000.0;
 
-/// Checks a sample's values.
+/// Checks that the values of a sample are finite and plausible.
 pub(crate) fn check_sample(sample: [f32; 3]) -> Result<(), Reason> {
     if sample.iter().any(|v| !v.is_finite()) {
         return Err(Reason::NotFinite);
@@ -64,28 +64,32 @@ pub(crate) fn check_sample(sample: [f32; 3]) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Groups sound records into recordings: a change of user or activity, or a clock that jumped back for
-/// good, ends one. A single record out of order is rejected instead, which needs one record of look-ahead.
+/// Groups sound records into recordings.
+///
+/// A recording ends when the user or the activity changes, and when the clock was reset to an earlier time. A single
+/// record that lies before its neighbours is rejected instead. To tell the two apart, the collector holds one such record
+/// back until the next one arrives.
 pub(crate) struct Collector<'a> {
     sink: &'a mut dyn Sink,
-    account: &'a mut Account,
+    ingest: &'a mut IngestReport,
     file: &'a str,
     sensor: Sensor,
     current: Option<Recording>,
+    /// Line, time and sample of a record that lies before the last one.
     pending: Option<(u64, i64, [f32; 3])>,
 }
 
 impl<'a> Collector<'a> {
     pub(crate) fn new(
         sink: &'a mut dyn Sink,
-        account: &'a mut Account,
+        ingest: &'a mut IngestReport,
         file: &'a str,
         sensor: Sensor,
     ) -> Self {
-        account.files += 1;
+        ingest.files += 1;
         Self {
             sink,
-            account,
+            ingest,
             file,
             sensor,
             current: None,
@@ -94,14 +98,14 @@ impl<'a> Collector<'a> {
     }
 
     pub(crate) fn reject(&mut self, line: u64, reason: Reason) {
-        self.account.reject(self.file, line, reason);
+        self.ingest.reject(self.file, line, reason);
     }
 
     pub(crate) fn blank_lines(&mut self, count: u64) {
-        self.account.blank_lines += count;
+        self.ingest.blank_lines += count;
     }
 
-    /// Adds a sample; another user or activity than before starts a new recording.
+    /// Adds a sample; a change of user or activity starts a new recording.
     pub(crate) fn push(
         &mut self,
         line: u64,
@@ -129,7 +133,7 @@ impl<'a> Collector<'a> {
         if last.is_none_or(|last| t_ns > last) {
             current.t_ns.push(t_ns);
             current.samples.push(sample);
-            self.account.accept();
+            self.ingest.accept();
             self.drop_pending();
             return Ok(());
         }
@@ -141,7 +145,7 @@ impl<'a> Collector<'a> {
             self.pending = Some((line, t_ns, sample));
             return Ok(());
         };
-        // Two records in a row before the last one: the clock was reset.
+        // This is the second record in a row that lies before the last one: the clock was reset.
         let next = Recording {
             user,
             activity: activity.to_owned(),
@@ -150,9 +154,9 @@ impl<'a> Collector<'a> {
             samples: vec![pending_sample],
         };
         let done = std::mem::replace(current, next);
-        self.account.clock_resets += 1;
-        self.account.accept();
-        self.sink.recording(done, self.account)?;
+        self.ingest.clock_resets += 1;
+        self.ingest.accept();
+        self.sink.recording(done, self.ingest)?;
         self.push(line, (user, activity), t_ns, sample)
     }
 
@@ -165,12 +169,12 @@ impl<'a> Collector<'a> {
     fn flush(&mut self) -> Result<(), Error> {
         self.drop_pending();
         match self.current.take() {
-            Some(done) => self.sink.recording(done, self.account),
+            Some(done) => self.sink.recording(done, self.ingest),
             None => Ok(()),
         }
     }
 
-    /// Hands over the last recording.
+    /// Passes the last recording to the sink.
     pub(crate) fn finish(mut self) -> Result<(), Error> {
         self.flush()
     }

@@ -1,28 +1,28 @@
-//! Text records `user,activity,timestamp,x,y,z;` of the WISDM raw files, parsed from bytes.
+//! Parses the text records `user,activity,timestamp,x,y,z;` of the WISDM raw files.
 //!
 //! A record ends at `;` or at the end of its line, so several records on one line, a missing `;` and a
-//! missing last newline all read well.
+//! missing last newline are all read correctly.
 
 use crate::Reason;
 use std::io::{self, Read};
 
-/// A record as it stands in the file; nothing but its form has been checked.
+/// A record as it stands in the file; only its form has been checked.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Record<'a> {
+pub(crate) struct TextRecord<'a> {
     pub user: u32,
     pub activity: &'a [u8],
     pub t_ns: i64,
     pub sample: [f32; 3],
 }
 
-/// Longest record there can be, by far; also what a chunk must hold.
+/// Bytes read at once; also the length from which a record counts as endless.
 const CHUNK: usize = 1 << 18;
 
-/// Reads every record, hands it over with its line number (from 1), and returns the number of blank lines.
+/// Passes every record with its line number (from 1) to `each` and returns the number of blank lines.
 pub(crate) fn read_records<R, F, E>(mut reader: R, mut each: F) -> Result<Result<u64, E>, io::Error>
 where
     R: Read,
-    F: FnMut(u64, Result<Record<'_>, Reason>) -> Result<(), E>,
+    F: FnMut(u64, Result<TextRecord<'_>, Reason>) -> Result<(), E>,
 {
     let mut buffer = vec![0u8; CHUNK];
     let mut state = Lines {
@@ -59,7 +59,7 @@ where
         }
         held = filled - end;
         if held == buffer.len() {
-            // No record is this long: report it once and look for its end.
+            // No record is this long: reject it once and skip to its end.
             if !skipping && let Err(e) = each(state.line, Err(Reason::TooLong)) {
                 return Ok(Err(e));
             }
@@ -79,7 +79,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// Drops the rest of an endless record.
+    /// Skips the rest of an endless record.
     fn skip<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         let end = memchr::memchr2(b';', b'\n', bytes).unwrap_or(bytes.len());
         bytes.get(end..).unwrap_or(&[])
@@ -87,7 +87,7 @@ impl Lines {
 
     fn parse<F, E>(&mut self, mut bytes: &[u8], each: &mut F) -> Result<(), E>
     where
-        F: FnMut(u64, Result<Record<'_>, Reason>) -> Result<(), E>,
+        F: FnMut(u64, Result<TextRecord<'_>, Reason>) -> Result<(), E>,
     {
         while let Some(&first) = bytes.first() {
             match first {
@@ -119,9 +119,10 @@ impl Lines {
     }
 }
 
-/// The record at the start of `bytes` when it is of the common form: no spaces, no empty fields.
+/// Parses the record at the start of `bytes` when it has the common form: no spaces, no empty fields. Returns it with
+/// the bytes behind it.
 #[inline]
-fn fast(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
+fn fast(bytes: &[u8]) -> Option<(TextRecord<'_>, &[u8])> {
     let (user, rest) = digits(bytes)?;
     let user = u32::try_from(user).ok()?;
     let rest = rest.strip_prefix(b",")?;
@@ -138,7 +139,7 @@ fn fast(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
     let sample = [x, y, z];
     match rest.first() {
         None | Some(b';' | b'\n' | b'\r') => Some((
-            Record {
+            TextRecord {
                 user,
                 activity,
                 t_ns,
@@ -150,7 +151,7 @@ fn fast(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
     }
 }
 
-/// Up to 18 digits at the start of `bytes`, which fit without a check.
+/// Parses up to 18 digits at the start of `bytes`; a u64 holds them without a check.
 #[inline]
 fn digits(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0u64;
@@ -172,8 +173,8 @@ fn float(bytes: &[u8]) -> Option<(f32, &[u8])> {
     Some((value, bytes.get(n..)?))
 }
 
-/// One record without its terminator, in any form the data sets use, or the reason why it is none.
-fn general(text: &[u8]) -> Result<Record<'_>, Reason> {
+/// Parses one record without its terminator, in any form the data sets use, or returns why it is rejected.
+fn general(text: &[u8]) -> Result<TextRecord<'_>, Reason> {
     let mut fields = [&[][..]; 6];
     let mut count = 0;
     for field in text.split(|&b| b == b',') {
@@ -189,7 +190,7 @@ fn general(text: &[u8]) -> Result<Record<'_>, Reason> {
         return Err(Reason::EmptyField);
     }
     let [user, activity, t_ns, x, y, z] = fields;
-    Ok(Record {
+    Ok(TextRecord {
         user: number(user)?,
         activity,
         t_ns: number(t_ns)?,
@@ -197,7 +198,7 @@ fn general(text: &[u8]) -> Result<Record<'_>, Reason> {
     })
 }
 
-/// An integer field.
+/// Parses an integer field.
 pub(crate) fn number<T: std::str::FromStr>(field: &[u8]) -> Result<T, Reason> {
     std::str::from_utf8(field)
         .ok()
@@ -205,7 +206,7 @@ pub(crate) fn number<T: std::str::FromStr>(field: &[u8]) -> Result<T, Reason> {
         .ok_or(Reason::BadNumber)
 }
 
-/// A decimal field, rounded as `str::parse` rounds it.
+/// Parses a decimal field, rounded as `str::parse` rounds it.
 pub(crate) fn decimal(field: &[u8]) -> Result<f32, Reason> {
     fast_float2::parse(field).map_err(|_| Reason::BadNumber)
 }

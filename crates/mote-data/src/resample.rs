@@ -1,10 +1,11 @@
 //! Resampling to a uniform grid by timestamp.
 //!
-//! Between samples the signal is taken as a straight line. Where a stretch was recorded at more than
-//! [`OVERSAMPLED`] times the grid's rate, each grid value is the mean of that line over one grid period, a
-//! low-pass with its first zero at the grid's rate; otherwise it is the line's value at the grid point. The
-//! first keeps what lies above the new Nyquist frequency from folding back, the second does not blur data
-//! that is at the right rate already.
+//! The signal is interpolated linearly between samples. There are two ways to take a grid value from it:
+//!
+//! - When the stretch was recorded at more than [`OVERSAMPLED`] times the grid's rate, the value is the mean of the line
+//!   over one grid period. This is a low-pass filter with its first zero at the grid's rate; it suppresses frequencies
+//!   above the new Nyquist frequency, which would otherwise alias.
+//! - Otherwise the value is the line at the grid point, so data that has the right rate already is not blurred.
 
 /// Input-to-output rate ratio from which grid values are means over a period.
 const OVERSAMPLED: f64 = 1.2;
@@ -12,13 +13,12 @@ const OVERSAMPLED: f64 = 1.2;
 /// Nanoseconds in a second.
 pub(crate) const SECOND: f64 = 1e9;
 
-/// Samples at `rate_hz` from the first timestamp on, `[x, y, z]` each, appended to `out`. `t_ns` increases
-/// strictly.
+/// Appends samples `[x, y, z]` at `rate_hz`, from the first timestamp on, to `out`. `t_ns` must increase strictly.
 pub(crate) fn resample(t_ns: &[i64], samples: &[[f32; 3]], rate_hz: f32, out: &mut Vec<[f32; 3]>) {
     let (Some(&first), Some(&last)) = (t_ns.first(), t_ns.last()) else {
         return;
     };
-    // Seconds from the start: exact enough in f64 for days.
+    // Seconds from the start; an f64 keeps them exact enough for days.
     let second = |t: i64| t.saturating_sub(first) as f64 / SECOND;
     let duration = second(last);
     let period = 1.0 / f64::from(rate_hz);
@@ -51,13 +51,14 @@ pub(crate) fn resample(t_ns: &[i64], samples: &[[f32; 3]], rate_hz: f32, out: &m
         out.push(if span > 1e-6 {
             [(ax, bx), (ay, by), (az, bz)].map(mean)
         } else {
-            // The last point falls on the end of the period before.
+            // The last grid point lies on the end of the period before it.
             line.value(to, second)
         });
         (from, before) = (to, after);
     }
 }
 
+/// The line between two neighbouring samples; times in seconds from the start.
 #[derive(Debug, Clone, Copy, Default)]
 struct Segment {
     start: f64,
@@ -67,6 +68,7 @@ struct Segment {
 }
 
 impl Segment {
+    /// Interpolates the line at time `t`.
     fn at(&self, t: f64) -> [f64; 3] {
         let span = self.end - self.start;
         let u = if span > 0.0 {
@@ -79,7 +81,7 @@ impl Segment {
         [mix(ax, bx), mix(ay, by), mix(az, bz)]
     }
 
-    /// Integral of the line from the segment's start to `t`.
+    /// Integrates the line from the segment's start to `t`.
     fn area(&self, t: f64) -> [f64; 3] {
         let t = t.clamp(self.start, self.end);
         let span = t - self.start;
@@ -104,6 +106,7 @@ impl<'a, I> Line<I>
 where
     I: Iterator<Item = (&'a [i64], &'a [[f32; 3]])>,
 {
+    /// Moves to the segment that holds time `t`.
     fn advance(&mut self, t: f64, second: impl Fn(i64) -> f64) {
         while t > self.current.end {
             let Some(([start, end], [a, b])) = self.segments.next() else {
@@ -122,11 +125,13 @@ where
         }
     }
 
+    /// Returns the value of the line at time `t`.
     fn value(&mut self, t: f64, second: impl Fn(i64) -> f64) -> [f32; 3] {
         self.advance(t, second);
         self.current.at(t).map(|v| v as f32)
     }
 
+    /// Integrates the line from the first sample to time `t`.
     fn integral(&mut self, t: f64, second: impl Fn(i64) -> f64) -> [f64; 3] {
         self.advance(t, second);
         let [x, y, z] = self.integral;

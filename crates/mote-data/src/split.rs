@@ -1,4 +1,4 @@
-//! Splits: who trains, who validates, who is tested.
+//! Divides windows into training, validation and test sets, by user.
 
 use crate::{Error, Windows};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
@@ -8,10 +8,10 @@ use std::{
     str::FromStr,
 };
 
-/// One training user in this many validates.
+/// One of this many training users is held out for validation.
 const VALIDATION_SHARE: usize = 8;
 
-/// How windows are divided.
+/// A way to divide windows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SplitKind {
@@ -20,8 +20,8 @@ pub enum SplitKind {
         /// Groups, two or more.
         k: usize,
     },
-    /// `louo`: every user is tested alone.
-    LeaveOneUserOut,
+    /// `loso`, leave one subject out: every user is tested alone. `louo` is read as the same.
+    LeaveOneSubjectOut,
     /// `users:test=1,2;validation=3`: one fold, test and validation users named, all others train.
     FixedUsers {
         /// Users tested.
@@ -37,7 +37,7 @@ pub enum SplitKind {
 }
 
 impl SplitKind {
-    /// Whether users, and windows that overlap, are on both sides, so that accuracy comes out too high.
+    /// Returns whether users, and windows that overlap, are on both sides, which makes every accuracy too high.
     pub fn leaks(&self) -> bool {
         matches!(self, SplitKind::RandomWindows { .. })
     }
@@ -57,7 +57,7 @@ impl fmt::Display for SplitKind {
         };
         match self {
             SplitKind::GroupKFold { k } => write!(f, "group:{k}"),
-            SplitKind::LeaveOneUserOut => f.write_str("louo"),
+            SplitKind::LeaveOneSubjectOut => f.write_str("loso"),
             SplitKind::FixedUsers { test, validation } if validation.is_empty() => {
                 write!(f, "users:test={}", list(test))
             }
@@ -93,7 +93,7 @@ impl FromStr for SplitKind {
         match kind {
             "group" => Ok(SplitKind::GroupKFold { k: parts()? }),
             "random" => Ok(SplitKind::RandomWindows { k: parts()? }),
-            "louo" if rest.is_none() => Ok(SplitKind::LeaveOneUserOut),
+            "loso" | "louo" if rest.is_none() => Ok(SplitKind::LeaveOneSubjectOut),
             "users" => {
                 let form = "must look like users:test=1,2;validation=3";
                 let (mut test, mut validation) = (Vec::new(), Vec::new());
@@ -113,7 +113,7 @@ impl FromStr for SplitKind {
                 Ok(SplitKind::FixedUsers { test, validation })
             }
             _ => Err(bad(
-                "there are group:K, louo, random:K and users:test=1,2;validation=3",
+                "there are group:K, loso (leave one subject out), random:K and users:test=1,2;validation=3",
             )),
         }
     }
@@ -157,7 +157,7 @@ pub fn folds(windows: &Windows, kind: &SplitKind, seed: u64) -> Result<Vec<Fold>
         SplitKind::GroupKFold { k } => split.groups(*k, &mut rng)?,
         _ => split.counts.keys().map(|&u| BTreeSet::from([u])).collect(),
     };
-    let named = matches!(kind, SplitKind::LeaveOneUserOut);
+    let named = matches!(kind, SplitKind::LeaveOneSubjectOut);
     let total = groups.len();
     (1..)
         .zip(groups)
@@ -171,6 +171,7 @@ pub fn folds(windows: &Windows, kind: &SplitKind, seed: u64) -> Result<Vec<Fold>
         .collect()
 }
 
+/// Counts the windows of each user.
 fn count_users(windows: &Windows) -> BTreeMap<u32, usize> {
     let mut counts = BTreeMap::new();
     for &user in &windows.users {
@@ -179,6 +180,7 @@ fn count_users(windows: &Windows) -> BTreeMap<u32, usize> {
     counts
 }
 
+/// What a split is made from.
 struct Split<'a> {
     windows: &'a Windows,
     kind: &'a SplitKind,
@@ -193,8 +195,8 @@ impl Split<'_> {
         }
     }
 
-    /// Users in `k` groups: those with most windows first, each to the group with fewest windows. Users of
-    /// about the same size (within a fifth) change places with the seed.
+    /// Puts users into `k` groups: the user with most windows first, each into the group with fewest windows so far.
+    /// Users with about equally many windows (within a fifth) are ordered by the seed.
     fn groups(&self, k: usize, rng: &mut StdRng) -> Result<Vec<BTreeSet<u32>>, Error> {
         let mut users: Vec<(u32, usize)> = self.counts.iter().map(|(&u, &n)| (u, n)).collect();
         if users.len() < k {
@@ -213,6 +215,7 @@ impl Split<'_> {
         Ok(groups.into_iter().map(|(_, group)| group).collect())
     }
 
+    /// Builds the fold that tests the users in `test`.
     fn by_users(
         &self,
         name: String,
@@ -273,6 +276,7 @@ impl Split<'_> {
         Ok(fold)
     }
 
+    /// Builds `k` folds of windows drawn at random, whoever they belong to.
     fn random(&self, k: usize, rng: &mut StdRng) -> Result<Vec<Fold>, Error> {
         let count = self.windows.len();
         if count < 2 * k {
@@ -309,6 +313,7 @@ impl Split<'_> {
         Ok(folds.collect())
     }
 
+    /// Fills in the users of each side.
     fn name_users(&self, fold: &mut Fold) {
         let users = |side: &[usize]| {
             let users = side

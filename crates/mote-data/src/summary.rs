@@ -1,10 +1,10 @@
-//! What `mote data list`, `check` and `summary` show, as plain data that prints.
+//! The figures behind `mote data list`, `check` and `summary`, as data that can be printed or serialized.
 
 use crate::{
-    Account, Error, Recording, Sink, Task, WindowSpec,
-    cut::{Cutter, median_rate},
-    load::{describe, locate, open_cutter},
+    Error, IngestReport, Recording, Sink, Task, WindowSpec,
+    load::{describe, locate, windower_for},
     resample::SECOND,
+    segmentation::{Windower, median_rate},
     tasks,
 };
 use serde::Serialize;
@@ -25,13 +25,13 @@ pub struct Listed {
     pub classes: usize,
     /// Nominal rate in Hz.
     pub rate_hz: f32,
-    /// Where the data lies; `None` when it does not.
+    /// Where the data is; `None` when it is not there.
     pub path: Option<PathBuf>,
-    /// Whether the data is made up, and so always there.
+    /// Whether the data is generated, and so always there.
     pub synthetic: bool,
 }
 
-/// All named tasks, with what is there below `root`.
+/// Lists all named tasks, and where below `root` their data is.
 pub fn list(root: Option<&Path>) -> Vec<Listed> {
     let listed = |task: Task| {
         let source = &task.source;
@@ -52,18 +52,18 @@ pub fn list(root: Option<&Path>) -> Vec<Listed> {
     tasks().into_iter().map(listed).collect()
 }
 
-/// Reads everything `task` would and returns the account, with up to `examples` rejected records per reason
+/// Reads the data of `task`, counts what became of each record, and keeps up to `examples` rejected records per reason
 /// (`usize::MAX` for all).
 ///
 /// # Errors
 /// When the data is not there or cannot be read at all.
-pub fn check(task: &Task, root: Option<&Path>, examples: usize) -> Result<Account, Error> {
-    let mut account = Account::with_examples(examples);
+pub fn check(task: &Task, root: Option<&Path>, examples: usize) -> Result<IngestReport, Error> {
+    let mut ingest = IngestReport::with_examples(examples);
     let files = locate(task.source.as_ref(), root)?;
-    let mut cutter = open_cutter(task, &WindowSpec::default());
-    task.source.read(&files, &mut account, &mut cutter)?;
-    account.require_files(task.source.name(), &files)?;
-    Ok(account)
+    let mut windower = windower_for(task, &WindowSpec::default());
+    task.source.read(&files, &mut ingest, &mut windower)?;
+    ingest.require_files(task.source.name(), &files)?;
+    Ok(ingest)
 }
 
 /// One activity of a task.
@@ -99,17 +99,17 @@ pub struct Summary {
     /// By class name.
     pub activities: BTreeMap<String, ActivitySummary>,
     /// What became of every record.
-    pub account: Account,
+    pub ingest: IngestReport,
 }
 
-/// Reads and cuts `task` and counts what came out.
+/// Reads the data of `task`, cuts it into windows and counts them by activity.
 ///
 /// # Errors
 /// As [`load`](crate::load), but data without a window is no error.
 pub fn summary(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Summary, Error> {
     spec.check()?;
     let files = locate(task.source.as_ref(), root)?;
-    let mut account = Account::default();
+    let mut ingest = IngestReport::default();
     let mut counter = Counter {
         activities: task
             .labels
@@ -117,11 +117,11 @@ pub fn summary(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Su
             .map(|l| (l.clone(), Default::default()))
             .collect(),
         users: BTreeMap::new(),
-        cutter: open_cutter(task, spec),
+        windower: windower_for(task, spec),
     };
-    task.source.read(&files, &mut account, &mut counter)?;
-    account.require_files(task.source.name(), &files)?;
-    let windows = counter.cutter.finish();
+    task.source.read(&files, &mut ingest, &mut counter)?;
+    ingest.require_files(task.source.name(), &files)?;
+    let windows = counter.windower.finish();
     let mut activities = counter.activities;
     for (class, label) in windows.labels.iter().enumerate() {
         if let Some(activity) = activities.get_mut(label) {
@@ -141,14 +141,15 @@ pub fn summary(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Su
             .count(),
         shape: (windows.time, windows.channels),
         activities,
-        account,
+        ingest,
     })
 }
 
+/// Counts users, recordings and records on the way to the windower.
 struct Counter {
     activities: BTreeMap<String, ActivitySummary>,
     users: BTreeMap<u32, BTreeSet<String>>,
-    cutter: Cutter,
+    windower: Windower,
 }
 
 impl Counter {
@@ -161,7 +162,7 @@ impl Counter {
 }
 
 impl Sink for Counter {
-    fn recording(&mut self, recording: Recording, account: &mut Account) -> Result<(), Error> {
+    fn recording(&mut self, recording: Recording, ingest: &mut IngestReport) -> Result<(), Error> {
         if let Some(activity) = self.activity(recording.user, &recording.activity) {
             activity.records += recording.t_ns.len() as u64;
             if let (Some(first), Some(last)) = (recording.t_ns.first(), recording.t_ns.last()) {
@@ -172,7 +173,7 @@ impl Sink for Counter {
                 activity.rate_hz = Some((low.min(rate), high.max(rate)));
             }
         }
-        self.cutter.recording(recording, account)
+        self.windower.recording(recording, ingest)
     }
 
     fn window(
@@ -180,12 +181,12 @@ impl Sink for Counter {
         user: u32,
         activity: &str,
         values: &[f32],
-        account: &mut Account,
+        ingest: &mut IngestReport,
     ) -> Result<(), Error> {
         if let Some(activity) = self.activity(user, activity) {
             activity.records += 1;
         }
-        self.cutter.window(user, activity, values, account)
+        self.windower.window(user, activity, values, ingest)
     }
 }
 
@@ -218,6 +219,6 @@ impl fmt::Display for Summary {
             )?;
         }
         writeln!(f)?;
-        self.account.fmt(f)
+        self.ingest.fmt(f)
     }
 }

@@ -1,11 +1,11 @@
-//! Made-up recordings, for trying things out without data.
+//! Generates synthetic recordings, for trying things out without data.
 //!
-//! A phone in a trouser pocket is modelled: gravity, the body's bounce as harmonics of the step rate, sensor
-//! noise, all turned into the phone's axes. Users differ in cadence, strength, posture, how the phone lies
-//! and how noisy it is; a recording drifts in cadence and strength. Results on it say that the machinery
-//! works, nothing about people.
+//! The model is a phone in a trouser pocket: gravity, the body's bounce as harmonics of the step rate, and sensor noise,
+//! all rotated into the phone's axes. Users differ in cadence, strength, posture, the position of the phone and its
+//! noise; within a recording, cadence and strength drift. Figures from such data show that the programs work; they say
+//! nothing about people.
 
-use crate::{Account, Error, Recording, STANDARD_GRAVITY, Sensor, Sink};
+use crate::{Error, IngestReport, Recording, STANDARD_GRAVITY, Sensor, Sink};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, Normal};
 use std::{
@@ -15,14 +15,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What to make.
+/// What to generate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SynthSpec {
-    /// Users, numbered from 1; at most the 36 of WISDM v1.1.
+    /// Users, numbered from 1; 1 to 36, as in WISDM v1.1.
     pub users: u32,
-    /// Seconds per recording; each user has one of each activity.
+    /// Length of a recording in seconds, 1 to 86,400; each user has one of each activity.
     pub seconds: f32,
-    /// Samples per second before jitter.
+    /// Samples per second before jitter, 1 to 1000.
     pub rate_hz: f32,
     /// The same seed gives the same recordings.
     pub seed: u64,
@@ -36,6 +36,33 @@ impl Default for SynthSpec {
             rate_hz: 20.0,
             seed: 1,
         }
+    }
+}
+
+impl SynthSpec {
+    /// Checks that the settings make sense.
+    ///
+    /// # Errors
+    /// [`Error::SynthSpec`] naming the field.
+    pub fn check(&self) -> Result<(), Error> {
+        let bad = |field, value, reason| {
+            Err(Error::SynthSpec {
+                field,
+                value,
+                reason,
+            })
+        };
+        if !(1..=36).contains(&self.users) {
+            return bad("users", self.users as f32, "must lie between 1 and 36");
+        }
+        if !(1.0..=86_400.0).contains(&self.seconds) {
+            let reason = "must lie between 1 s and one day";
+            return bad("seconds", self.seconds, reason);
+        }
+        if !(1.0..=1000.0).contains(&self.rate_hz) {
+            return bad("rate_hz", self.rate_hz, "must lie between 1 and 1000 Hz");
+        }
+        Ok(())
     }
 }
 
@@ -66,7 +93,7 @@ const GAITS: [Gait; 6] = [
     Gait { activity: "standing", steps_hz: 0.35, bounce: 0.05, harmonics: [1.0, 0.0, 0.0], forward: 0.06, side: 0.06, pitch: 0.10, swing: 0.02, unrest: 0.3 },
 ];
 
-/// What is a user's own.
+/// What distinguishes one user from another.
 struct Person {
     cadence: f64,
     strength: f64,
@@ -77,13 +104,19 @@ struct Person {
     phone: [[f64; 3]; 3],
 }
 
+/// Draws from a normal distribution.
+#[allow(
+    clippy::expect_used,
+    reason = "every standard deviation is a constant or a checked setting"
+)]
 fn normal(rng: &mut StdRng, mean: f64, std: f64) -> f64 {
-    Normal::new(mean, std).map_or(mean, |n| n.sample(rng))
+    let normal = Normal::new(mean, std).expect("standard deviations here are finite");
+    normal.sample(rng)
 }
 
 impl Person {
     fn new(rng: &mut StdRng) -> Self {
-        // Which way round the phone was put into the pocket, and how crookedly it lies there.
+        // The phone may be upside down in the pocket, and it never lies quite straight.
         let flip = if rng.random_bool(0.35) { PI } else { 0.0 };
         let turn = rotation(2, normal(rng, 0.0, 0.30));
         let tilt = rotation(0, normal(rng, 0.0, 0.20));
@@ -99,7 +132,7 @@ impl Person {
     }
 }
 
-/// Rotation about axis 0 (x), 1 (y) or 2 (z) by `angle` radians.
+/// Returns the rotation about axis 0 (x), 1 (y) or 2 (z) by `angle` radians.
 fn rotation(axis: usize, angle: f64) -> [[f64; 3]; 3] {
     let (s, c) = angle.sin_cos();
     match axis {
@@ -109,17 +142,19 @@ fn rotation(axis: usize, angle: f64) -> [[f64; 3]; 3] {
     }
 }
 
+/// Multiplies the matrix `m` with the vector `v`.
 fn turn(m: [[f64; 3]; 3], v: [f64; 3]) -> [f64; 3] {
     m.map(|row| row.iter().zip(v).map(|(a, b)| a * b).sum())
 }
 
+/// Multiplies two matrices.
 fn multiply(a: [[f64; 3]; 3], b: [[f64; 3]; 3]) -> [[f64; 3]; 3] {
-    let [p, q, r] = [0, 1, 2].map(|c| turn(a, b.map(|row| row.get(c).copied().unwrap_or(0.0))));
+    let [p, q, r] = [0, 1, 2].map(|c| turn(a, b.map(|row| row[c])));
     let ([a, b, c], [d, e, f], [g, h, i]) = (p, q, r);
     [[a, d, g], [b, e, h], [c, f, i]]
 }
 
-/// One recording of `gait` by `person`.
+/// Generates one recording of `gait` by `person`.
 fn record(
     user: u32,
     person: &Person,
@@ -127,8 +162,8 @@ fn record(
     spec: &SynthSpec,
     rng: &mut StdRng,
 ) -> Recording {
-    let rate = f64::from(spec.rate_hz.clamp(1.0, 1000.0));
-    let count = (f64::from(spec.seconds.max(0.0)) * rate) as usize;
+    let rate = f64::from(spec.rate_hz);
+    let count = (f64::from(spec.seconds) * rate) as usize;
     let moving = gait.bounce > 1.0;
     let cadence = gait.steps_hz * person.cadence * normal(rng, 1.0, 0.03);
     let strength = person.strength * normal(rng, 0.0, 0.08).exp();
@@ -149,7 +184,7 @@ fn record(
         samples: Vec::with_capacity(count),
     };
     for _ in 0..count {
-        // A slow, bounded random walk makes steps uneven; now and then there is a landing or a stop.
+        // A slow, bounded random walk makes steps uneven; from time to time the user stops for a moment.
         drift += (-drift * 0.5 + normal(rng, 0.0, gait.unrest * 2.0)) / rate.sqrt();
         if moving && pause == 0 && rng.random_bool(0.03 / rate) {
             pause = (rng.random_range(0.5..1.5) * rate) as u32;
@@ -188,35 +223,37 @@ fn record(
     recording
 }
 
-/// Makes all recordings of `spec`, user by user, activity by activity.
+/// Generates all recordings of `spec`, user by user, activity by activity.
 ///
 /// # Errors
-/// What `sink` returns.
+/// [`Error::SynthSpec`] for a setting that makes no sense, and the errors of `sink`.
 pub fn synthesize(
     spec: &SynthSpec,
-    account: &mut Account,
+    ingest: &mut IngestReport,
     sink: &mut dyn Sink,
 ) -> Result<(), Error> {
+    spec.check()?;
     for user in 1..=spec.users {
-        // A user stays the same however many others there are.
+        // A seed per user, so that a user does not change with the number of users.
         let mut rng = StdRng::seed_from_u64(spec.seed ^ (u64::from(user) << 32));
         let person = Person::new(&mut rng);
         for gait in &GAITS {
             let recording = record(user, &person, gait, spec, &mut rng);
-            account.read += recording.samples.len() as u64;
-            account.accepted += recording.samples.len() as u64;
-            sink.recording(recording, account)?;
+            ingest.read += recording.samples.len() as u64;
+            ingest.accepted += recording.samples.len() as u64;
+            sink.recording(recording, ingest)?;
         }
     }
     Ok(())
 }
 
-/// Writes recordings as the text of WISDM v1.1 raw, below `root` where its reader looks, and returns the
-/// file's path.
+/// Writes generated recordings in the text format of WISDM v1.1 raw, below `root` where its reader looks for them.
+/// Returns the file's path.
 ///
 /// # Errors
-/// [`Error::Io`] when the folder or file cannot be written.
+/// [`Error::SynthSpec`] for a setting that makes no sense, [`Error::Io`] when the folder or file cannot be written.
 pub fn write_synthetic(spec: &SynthSpec, root: &Path) -> Result<PathBuf, Error> {
+    spec.check()?;
     let folder = root.join("wisdm-v1.1");
     std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
     let path = folder.join("WISDM_ar_v1.1_raw.txt");
@@ -225,18 +262,19 @@ pub fn write_synthetic(spec: &SynthSpec, root: &Path) -> Result<PathBuf, Error> 
         out: BufWriter::new(file),
         path: &path,
     };
-    synthesize(spec, &mut Account::default(), &mut text)?;
+    synthesize(spec, &mut IngestReport::default(), &mut text)?;
     text.out.flush().map_err(Error::io(&path))?;
     Ok(path)
 }
 
+/// Writes recordings as text.
 struct Text<'a> {
     out: BufWriter<File>,
     path: &'a Path,
 }
 
 impl Sink for Text<'_> {
-    fn recording(&mut self, recording: Recording, _: &mut Account) -> Result<(), Error> {
+    fn recording(&mut self, recording: Recording, _: &mut IngestReport) -> Result<(), Error> {
         let Recording { user, activity, .. } = &recording;
         let (head, tail) = activity.split_at(activity.len().min(1));
         let activity = head.to_uppercase() + tail;
@@ -247,7 +285,7 @@ impl Sink for Text<'_> {
         Ok(())
     }
 
-    fn window(&mut self, _: u32, _: &str, _: &[f32], _: &mut Account) -> Result<(), Error> {
+    fn window(&mut self, _: u32, _: &str, _: &[f32], _: &mut IngestReport) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Tasks: a source, and the activities to tell apart.
+//! Tasks: a data source and the activities to distinguish.
 
 use crate::{
     Error,
@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{path::Path, sync::Arc};
 
-/// What is to be recognised, and from which data.
+/// The activities to recognise, and the data to learn them from.
 #[derive(Debug, Clone)]
 pub struct Task {
     /// Name, `source/classes`.
@@ -22,7 +22,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// A task of its own: `labels` are activities as `source` names them.
+    /// Builds a task; `labels` are activities as `source` names them.
     pub fn new(
         name: impl Into<String>,
         labels: Vec<String>,
@@ -49,8 +49,7 @@ const SIX: [&str; 6] = [
 
 const FIVE: [&str; 5] = ["walking", "jogging", "stairs", "sitting", "standing"];
 
-/// All tasks that have a name of their own. Recordings of one's own come in as `csv:FILE.toml` and
-/// `npz:FILE`.
+/// Lists the named tasks. For recordings of your own, [`task`] also takes `csv:FILE.toml` and `npz:FILE`.
 pub fn tasks() -> Vec<Task> {
     let task = |name: &str, labels: &[&str], rate_hz, source| {
         let labels = labels.iter().map(|&l| l.to_owned()).collect();
@@ -74,10 +73,10 @@ pub fn tasks() -> Vec<Task> {
     ]
 }
 
-/// The task called `name`; `csv:FILE.toml` and `npz:FILE` read their description at once.
+/// Returns the task called `name`. For `csv:FILE.toml` and `npz:FILE` the description is read at once.
 ///
 /// # Errors
-/// [`Error::UnknownTask`], with the nearest name there is; for files, whatever reading them meets.
+/// [`Error::UnknownTask`], with the nearest name there is; for `csv:` and `npz:`, every error of reading the file.
 pub fn task(name: &str) -> Result<Task, Error> {
     if let Some(file) = name.strip_prefix("csv:") {
         let source = Csv::open(Path::new(file))?;

@@ -1,4 +1,4 @@
-//! Labelled windows: what training, techniques and evaluation consume.
+//! Labelled windows, the input of training, techniques and evaluation.
 
 /// Windows of one task, stored as one block, time-major: sample `(n, t, c)` lies at
 /// `(n * time + t) * channels + c`.
@@ -13,8 +13,7 @@ pub struct Windows {
     /// New samples between two windows.
     pub hop: usize,
     /// `count * time * channels` values: m/s^2 for acceleration, rad/s for rotation. A feature task has one
-    /// time step and one channel per feature; NaN is a missing one, which [`Normalizer`](crate::Normalizer)
-    /// replaces by the training mean.
+    /// time step and one channel per feature; NaN stands for a missing value.
     pub x: Vec<f32>,
     /// Class index per window.
     pub y: Vec<usize>,
@@ -27,25 +26,26 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// Number of windows.
+    /// Returns the number of windows.
     pub fn len(&self) -> usize {
         self.y.len()
     }
 
-    /// Whether there is no window.
+    /// Returns whether there is no window.
     pub fn is_empty(&self) -> bool {
         self.y.is_empty()
     }
 
-    /// Values per window.
+    /// Returns the number of values per window.
     pub fn stride(&self) -> usize {
         self.time * self.channels
     }
 
-    /// The samples of window `n`, `[time][channels]`; empty when there is no such window.
+    /// Returns the samples of window `n`, `[time][channels]`.
+    ///
+    /// # Panics
+    /// When there is no window `n`.
     pub fn window(&self, n: usize) -> &[f32] {
-        self.x
-            .get(n * self.stride()..(n + 1) * self.stride())
-            .unwrap_or(&[])
+        &self.x[n * self.stride()..(n + 1) * self.stride()]
     }
 }

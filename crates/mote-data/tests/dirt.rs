@@ -8,16 +8,16 @@ use mote_data::{Device, MotionSense, Reason, Sensor, Source, Wisdm2019, WisdmFea
 
 const RAW: &str = "WISDM_ar_v1.1_raw.txt";
 
-fn v1(text: &str) -> (mote_data::Account, Vec<mote_data::Recording>) {
-    let (account, keep) = read(&WisdmV1, RAW, text.as_bytes()).unwrap();
-    (account, keep.recordings)
+fn v1(text: &str) -> (mote_data::IngestReport, Vec<mote_data::Recording>) {
+    let (ingest, keep) = read(&WisdmV1, RAW, text.as_bytes()).unwrap();
+    (ingest, keep.recordings)
 }
 
 #[test]
 fn several_records_on_one_line() {
-    let (account, recordings) =
+    let (ingest, recordings) =
         v1("1,Walking,50,1,2,3;1,Walking,100,4,5,6;1,Jogging,150,7,8,9;\n1,Jogging,200,1,1,1;\n");
-    assert_eq!((account.read, account.accepted), (4, 4));
+    assert_eq!((ingest.read, ingest.accepted), (4, 4));
     assert_eq!(recordings.len(), 2);
     assert_eq!(recordings[0].samples, [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
     assert_eq!(recordings[1].t_ns, [150, 200]);
@@ -27,38 +27,38 @@ fn several_records_on_one_line() {
 #[test]
 fn no_newline_and_no_semicolon_at_the_end() {
     for end in ["", ";", ";\n", "\n", "\r\n", ";\r\n", " ; \n"] {
-        let (account, recordings) = v1(&format!(
+        let (ingest, recordings) = v1(&format!(
             "1,Sitting,50,1,2,3;\n1,Sitting,99,-4.5,5e-1,6{end}"
         ));
-        assert_eq!(account.accepted, 2, "{end:?}");
+        assert_eq!(ingest.accepted, 2, "{end:?}");
         assert_eq!(recordings[0].samples[1], [-4.5, 0.5, 6.0], "{end:?}");
-        assert_eq!(account.blank_lines, 0, "{end:?}");
+        assert_eq!(ingest.blank_lines, 0, "{end:?}");
     }
 }
 
 #[test]
 fn empty_field_before_the_semicolon() {
-    let (account, _) = v1("1,Walking,50,1,2,;\n1,Walking,60,1,,3;\n1,Walking,70,1,2,3;\n");
+    let (ingest, _) = v1("1,Walking,50,1,2,;\n1,Walking,60,1,,3;\n1,Walking,70,1,2,3;\n");
     assert_eq!(
-        rejections(&account),
+        rejections(&ingest),
         [(1, Reason::EmptyField), (2, Reason::EmptyField)]
     );
-    assert_eq!(account.accepted, 1);
+    assert_eq!(ingest.accepted, 1);
 }
 
 #[test]
 fn blank_lines_are_counted_and_keep_line_numbers_right() {
-    let (account, _) = v1("\n1,Walking,50,1,2,3;\n\r\n   \n1,Walking,x,1,2,3;\n");
-    assert_eq!(account.blank_lines, 3);
-    assert_eq!(rejections(&account), [(5, Reason::BadNumber)]);
+    let (ingest, _) = v1("\n1,Walking,50,1,2,3;\n\r\n   \n1,Walking,x,1,2,3;\n");
+    assert_eq!(ingest.blank_lines, 3);
+    assert_eq!(rejections(&ingest), [(5, Reason::BadNumber)]);
 }
 
 #[test]
 fn zero_and_repeated_timestamps() {
-    let (account, recordings) =
+    let (ingest, recordings) =
         v1("1,Walking,0,0,0,0;\n1,Walking,50,1,2,3;\n1,Walking,50,9,9,9;\n1,Walking,100,4,5,6;\n");
     assert_eq!(
-        rejections(&account),
+        rejections(&ingest),
         [(1, Reason::ZeroTimestamp), (3, Reason::RepeatedTimestamp)]
     );
     assert_eq!(recordings[0].t_ns, [50, 100]);
@@ -66,24 +66,24 @@ fn zero_and_repeated_timestamps() {
 
 #[test]
 fn one_record_out_of_order_is_rejected() {
-    let (account, recordings) = v1(
+    let (ingest, recordings) = v1(
         "1,Walking,50,1,2,3;\n1,Walking,100,1,2,3;\n1,Walking,70,9,9,9;\n1,Walking,150,1,2,3;\n\
          1,Walking,20,1,2,3;\n",
     );
     let backward = Reason::BackwardTimestamp;
-    assert_eq!(rejections(&account), [(3, backward), (5, backward)]);
+    assert_eq!(rejections(&ingest), [(3, backward), (5, backward)]);
     assert_eq!(recordings.len(), 1);
     assert_eq!(recordings[0].t_ns, [50, 100, 150]);
 }
 
 #[test]
 fn a_clock_reset_starts_a_new_recording() {
-    let (account, recordings) = v1(
+    let (ingest, recordings) = v1(
         "1,Walking,500,1,2,3;\n1,Walking,600,1,2,3;\n1,Walking,10,4,4,4;\n1,Walking,20,5,5,5;\n\
          1,Walking,30,6,6,6;\n",
     );
     assert_eq!(
-        (account.accepted, account.rejected(), account.clock_resets),
+        (ingest.accepted, ingest.rejected(), ingest.clock_resets),
         (5, 0, 1)
     );
     assert_eq!(recordings[0].t_ns, [500, 600]);
@@ -93,13 +93,13 @@ fn a_clock_reset_starts_a_new_recording() {
 
 #[test]
 fn nan_infinities_and_absurd_values() {
-    let (account, _) = v1(
+    let (ingest, _) = v1(
         "1,Walking,1,nan,2,3;\n1,Walking,2,1,inf,3;\n1,Walking,3,1,2,-Infinity;\n\
          1,Walking,4,1e39,2,3;\n1,Walking,5,1,2,1001;\n1,Walking,6,1,-1000,3;\n",
     );
     let not = Reason::NotFinite;
     assert_eq!(
-        rejections(&account),
+        rejections(&ingest),
         [
             (1, not),
             (2, not),
@@ -108,31 +108,31 @@ fn nan_infinities_and_absurd_values() {
             (5, Reason::Implausible)
         ]
     );
-    assert_eq!(account.accepted, 1);
+    assert_eq!(ingest.accepted, 1);
 }
 
 #[test]
 fn unknown_activities() {
-    let (account, _) = v1("1,Flying,50,1,2,3;\n1,walking,60,1,2,3;\n1,Walking,70,1,2,3;\n");
+    let (ingest, _) = v1("1,Flying,50,1,2,3;\n1,walking,60,1,2,3;\n1,Walking,70,1,2,3;\n");
     let unknown = Reason::UnknownActivity;
-    assert_eq!(rejections(&account), [(1, unknown), (2, unknown)]);
+    assert_eq!(rejections(&ingest), [(1, unknown), (2, unknown)]);
 }
 
 #[test]
 fn wrong_users() {
-    let (account, _) = v1("37,Walking,50,1,2,3;\n0,Walking,60,1,2,3;\n36,Walking,70,1,2,3;\n");
+    let (ingest, _) = v1("37,Walking,50,1,2,3;\n0,Walking,60,1,2,3;\n36,Walking,70,1,2,3;\n");
     assert_eq!(
-        rejections(&account),
+        rejections(&ingest),
         [(1, Reason::WrongUser), (2, Reason::WrongUser)]
     );
 
     let watch = Wisdm2019::new(Device::Watch);
     let text = b"1600,A,50,1,2,3;\n1601,A,100,1,2,3;\n1600,N,150,1,2,3;\n1600,A,200,1,2,3;\n";
-    let (account, keep) = read(&watch, "raw/watch/accel/data_1600_accel_watch.txt", text).unwrap();
+    let (ingest, keep) = read(&watch, "raw/watch/accel/data_1600_accel_watch.txt", text).unwrap();
     let expected = [(2, Reason::WrongUser), (3, Reason::UnknownActivity)];
-    assert_eq!(rejections(&account), expected);
+    assert_eq!(rejections(&ingest), expected);
     assert_eq!(
-        account.examples[0].file,
+        ingest.examples[0].file,
         "raw/watch/accel/data_1600_accel_watch.txt"
     );
     assert_eq!(keep.recordings[0].t_ns, [50, 200]);
@@ -140,12 +140,12 @@ fn wrong_users() {
 
 #[test]
 fn too_few_too_many_and_malformed_fields() {
-    let (account, recordings) = v1(
+    let (ingest, recordings) = v1(
         "1,Walking,50,1,2;\n1,Walking,60,1,2,3,4;\ngarbage\n1,Walking,1.5,1,2,3;\n-1,Walking,70,1,2,3\n\
          1, Walking , 80 , 1 , 2 , 3 ;\n1,Walking,90,1.2.3,2,3;\n",
     );
     assert_eq!(
-        rejections(&account),
+        rejections(&ingest),
         [
             (1, Reason::FieldCount),
             (2, Reason::FieldCount),
@@ -160,9 +160,9 @@ fn too_few_too_many_and_malformed_fields() {
 
 #[test]
 fn crlf_everywhere() {
-    let (account, recordings) = v1("1,Walking,50,1,2,3;\r\n\r\n1,Walking,100,4,5,6\r\n");
+    let (ingest, recordings) = v1("1,Walking,50,1,2,3;\r\n\r\n1,Walking,100,4,5,6\r\n");
     assert_eq!(
-        (account.accepted, account.rejected(), account.blank_lines),
+        (ingest.accepted, ingest.rejected(), ingest.blank_lines),
         (2, 0, 1)
     );
     assert_eq!(recordings[0].samples[1], [4.0, 5.0, 6.0]);
@@ -173,8 +173,8 @@ fn an_endless_record_is_one_rejection() {
     let mut text = b"1,Walking,50,1,2,3;\n".to_vec();
     text.extend(vec![b'7'; 1 << 20]);
     text.extend(b"\n1,Walking,60,1,2,3;\n");
-    let (account, keep) = read(&WisdmV1, RAW, &text).unwrap();
-    assert_eq!(rejections(&account), [(2, Reason::TooLong)]);
+    let (ingest, keep) = read(&WisdmV1, RAW, &text).unwrap();
+    assert_eq!(rejections(&ingest), [(2, Reason::TooLong)]);
     assert_eq!(keep.recordings[0].t_ns, [50, 60]);
 }
 
@@ -190,8 +190,8 @@ fn records_across_read_boundaries() {
             u64::from(i) * 50_000_000
         );
     }
-    let (account, recordings) = v1(&text);
-    assert_eq!((account.accepted, account.rejected()), (29_999, 0));
+    let (ingest, recordings) = v1(&text);
+    assert_eq!((ingest.accepted, ingest.rejected()), (29_999, 0));
     for (line, sample) in text.lines().zip(&recordings[0].samples) {
         let x: f32 = line.split(',').nth(3).unwrap().parse().unwrap();
         assert_eq!(*sample, [x, -x, x]);
@@ -201,11 +201,11 @@ fn records_across_read_boundaries() {
 #[test]
 fn only_the_examples_asked_for_but_all_counted() {
     let text = "x\n".repeat(100);
-    let (account, _) = v1(&text);
-    assert_eq!((account.rejected(), account.examples.len()), (100, 5));
-    assert_eq!(account.bad_share(), 1.0);
+    let (ingest, _) = v1(&text);
+    assert_eq!((ingest.rejected(), ingest.examples.len()), (100, 5));
+    assert_eq!(ingest.bad_share(), 1.0);
     assert!(
-        account
+        ingest
             .to_string()
             .contains("WISDM_ar_v1.1_raw.txt:1: wrong number of fields")
     );
@@ -225,9 +225,9 @@ fn gyroscope_where_present() {
 fn motionsense_dirt() {
     let text =
         b",x,y,z\r\n0,1,0,-1\n1,0.5,0,0\n\n2,,0,0\n3,a,0,0\n4,0,0\n4,nan,0,0\n1,0,0,0\n5,0,0,0.25";
-    let (account, keep) = read(&MotionSense, "B/wlk_7/sub_3.csv", text).unwrap();
+    let (ingest, keep) = read(&MotionSense, "B/wlk_7/sub_3.csv", text).unwrap();
     assert_eq!(
-        rejections(&account),
+        rejections(&ingest),
         [
             (5, Reason::EmptyField),
             (6, Reason::BadNumber),
@@ -269,10 +269,10 @@ fn arff_dirt() {
         String::new(),
     ];
     let name = "WISDM_ar_v1.1_transformed.arff";
-    let (account, keep) = read(&WisdmFeatures, name, arff(&rows.join("\r\n")).as_bytes()).unwrap();
+    let (ingest, keep) = read(&WisdmFeatures, name, arff(&rows.join("\r\n")).as_bytes()).unwrap();
     let first = 51;
     assert_eq!(
-        rejections(&account),
+        rejections(&ingest),
         [
             (first + 2, Reason::EmptyField),
             (first + 3, Reason::WrongUser),
@@ -281,7 +281,7 @@ fn arff_dirt() {
             (first + 6, Reason::FieldCount),
         ]
     );
-    assert_eq!((account.missing_values, keep.windows.len()), (1, 2));
+    assert_eq!((ingest.missing_values, keep.windows.len()), (1, 2));
     assert_eq!(keep.windows[0].2[..2], [1.5, 0.5]);
     assert!(keep.windows[1].2[0].is_nan());
     assert_eq!(keep.windows[1].1, "standing");

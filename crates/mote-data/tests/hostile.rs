@@ -5,8 +5,8 @@ mod common;
 
 use common::{Keep, write};
 use mote_data::{
-    Account, Csv, Device, Files, MotionSense, Npz, Source, WindowSpec, Wisdm2019, WisdmFeatures,
-    WisdmV1, check, load, task,
+    Csv, Device, Files, IngestReport, MotionSense, Npz, Source, WindowSpec, Wisdm2019,
+    WisdmFeatures, WisdmV1, check, load, task,
 };
 use proptest::prelude::*;
 use std::path::Path;
@@ -42,18 +42,18 @@ fn seeds() -> Vec<(&'static str, Box<dyn Source>, Vec<u8>)> {
 }
 
 fn read(source: &dyn Source, folder: &Path) {
-    let (mut account, mut keep) = (Account::default(), Keep::default());
+    let (mut ingest, mut keep) = (IngestReport::default(), Keep::default());
     if source
-        .read(&Files::at(folder), &mut account, &mut keep)
+        .read(&Files::at(folder), &mut ingest, &mut keep)
         .is_ok()
     {
-        assert_eq!(account.read, account.accepted + account.rejected());
+        assert_eq!(ingest.read, ingest.accepted + ingest.rejected());
         let kept = keep
             .recordings
             .iter()
             .map(|r| r.samples.len())
             .sum::<usize>();
-        assert_eq!(account.accepted, (kept + keep.windows.len()) as u64);
+        assert_eq!(ingest.accepted, (kept + keep.windows.len()) as u64);
     }
     for r in &keep.recordings {
         assert_eq!(r.t_ns.len(), r.samples.len());
@@ -139,7 +139,7 @@ fn undamaged_seeds_read_well() {
     for (name, source, bytes) in seeds() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), name, &bytes);
-        let (account, _) = common::read_at(source.as_ref(), folder.path()).unwrap();
-        assert!(account.accepted > 1, "{name}");
+        let (ingest, _) = common::read_at(source.as_ref(), folder.path()).unwrap();
+        assert!(ingest.accepted > 1, "{name}");
     }
 }

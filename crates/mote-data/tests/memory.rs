@@ -67,7 +67,7 @@ fn peak_memory_stays_below_twice_the_parsed_samples() {
     let loaded = load(&task, Some(folder.path()), &WindowSpec::default()).unwrap();
     let peak = MEMORY.peak.load(Relaxed) - before;
     let samples = 36 * 6 * 120 * 20;
-    assert_eq!(loaded.account.accepted, samples as u64);
+    assert_eq!(loaded.ingest.accepted, samples as u64);
     let share = peak as f64 / (samples * SAMPLE_BYTES) as f64;
     assert!(
         share < 2.0,

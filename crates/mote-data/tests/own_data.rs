@@ -44,9 +44,9 @@ fn csv_with_header_units_and_labels() {
     write(folder.path(), "rec/a.csv", text.as_bytes());
     let task = csv_task(folder.path(), TOML).unwrap();
     assert_eq!(task.labels, ["sitting", "walking"]);
-    let (account, keep) = read_at(task.source.as_ref(), &folder.path().join("rec")).unwrap();
+    let (ingest, keep) = read_at(task.source.as_ref(), &folder.path().join("rec")).unwrap();
     assert_eq!(
-        rejections(&account),
+        rejections(&ingest),
         [
             (63, Reason::UnknownActivity),
             (64, Reason::BadNumber),
@@ -68,7 +68,7 @@ fn csv_with_header_units_and_labels() {
         ..Default::default()
     };
     let loaded = load(&task, None, &spec).unwrap();
-    assert_eq!(loaded.account.unused, 1);
+    assert_eq!(loaded.ingest.unused, 1);
     assert_eq!(
         (
             loaded.windows.len(),
@@ -97,8 +97,8 @@ fn csv_without_header_or_time() {
         columns = { user = 0, activity = 1, x = 2, y = 3, z = 4 }
     "#;
     let task = csv_task(folder.path(), toml).unwrap();
-    let (account, keep) = read_at(task.source.as_ref(), &folder.path().join("one.txt")).unwrap();
-    assert_eq!(rejections(&account), [(2, Reason::BadNumber)]);
+    let (ingest, keep) = read_at(task.source.as_ref(), &folder.path().join("one.txt")).unwrap();
+    assert_eq!(rejections(&ingest), [(2, Reason::BadNumber)]);
     // The bad row leaves its place in time empty.
     let r = &keep.recordings[0];
     assert_eq!(
@@ -185,7 +185,7 @@ fn npz_windows() {
         w.window(1),
         [16.0, 17.0, 18.0, 19.0, 20.0, 21.0, 22.0, 23.0]
     );
-    assert_eq!(rejections(&loaded.account), [(2, Reason::NotFinite)]);
+    assert_eq!(rejections(&loaded.ingest), [(2, Reason::NotFinite)]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Keep, read_at, write};
 use mote_data::{
-    Account, Device, Error, Files, MotionSense, Source, WindowSpec, Wisdm2019, WisdmV1, check,
+    Device, Error, Files, IngestReport, MotionSense, Source, WindowSpec, Wisdm2019, WisdmV1, check,
     list, load, summary, task,
 };
 use std::{
@@ -64,9 +64,9 @@ fn folder_zip_and_zip_in_a_zip_read_alike() {
     write(folder.path(), "outer.zip", &outer);
     let mut seen = Vec::new();
     for place in ["tree", "inner.zip", "outer.zip"] {
-        let (account, keep) = read_at(&watch(), &folder.path().join(place)).unwrap();
+        let (ingest, keep) = read_at(&watch(), &folder.path().join(place)).unwrap();
         assert_eq!(
-            (account.files, account.accepted, account.rejected()),
+            (ingest.files, ingest.accepted, ingest.rejected()),
             (1, 400, 0),
             "{place}"
         );
@@ -150,7 +150,7 @@ fn the_official_tar_of_v1_reads() {
         &WindowSpec::default(),
     )
     .unwrap();
-    assert_eq!((loaded.account.accepted, loaded.windows.len()), (200, 5));
+    assert_eq!((loaded.ingest.accepted, loaded.windows.len()), (200, 5));
 
     write(
         folder.path(),
@@ -278,10 +278,10 @@ fn synthetic_text_reads_back() {
         mote_data::write_synthetic(&spec, folder.path()),
         Err(Error::Io { .. })
     ));
-    let (account, keep) = read_at(&WisdmV1, &path).unwrap();
-    assert_eq!((account.accepted, account.rejected()), (3 * 6 * 200, 0));
+    let (ingest, keep) = read_at(&WisdmV1, &path).unwrap();
+    assert_eq!((ingest.accepted, ingest.rejected()), (3 * 6 * 200, 0));
     let mut made = Keep::default();
-    mote_data::synthesize(&spec, &mut Account::default(), &mut made).unwrap();
+    mote_data::synthesize(&spec, &mut IngestReport::default(), &mut made).unwrap();
     assert_eq!(keep.recordings, made.recordings);
     assert!(File::open(&path).unwrap().metadata().unwrap().len() > 100_000);
     fs::remove_file(path).unwrap();

@@ -18,7 +18,7 @@ fn real(name: &str) -> Option<Loaded> {
     let loaded = load(&task, Some(&root), &WindowSpec::default()).unwrap();
     assert!(!loaded.synthetic && loaded.digest.len() == 64);
     let summary = summary(&task, Some(&root), &WindowSpec::default()).unwrap();
-    assert_eq!(summary.account, loaded.account);
+    assert_eq!(summary.ingest, loaded.ingest);
     assert_eq!(
         summary
             .activities
@@ -46,12 +46,12 @@ fn motionsense_has_its_rows() {
     let Some(loaded) = real("motionsense/6") else {
         return;
     };
-    let account = &loaded.account;
+    let ingest = &loaded.ingest;
     assert_eq!(
-        (account.files, account.accepted, account.rejected()),
+        (ingest.files, ingest.accepted, ingest.rejected()),
         (360, 1_433_825, 0)
     );
-    assert_eq!((account.short, account.unused, users(&loaded)), (0, 0, 24));
+    assert_eq!((ingest.short, ingest.unused, users(&loaded)), (0, 0, 24));
     // 7.96 h in windows every 1.5 s, less the tail of each of 360 recordings.
     assert_eq!(per_class(&loaded), [4551, 1749, 2028, 1686, 4505, 4070]);
 }
@@ -64,7 +64,7 @@ fn wisdm_features_have_their_rows() {
     assert_eq!(per_class(&loaded), [2081, 1625, 632, 528, 306, 246]);
     assert_eq!((users(&loaded), loaded.windows.channels), (36, 43));
     assert_eq!(
-        (loaded.account.missing_values, loaded.account.rejected()),
+        (loaded.ingest.missing_values, loaded.ingest.rejected()),
         (381 + 131 + 103, 0)
     );
     // XAVG is 0 in every row, and XSTANDDEV equals ZSTANDDEV.
@@ -83,8 +83,8 @@ fn wisdm_2019_loses_next_to_nothing() {
             eprintln!("skipped: {} users in this copy of {name}", users(&loaded));
             continue;
         }
-        let account = &loaded.account;
-        assert_eq!((account.rejected(), account.gaps, account.short), (0, 0, 0));
+        let ingest = &loaded.ingest;
+        assert_eq!((ingest.rejected(), ingest.gaps, ingest.short), (0, 0, 0));
         let by_time = |user: u32, label: &str| {
             let w = &loaded.windows;
             let class = w.labels.iter().position(|l| l == label);
@@ -93,7 +93,7 @@ fn wisdm_2019_loses_next_to_nothing() {
                 .count()
         };
         if name == "wisdm-2019-watch/18" {
-            assert_eq!(account.accepted, 2_375_104);
+            assert_eq!(ingest.accepted, 2_375_104);
             assert_eq!((by_time(1616, "jogging"), by_time(1618, "catch")), (0, 0));
             // 7,920 samples at twice the usual rate are still three minutes.
             assert!(
@@ -102,7 +102,7 @@ fn wisdm_2019_loses_next_to_nothing() {
                 by_time(1621, "sitting")
             );
         } else {
-            assert_eq!(account.accepted, 1_165_519);
+            assert_eq!(ingest.accepted, 1_165_519);
             assert!((115..=120).contains(&by_time(1607, "walking")));
         }
     }
@@ -119,8 +119,8 @@ fn the_fragment_of_wisdm_v1_reads() {
     }
     // A fragment is no data set: the task must not find it.
     assert_eq!(WisdmV1.locate(Some(&path)), None);
-    let (account, keep) = common::read_at(&WisdmV1, &path).unwrap();
-    assert_eq!((account.read, account.blank_lines), (551, 0), "{account}");
+    let (ingest, keep) = common::read_at(&WisdmV1, &path).unwrap();
+    assert_eq!((ingest.read, ingest.blank_lines), (551, 0), "{ingest}");
     let users: BTreeSet<u32> = keep.recordings.iter().map(|r| r.user).collect();
     assert_eq!(users, BTreeSet::from([26, 33]));
 }

@@ -1,8 +1,8 @@
-//! Readers of data sets: never a panic, never a record lost from the account, never a value that is no sensor's.
+//! Readers of data sets: never a panic, never a record that is not counted, never a value that is no sensor's.
 
 use mote_data::{
-    Account, Csv, Device, Error, Files, Npz, Recording, Sink, Source, Wisdm2019, WisdmFeatures,
-    WisdmV1,
+    Csv, Device, Error, Files, IngestReport, Npz, Recording, Sink, Source, Wisdm2019,
+    WisdmFeatures, WisdmV1,
 };
 use std::fs::{self, File};
 use std::io::Write;
@@ -110,7 +110,7 @@ fn file(name: &str, bytes: &[u8], check: impl Fn(&Path) -> bool) -> bool {
 struct Count(u64);
 
 impl Sink for Count {
-    fn recording(&mut self, recording: Recording, _: &mut Account) -> Result<(), Error> {
+    fn recording(&mut self, recording: Recording, _: &mut IngestReport) -> Result<(), Error> {
         assert_eq!(recording.t_ns.len(), recording.samples.len());
         assert!(recording.t_ns.windows(2).all(|w| w[0] < w[1]));
         let plausible = |v: &f32| v.abs() <= 1000.0;
@@ -119,7 +119,7 @@ impl Sink for Count {
         Ok(())
     }
 
-    fn window(&mut self, _: u32, _: &str, _: &[f32], _: &mut Account) -> Result<(), Error> {
+    fn window(&mut self, _: u32, _: &str, _: &[f32], _: &mut IngestReport) -> Result<(), Error> {
         self.0 += 1;
         Ok(())
     }
@@ -127,14 +127,14 @@ impl Sink for Count {
 
 /// Reads the file at `path`; true when some record was sound.
 fn read(source: &dyn Source, path: &Path) -> bool {
-    let (mut account, mut count) = (Account::default(), Count::default());
+    let (mut ingest, mut count) = (IngestReport::default(), Count::default());
     if source
-        .read(&Files::at(path), &mut account, &mut count)
+        .read(&Files::at(path), &mut ingest, &mut count)
         .is_err()
     {
         return false;
     }
-    assert_eq!(account.read, account.accepted + account.rejected());
-    assert_eq!(account.accepted, count.0);
-    account.accepted > 0
+    assert_eq!(ingest.read, ingest.accepted + ingest.rejected());
+    assert_eq!(ingest.accepted, count.0);
+    ingest.accepted > 0
 }

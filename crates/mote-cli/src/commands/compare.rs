@@ -219,9 +219,9 @@ pub fn describe(experiment: &Experiment) -> Data {
         window_s: experiment.seconds(windows.time),
         hop_s: experiment.seconds(windows.hop),
         labels: windows.labels.clone(),
-        records: Some(loaded.account.accepted + loaded.account.rejected()),
+        records: Some(loaded.ingest.accepted + loaded.ingest.rejected()),
         rejected: loaded
-            .account
+            .ingest
             .rejected
             .iter()
             .map(|(r, &n)| (r.text().to_owned(), n))

@@ -191,16 +191,16 @@ fn check(
 ) -> Result<ExitCode> {
     let task = mote_data::task(task)?;
     let examples = if list { usize::MAX } else { 5 };
-    let account = mote_data::check(&task, data.as_deref(), examples)?;
+    let ingest = mote_data::check(&task, data.as_deref(), examples)?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&account)?);
+        println!("{}", serde_json::to_string_pretty(&ingest)?);
     } else {
-        print!("{account}");
+        print!("{ingest}");
     }
-    if account.bad_share() > max_bad {
+    if ingest.bad_share() > max_bad {
         eprintln!(
             "mote: {:.3} % of the records of {} are bad, more than the {:.3} % allowed (--max-bad)",
-            account.bad_share() * 100.0,
+            ingest.bad_share() * 100.0,
             task.name,
             max_bad * 100.0
         );
@@ -239,6 +239,6 @@ fn summary(data: &DataArgs, json: bool) -> Result<ExitCode> {
             a.windows
         );
     }
-    println!("\n{}", summary.account);
+    println!("\n{}", summary.ingest);
     Ok(ExitCode::SUCCESS)
 }

@@ -100,7 +100,7 @@ impl Experiment {
             "{}: {} windows, {} records rejected; {} folds ({kind})",
             loaded.source,
             windows.len(),
-            loaded.account.rejected(),
+            loaded.ingest.rejected(),
             folds.len()
         ));
         Ok(Self {

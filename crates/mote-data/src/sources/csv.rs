@@ -1,4 +1,4 @@
-//! Recordings of one's own: CSV files described by a small TOML.
+//! Reads recordings of your own: CSV files, described by a small TOML file.
 //!
 //! ```toml
 //! path = "recordings"      # a CSV file, or a folder of them, relative to this file
@@ -22,7 +22,7 @@
 
 use super::{Dataset, Layout, Source};
 use crate::{
-    Account, Error, Files, Reason, STANDARD_GRAVITY, Sensor, Sink,
+    Error, Files, IngestReport, Reason, STANDARD_GRAVITY, Sensor, Sink,
     recording::Collector,
     records::{decimal, number},
 };
@@ -34,7 +34,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Reader of CSV files as a description says.
+/// Reader of CSV files that a TOML file describes.
 #[derive(Debug, Clone)]
 pub struct Csv {
     name: String,
@@ -114,7 +114,7 @@ struct Columns {
     time: Option<Column>,
 }
 
-/// Where the columns lie in one file.
+/// Positions of the columns in one file.
 struct Places {
     sample: [usize; 3],
     activity: usize,
@@ -123,7 +123,7 @@ struct Places {
 }
 
 impl Csv {
-    /// The recordings described by the TOML file at `path`.
+    /// Opens the recordings that the TOML file at `path` describes.
     ///
     /// # Errors
     /// When the description cannot be read or is wrong, naming the line.
@@ -152,12 +152,12 @@ impl Csv {
         })
     }
 
-    /// Nominal rate in Hz.
+    /// Returns the nominal rate in Hz.
     pub fn rate_hz(&self) -> f32 {
         self.description.rate_hz
     }
 
-    /// Class names in alphabetical order.
+    /// Returns the class names in alphabetical order.
     pub fn labels(&self) -> Vec<String> {
         let labels: BTreeSet<&String> = self.description.labels.values().collect();
         labels
@@ -167,6 +167,7 @@ impl Csv {
             .collect()
     }
 
+    /// Finds the columns by the header of the file.
     fn places(&self, header: &ByteRecord, file: &Path) -> Result<Places, Error> {
         let place = |field: &str, column: &Column| match column {
             Column::Number(n) => Ok(*n),
@@ -193,8 +194,8 @@ impl Csv {
         })
     }
 
-    /// One row: user, activity, time in ns where the file has one, sample in m/s^2.
-    fn row<'a>(&'a self, row: &ByteRecord, at: &Places) -> Result<Row<'a>, Reason> {
+    /// Parses one row.
+    fn row<'a>(&'a self, row: &ByteRecord, at: &Places) -> Result<CsvSample<'a>, Reason> {
         let field = |n: usize| match row.get(n).map(<[u8]>::trim_ascii) {
             None => Err(Reason::FieldCount),
             Some([]) => Err(Reason::EmptyField),
@@ -215,10 +216,15 @@ impl Csv {
             decimal(field(y)?)?,
             decimal(field(z)?)?,
         ];
-        Ok((user, activity, t_ns, sample.map(|v| v * scale)))
+        Ok(CsvSample {
+            user,
+            activity,
+            t_ns,
+            sample: sample.map(|v| v * scale),
+        })
     }
 
-    /// A time as whole ns: integers exactly, as Unix times in ns do not fit an f64.
+    /// Parses a time as whole ns. Integers are not converted to f64, which is too narrow for Unix times in ns.
     fn time_ns(&self, field: &[u8]) -> Result<i64, Reason> {
         let unit = self.description.time_unit.ns();
         if let Ok(whole) = number::<i64>(field) {
@@ -260,12 +266,12 @@ impl Csv {
         let mut count = 0.0;
         while csv.read_byte_record(&mut row).map_err(damaged)? {
             let line = row.position().map_or(0, csv::Position::line);
-            // Without a time column, a rejected row still takes its place in time.
+            // Without a time column, time goes on with a rejected row too.
             count += 1.0;
             match self.row(&row, &places) {
-                Ok((user, activity, t_ns, sample)) => {
-                    let t_ns = t_ns.unwrap_or((count * step_ns) as i64);
-                    collector.push(line, (user, activity), t_ns, sample)?;
+                Ok(row) => {
+                    let t_ns = row.t_ns.unwrap_or((count * step_ns) as i64);
+                    collector.push(line, (row.user, row.activity), t_ns, row.sample)?;
                 }
                 Err(reason) => collector.reject(line, reason),
             }
@@ -274,7 +280,15 @@ impl Csv {
     }
 }
 
-type Row<'a> = (u32, &'a str, Option<i64>, [f32; 3]);
+/// One parsed row.
+struct CsvSample<'a> {
+    user: u32,
+    activity: &'a str,
+    /// Time in ns, where the file has one.
+    t_ns: Option<i64>,
+    /// Acceleration in m/s^2.
+    sample: [f32; 3],
+}
 
 impl Source for Csv {
     fn name(&self) -> &str {
@@ -297,9 +311,14 @@ impl Source for Csv {
         Layout::Recordings
     }
 
-    fn read(&self, files: &Files, account: &mut Account, sink: &mut dyn Sink) -> Result<(), Error> {
+    fn read(
+        &self,
+        files: &Files,
+        ingest: &mut IngestReport,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
         files.visit(&|n| self.wants(n), &mut |name, reader| {
-            let mut collector = Collector::new(sink, account, name, Sensor::Accelerometer);
+            let mut collector = Collector::new(sink, ingest, name, Sensor::Accelerometer);
             self.read_file(reader, name, &mut collector)?;
             collector.finish()
         })

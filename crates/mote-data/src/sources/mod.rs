@@ -17,10 +17,10 @@ pub use wisdm_2019::{Device, Wisdm2019};
 pub use wisdm_features::WisdmFeatures;
 pub use wisdm_v1::WisdmV1;
 
-use crate::{Account, Error, Files, Sink};
+use crate::{Error, Files, IngestReport, Sink};
 use std::{fmt, path::Path, sync::Arc};
 
-/// What a user needs to know about a published data set.
+/// A published data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dataset {
@@ -36,7 +36,7 @@ pub struct Dataset {
     pub archive: &'static str,
 }
 
-/// What a source hands over.
+/// What a source passes to its sink.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Layout {
     /// Recordings, to be resampled and cut into windows.
@@ -54,38 +54,39 @@ pub enum Layout {
     },
 }
 
-/// A reader.
+/// Reads one data set.
 pub trait Source: fmt::Debug + Send + Sync {
-    /// Its name, as in task names (`wisdm-2019-watch`).
+    /// Returns its name, as in task names (`wisdm-2019-watch`).
     fn name(&self) -> &str;
 
-    /// The published data set it reads, if it is one that can be downloaded.
+    /// Returns the published data set it reads, if that can be downloaded.
     fn dataset(&self) -> Option<&'static Dataset>;
 
     /// Looks for the data: below `root`, for published data sets.
     fn locate(&self, root: Option<&Path>) -> Option<Files>;
 
-    /// Whether the file `name` of the data set belongs to this source.
+    /// Returns whether the file `name` of the data set belongs to this source.
     fn wants(&self, name: &str) -> bool;
 
-    /// Whether recordings come, to be cut, or windows.
+    /// Returns whether it has recordings or ready-made windows.
     fn layout(&self) -> Layout {
         Layout::Recordings
     }
 
-    /// Whether the data is made up.
+    /// Returns whether the data is synthetic.
     fn is_synthetic(&self) -> bool {
         false
     }
 
-    /// Whether the x, y and z axis of the sensor may as well point the other way, so that a recording mirrored there is
-    /// as possible as the recording: all of a phone's in a pocket; of a watch's that along the forearm, which points to
-    /// the hand on one wrist and to the elbow on the other.
+    /// Returns, for x, y and z, whether a recording mirrored along that axis is as plausible as the recording itself.
+    ///
+    /// That holds for all axes of a phone, which may be in the pocket any way round. Of a watch it holds for the axis along
+    /// the forearm, which points to the hand on one wrist and to the elbow on the other.
     fn mirrored_axes(&self) -> [bool; 3] {
         [false; 3]
     }
 
-    /// SHA-256, in hex, over the bytes of the files.
+    /// Computes the SHA-256, in hex, over the bytes of the files.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -93,15 +94,20 @@ pub trait Source: fmt::Debug + Send + Sync {
         files.digest(&|name| self.wants(name))
     }
 
-    /// Reads everything, handing over recordings (or ready-made windows) one at a time, and every rejected
-    /// record to the account.
+    /// Reads everything: passes recordings (or ready-made windows) to `sink`, one at a time, and counts every record in
+    /// `ingest`.
     ///
     /// # Errors
-    /// When a file cannot be read at all, or the sink refuses; bad records are no error.
-    fn read(&self, files: &Files, account: &mut Account, sink: &mut dyn Sink) -> Result<(), Error>;
+    /// When a file cannot be read at all, or the sink returns an error; bad records are no error.
+    fn read(
+        &self,
+        files: &Files,
+        ingest: &mut IngestReport,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error>;
 }
 
-/// All built-in sources of published data.
+/// Lists the built-in sources of published data.
 pub fn sources() -> Vec<Arc<dyn Source>> {
     vec![
         Arc::new(Wisdm2019::new(Device::Watch)),
@@ -142,7 +148,7 @@ fn locate(
     files.holds(wants).then_some(files)
 }
 
-/// The last part of a `/`-separated name.
+/// Returns the last part of a `/`-separated name.
 fn base_name(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }

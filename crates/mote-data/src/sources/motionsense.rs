@@ -5,7 +5,7 @@
 
 use super::{Dataset, Source, base_name, locate};
 use crate::{
-    Account, Error, Files, Reason, STANDARD_GRAVITY, Sensor, Sink,
+    Error, Files, IngestReport, Reason, STANDARD_GRAVITY, Sensor, Sink,
     recording::Collector,
     records::{decimal, number},
 };
@@ -39,7 +39,7 @@ const ACTIVITIES: [(&str, &str); 6] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MotionSense;
 
-/// User and activity of a file, by its name.
+/// Returns user and activity of a file, by its name.
 fn user_activity(name: &str) -> Option<(u32, &'static str)> {
     let user = base_name(name).strip_prefix("sub_")?.strip_suffix(".csv")?;
     let (folder, _) = name.rsplit_once('/')?;
@@ -48,7 +48,7 @@ fn user_activity(name: &str) -> Option<(u32, &'static str)> {
     Some((user.parse().ok()?, activity))
 }
 
-/// `index,x,y,z` in g, as time in ns and m/s^2.
+/// Parses `index,x,y,z` (in g) to a time in ns and a sample in m/s^2.
 fn parse(line: &[u8]) -> Result<(i64, [f32; 3]), Reason> {
     let mut fields = line.split(|&b| b == b',').map(<[u8]>::trim_ascii);
     let (Some(index), Some(x), Some(y), Some(z), None) = (
@@ -89,12 +89,17 @@ impl Source for MotionSense {
         user_activity(name).is_some()
     }
 
-    fn read(&self, files: &Files, account: &mut Account, sink: &mut dyn Sink) -> Result<(), Error> {
+    fn read(
+        &self,
+        files: &Files,
+        ingest: &mut IngestReport,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
         files.visit(&|n| self.wants(n), &mut |name, reader| {
             let Some(key) = user_activity(name) else {
                 return Ok(());
             };
-            let mut collector = Collector::new(sink, account, name, Sensor::Accelerometer);
+            let mut collector = Collector::new(sink, ingest, name, Sensor::Accelerometer);
             for (number, line) in (1..).zip(BufReader::new(reader).split(b'\n')) {
                 let line = line.map_err(Error::io(files.entry(name)))?;
                 let line = line.trim_ascii();

@@ -1,11 +1,11 @@
-//! Windows cut elsewhere, from Python: `numpy.savez(file, X=X, y=y, users=users)`.
+//! Reads ready-made windows from Python: `numpy.savez(file, X=X, y=y, users=users)`.
 //!
 //! `X` is `[windows, time, channels]` of float32 or float64 in C order, m/s^2; `y` class numbers from 0 and
 //! `users` user numbers, one integer per window. Optional, one value each: `rate_hz` (default 20) and `hop`
 //! in samples (default: the window length, no overlap).
 
 use super::{Dataset, Layout, Source};
-use crate::{Account, Error, Files, Reason, Sink, recording::PLAUSIBLE};
+use crate::{Error, Files, IngestReport, Reason, Sink, recording::PLAUSIBLE};
 use npyz::{Deserialize, NpyFile, Order};
 use std::{
     fs::File,
@@ -39,10 +39,10 @@ pub struct Npz {
 }
 
 impl Npz {
-    /// The windows in the file at `path`; `X` itself is only read when loading.
+    /// Opens the windows in the file at `path`; `X` itself is not read before loading.
     ///
     /// # Errors
-    /// When the file is not such an archive, or its arrays do not fit each other.
+    /// When the file is not such an archive, or the lengths of its arrays differ.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let mut archive = open(path)?;
         let bad = |reason: String| Error::format(path, reason);
@@ -67,7 +67,7 @@ impl Npz {
                 });
             }
         }
-        // A class number is an index into the label list: a stray large one must not become a million labels.
+        // A class number is an index into the list of labels, so one wrong large number would make a million labels.
         let class = |&y: &i64| usize::try_from(y).ok().filter(|y| *y < 1000);
         let y: Option<Vec<usize>> = y.iter().map(class).collect();
         let users: Result<Vec<u32>, _> = users.into_iter().map(u32::try_from).collect();
@@ -103,13 +103,13 @@ impl Npz {
         })
     }
 
-    /// Class names: their numbers, `0` to the largest in `y`.
+    /// Returns the class names: the numbers from `0` to the largest in `y`.
     pub fn labels(&self) -> Vec<String> {
         let classes = self.y.iter().max().map_or(0, |&y| y + 1);
         (0..classes).map(|c| c.to_string()).collect()
     }
 
-    /// Rate of the windows in Hz.
+    /// Returns the rate of the windows in Hz.
     pub fn rate_hz(&self) -> f32 {
         self.rate_hz
     }
@@ -117,12 +117,12 @@ impl Npz {
     fn read_windows<T: Deserialize + Into<f64>, R: Read>(
         &self,
         values: npyz::NpyReader<T, R>,
-        account: &mut Account,
+        ingest: &mut IngestReport,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
         let [_, time, channels] = self.shape;
         let mut values = values;
-        // Not reserved: the header's shape is not to be trusted with memory.
+        // Memory is not reserved in advance, because the shape in the header may be a lie.
         let mut window = Vec::new();
         for ((n, &class), &user) in (1..).zip(&self.y).zip(&self.users) {
             window.clear();
@@ -134,12 +134,12 @@ impl Npz {
                 return Err(Error::format(&self.path, format!("X ends in window {n}")));
             }
             if window.iter().any(|v| !v.is_finite()) {
-                account.reject("X.npy", n, Reason::NotFinite);
+                ingest.reject("X.npy", n, Reason::NotFinite);
             } else if window.iter().any(|v| v.abs() > PLAUSIBLE) {
-                account.reject("X.npy", n, Reason::Implausible);
+                ingest.reject("X.npy", n, Reason::Implausible);
             } else {
-                account.accept();
-                sink.window(user, &class.to_string(), &window, account)?;
+                ingest.accept();
+                sink.window(user, &class.to_string(), &window, ingest)?;
             }
         }
         Ok(())
@@ -154,12 +154,12 @@ fn open(path: &Path) -> Result<Archive, Error> {
     })
 }
 
-/// The error of an array, with the file's name.
+/// Builds the error of an array, with the file's name.
 fn bad_array(path: &Path, name: &str, reason: impl std::fmt::Display) -> Error {
     Error::format(path, format!("array {name}: {reason}"))
 }
 
-/// The array `name`, its header read.
+/// Opens the array `name` and reads its header.
 fn array<'a>(
     archive: &'a mut Archive,
     path: &Path,
@@ -172,7 +172,7 @@ fn array<'a>(
     NpyFile::new(entry).map_err(|e| bad_array(path, name, e))
 }
 
-/// Hands the array `name` to `f`, whose error is completed with the file's name.
+/// Passes the array `name` to `f` and adds the file's name to its error.
 fn with_array<T>(
     archive: &mut Archive,
     path: &Path,
@@ -182,7 +182,7 @@ fn with_array<T>(
     f(array(archive, path, name)?).map_err(|e| bad_array(path, name, e))
 }
 
-/// The array again, unless its header claims to be so long that reading it would ask for all memory.
+/// Checks the length and the nesting of the header, then returns the whole array.
 fn with_short_header(
     mut entry: zip::read::ZipFile<'_, BufReader<File>>,
 ) -> Result<Entry<'_>, String> {
@@ -200,7 +200,7 @@ fn with_short_header(
     }
     let read = entry.by_ref().take(length).read_to_end(&mut start);
     read.map_err(|e| e.to_string())?;
-    // Each takes the parser twice as long as the one before.
+    // The parser's time doubles with each opening bracket.
     let brackets = start.iter().filter(|b| b"{[(".contains(b)).count();
     if brackets > BRACKETS {
         return Err(format!(
@@ -210,7 +210,7 @@ fn with_short_header(
     Ok(Cursor::new(start).chain(entry))
 }
 
-/// The first `limit` values of a float array.
+/// Reads the first `limit` values of a float array.
 fn floats<R: Read>(npy: NpyFile<R>, limit: usize) -> Result<Vec<f32>, String> {
     let collect = |values: &mut dyn Iterator<Item = std::io::Result<f64>>| {
         let values = values.take(limit).map(|v| v.map(|v| v as f32));
@@ -230,13 +230,13 @@ fn floats<R: Read>(npy: NpyFile<R>, limit: usize) -> Result<Vec<f32>, String> {
     }
 }
 
-/// All values of an integer array of any width.
+/// Reads all values of an integer array of any width.
 fn integers(archive: &mut Archive, path: &Path, name: &str) -> Result<Vec<i64>, Error> {
     fn try_as<T: Deserialize + Into<i64>, R: Read>(
         npy: NpyFile<R>,
     ) -> Result<Result<Vec<i64>, String>, NpyFile<R>> {
         let values = npy.try_data::<T>()?;
-        // Not collected: the header's length is not to be trusted with memory.
+        // `collect` would reserve memory for the length in the header, which may be a lie.
         let mut all = Vec::new();
         for value in values {
             match value {
@@ -290,14 +290,19 @@ impl Source for Npz {
         }
     }
 
-    fn read(&self, files: &Files, account: &mut Account, sink: &mut dyn Sink) -> Result<(), Error> {
-        account.files += 1;
+    fn read(
+        &self,
+        files: &Files,
+        ingest: &mut IngestReport,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        ingest.files += 1;
         let mut archive = open(files.path())?;
         let npy = array(&mut archive, &self.path, "X")?;
         match npy.try_data::<f32>() {
-            Ok(values) => self.read_windows(values, account, sink),
+            Ok(values) => self.read_windows(values, ingest, sink),
             Err(npy) => match npy.try_data::<f64>() {
-                Ok(values) => self.read_windows(values, account, sink),
+                Ok(values) => self.read_windows(values, ingest, sink),
                 Err(npy) => {
                     let found = npy.dtype().descr();
                     let reason = format!("X must be float32 or float64, is {found}");

@@ -1,14 +1,16 @@
-//! The embedded default: made-up recordings, always there, always labelled as such.
+//! The embedded default: synthetic recordings, always there, always labelled as such.
 
 use super::{Dataset, Source};
-use crate::{Account, Error, Files, Recording, Sink, SynthSpec, files::hex, synth::synthesize};
+use crate::{
+    Error, Files, IngestReport, Recording, Sink, SynthSpec, files::hex, synth::synthesize,
+};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// Source of synthetic recordings; see [`SynthSpec`].
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Synthetic {
-    /// What to make.
+    /// What to generate.
     pub spec: SynthSpec,
 }
 
@@ -33,29 +35,30 @@ impl Source for Synthetic {
         true
     }
 
-    fn read(&self, _: &Files, account: &mut Account, sink: &mut dyn Sink) -> Result<(), Error> {
-        account.files += 1;
-        synthesize(&self.spec, account, sink)
+    fn read(&self, _: &Files, ingest: &mut IngestReport, sink: &mut dyn Sink) -> Result<(), Error> {
+        ingest.files += 1;
+        synthesize(&self.spec, ingest, sink)
     }
 
     fn digest(&self, _: &Files) -> Result<String, Error> {
         let mut hash = Hash(Sha256::new());
-        synthesize(&self.spec, &mut Account::default(), &mut hash)?;
+        synthesize(&self.spec, &mut IngestReport::default(), &mut hash)?;
         Ok(hex(&hash.0.finalize()))
     }
 }
 
+/// Computes the digest of recordings instead of keeping them.
 struct Hash(Sha256);
 
 impl Sink for Hash {
-    fn recording(&mut self, recording: Recording, _: &mut Account) -> Result<(), Error> {
+    fn recording(&mut self, recording: Recording, _: &mut IngestReport) -> Result<(), Error> {
         for value in recording.samples.iter().flatten() {
             self.0.update(value.to_le_bytes());
         }
         Ok(())
     }
 
-    fn window(&mut self, _: u32, _: &str, _: &[f32], _: &mut Account) -> Result<(), Error> {
+    fn window(&mut self, _: u32, _: &str, _: &[f32], _: &mut IngestReport) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -1,12 +1,12 @@
 //! WISDM Smartphone and Smartwatch Activity and Biometrics data set (2019), raw text.
 //!
 //! Lines are `user,code,timestamp in ns,x,y,z;` in m/s^2 (rad/s for the gyroscope), one file per user,
-//! device and sensor, `data_1600_accel_watch.txt`. Rates vary with user and activity: time is what the
-//! timestamps say.
+//! device and sensor, `data_1600_accel_watch.txt`. Rates vary with user and activity, so only the
+//! timestamps give the time.
 
 use super::{Dataset, Source, base_name, locate};
 use crate::{
-    Account, Error, Files, Reason, Sensor, Sink, recording::Collector, records::read_records,
+    Error, Files, IngestReport, Reason, Sensor, Sink, recording::Collector, records::read_records,
 };
 use std::{io::Read, path::Path};
 
@@ -59,17 +59,17 @@ pub struct Wisdm2019 {
 }
 
 impl Wisdm2019 {
-    /// The accelerometer of `device`.
+    /// Builds a reader of the accelerometer of `device`.
     pub fn new(device: Device) -> Self {
         Self::with_sensor(device, Sensor::Accelerometer)
     }
 
-    /// Any sensor of `device`; not every copy of the data set has the gyroscope.
+    /// Builds a reader of any sensor of `device`; not every copy of the data set has the gyroscope.
     pub fn with_sensor(device: Device, sensor: Sensor) -> Self {
         Self { device, sensor }
     }
 
-    /// The user a file belongs to, when this source wants it.
+    /// Returns the user whose file this is; `None` when this source does not want it.
     fn user(&self, name: &str) -> Option<u32> {
         let rest = base_name(name)
             .strip_prefix("data_")?
@@ -113,10 +113,15 @@ impl Source for Wisdm2019 {
         self.user(name).is_some()
     }
 
-    fn read(&self, files: &Files, account: &mut Account, sink: &mut dyn Sink) -> Result<(), Error> {
+    fn read(
+        &self,
+        files: &Files,
+        ingest: &mut IngestReport,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
         files.visit(&|n| self.wants(n), &mut |name, reader| {
             let owner = self.user(name);
-            let mut collector = Collector::new(sink, account, name, self.sensor);
+            let mut collector = Collector::new(sink, ingest, name, self.sensor);
             read_text(reader, files, name, &mut collector, |user, code| {
                 if owner.is_some_and(|o| o != user) {
                     return Err(Reason::WrongUser);

@@ -3,7 +3,7 @@
 
 use super::{Dataset, Layout, Source, base_name, locate, wisdm_v1};
 use crate::{
-    Account, Error, Files, Reason, Sink,
+    Error, Files, IngestReport, Reason, Sink,
     records::{decimal, number},
 };
 use std::{
@@ -29,7 +29,7 @@ enum Column {
     Class,
 }
 
-/// The column an `@attribute` line declares.
+/// Returns the column that an `@attribute` line declares.
 fn column(declaration: &str) -> Column {
     let rest = declaration.trim_start();
     let name = match rest.strip_prefix('"') {
@@ -44,7 +44,7 @@ fn column(declaration: &str) -> Column {
     }
 }
 
-/// One row: user, activity and features; NaN for `?`.
+/// Parses one row: user, activity and features; NaN for `?`.
 fn parse(line: &[u8], columns: &[Column]) -> Result<(u32, &'static str, Vec<f32>), Reason> {
     let fields: Vec<&[u8]> = line.split(|&b| b == b',').map(<[u8]>::trim_ascii).collect();
     if fields.len() != columns.len() {
@@ -79,25 +79,25 @@ fn read(
     reader: &mut dyn Read,
     path: &Path,
     name: &str,
-    account: &mut Account,
+    ingest: &mut IngestReport,
     sink: &mut dyn Sink,
 ) -> Result<(), Error> {
     let mut columns = Vec::new();
     let mut in_data = false;
-    account.files += 1;
+    ingest.files += 1;
     for (line_number, line) in (1..).zip(BufReader::new(reader).split(b'\n')) {
         let line = line.map_err(Error::io(path))?;
         let line = line.trim_ascii();
         if line.is_empty() {
-            account.blank_lines += 1;
+            ingest.blank_lines += 1;
         } else if in_data {
             match parse(line, &columns) {
                 Ok((user, activity, features)) => {
-                    account.accept();
-                    account.missing_values += features.iter().filter(|f| f.is_nan()).count() as u64;
-                    sink.window(user, activity, &features, account)?;
+                    ingest.accept();
+                    ingest.missing_values += features.iter().filter(|f| f.is_nan()).count() as u64;
+                    sink.window(user, activity, &features, ingest)?;
                 }
-                Err(reason) => account.reject(name, line_number, reason),
+                Err(reason) => ingest.reject(name, line_number, reason),
             }
         } else {
             let text = String::from_utf8_lossy(line);
@@ -120,6 +120,7 @@ fn read(
     }
 }
 
+/// Checks that there is one user, one class, and every feature.
 fn check_columns(columns: &[Column], path: &Path, line: u64) -> Result<(), Error> {
     let count = |kind| columns.iter().filter(|&&c| c == kind).count();
     let found = [Column::User, Column::Class, Column::Feature].map(count);
@@ -167,9 +168,14 @@ impl Source for WisdmFeatures {
         }
     }
 
-    fn read(&self, files: &Files, account: &mut Account, sink: &mut dyn Sink) -> Result<(), Error> {
+    fn read(
+        &self,
+        files: &Files,
+        ingest: &mut IngestReport,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
         files.visit(&|n| self.wants(n), &mut |name, reader| {
-            read(reader, &files.entry(name), name, account, sink)
+            read(reader, &files.entry(name), name, ingest, sink)
         })
     }
 }

@@ -3,7 +3,7 @@
 //! repeated timestamps; each is counted.
 
 use super::{Dataset, Source, base_name, locate, wisdm_2019::read_text};
-use crate::{Account, Error, Files, Reason, Sensor, Sink, recording::Collector};
+use crate::{Error, Files, IngestReport, Reason, Sensor, Sink, recording::Collector};
 use std::path::Path;
 
 pub(super) const DATASET: Dataset = Dataset {
@@ -17,7 +17,7 @@ pub(super) const DATASET: Dataset = Dataset {
 /// The file's name in every copy of the data set.
 const RAW: &str = "WISDM_ar_v1.1_raw.txt";
 
-/// Activities as the file and as tasks name them.
+/// Names of the activities in the file and in tasks.
 pub(crate) const ACTIVITIES: [(&str, &str); 6] = [
     ("Walking", "walking"),
     ("Jogging", "jogging"),
@@ -30,7 +30,7 @@ pub(crate) const ACTIVITIES: [(&str, &str); 6] = [
 /// Users are numbered 1 to 36.
 pub(super) const USERS: std::ops::RangeInclusive<u32> = 1..=36;
 
-/// The task's name of an activity of the file.
+/// Translates an activity from its name in the file to its name in tasks.
 pub(super) fn activity(name: &[u8]) -> Result<&'static str, Reason> {
     let known = |(a, _): &&(&str, &str)| a.as_bytes() == name;
     let activity = ACTIVITIES.iter().find(known);
@@ -63,9 +63,14 @@ impl Source for WisdmV1 {
         base_name(name) == RAW
     }
 
-    fn read(&self, files: &Files, account: &mut Account, sink: &mut dyn Sink) -> Result<(), Error> {
+    fn read(
+        &self,
+        files: &Files,
+        ingest: &mut IngestReport,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
         files.visit(&|n| self.wants(n), &mut |name, reader| {
-            let mut collector = Collector::new(sink, account, name, Sensor::Accelerometer);
+            let mut collector = Collector::new(sink, ingest, name, Sensor::Accelerometer);
             read_text(reader, files, name, &mut collector, |user, name| {
                 if !USERS.contains(&user) {
                     return Err(Reason::WrongUser);

@@ -1,4 +1,4 @@
-//! The account of a reading: nothing is dropped without a line here.
+//! Counts what became of every record of a data set: nothing is dropped without a line here.
 
 use crate::{Error, Files};
 use serde::Serialize;
@@ -34,7 +34,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The reason in words.
+    /// Returns the reason in words.
     pub fn text(self) -> &'static str {
         match self {
             Reason::FieldCount => "wrong number of fields",
@@ -75,9 +75,9 @@ impl fmt::Display for Rejection {
     }
 }
 
-/// What became of every record of a reading.
+/// Counts what became of every record that a source read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Account {
+pub struct IngestReport {
     /// Files, or archive entries, read.
     pub files: u64,
     /// Records seen.
@@ -98,20 +98,20 @@ pub struct Account {
     pub missing_values: u64,
     /// Rejected records by reason.
     pub rejected: BTreeMap<Reason, u64>,
-    /// The first rejected records of each reason, up to the limit.
+    /// The first rejected records of each reason, as many as [`IngestReport::with_examples`] allows.
     pub examples: Vec<Rejection>,
     #[serde(skip)]
     limit: usize,
 }
 
-impl Default for Account {
+impl Default for IngestReport {
     fn default() -> Self {
         Self::with_examples(5)
     }
 }
 
-impl Account {
-    /// An empty account that keeps up to `limit` examples per reason; `usize::MAX` lists every one.
+impl IngestReport {
+    /// Returns an empty report that keeps up to `limit` examples per reason; `usize::MAX` keeps every one.
     pub fn with_examples(limit: usize) -> Self {
         Self {
             files: 0,
@@ -129,12 +129,12 @@ impl Account {
         }
     }
 
-    /// Records rejected, for whatever reason.
+    /// Counts the rejected records, whatever the reason.
     pub fn rejected(&self) -> u64 {
         self.rejected.values().sum()
     }
 
-    /// Rejected records as a share of those read, 0 to 1; 0 when nothing was read.
+    /// Returns the rejected records as a share of those read, in `0..=1`; 0 when nothing was read.
     pub fn bad_share(&self) -> f64 {
         if self.read == 0 {
             return 0.0;
@@ -142,6 +142,7 @@ impl Account {
         self.rejected() as f64 / self.read as f64
     }
 
+    /// Counts a rejected record, and keeps it as an example while there are fewer than the limit.
     pub(crate) fn reject(&mut self, file: &str, line: u64, reason: Reason) {
         self.read += 1;
         let count = self.rejected.entry(reason).or_default();
@@ -155,8 +156,10 @@ impl Account {
         }
     }
 
+    /// Checks that at least one file was read.
+    ///
     /// # Errors
-    /// When `files` held nothing that `source` wants.
+    /// When `files` held no file of `source`.
     pub(crate) fn require_files(&self, source: &str, files: &Files) -> Result<(), Error> {
         if self.files > 0 {
             return Ok(());
@@ -165,13 +168,14 @@ impl Account {
         Err(Error::format(files.path(), reason))
     }
 
+    /// Counts a sound record.
     pub(crate) fn accept(&mut self) {
         self.read += 1;
         self.accepted += 1;
     }
 }
 
-impl fmt::Display for Account {
+impl fmt::Display for IngestReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:>12} files", self.files)?;
         writeln!(f, "{:>12} records read", self.read)?;

@@ -1,12 +1,12 @@
-//! Recordings to windows.
+//! Cuts recordings into windows.
 
 use crate::{
-    Account, Error, Recording, Sink, Windows,
+    Error, IngestReport, Recording, Sink, Windows,
     resample::{SECOND, resample},
 };
 use serde::{Deserialize, Serialize};
 
-/// A pause longer than this, in ns, is not bridged: windows end before it and start anew behind it.
+/// Longest pause within a window, in ns: at a longer one the recording is split.
 const GAP_NS: i64 = 1_000_000_000;
 
 /// How recordings are cut. The default is 3 s windows, half overlapping, at 20 Hz.
@@ -32,17 +32,17 @@ impl Default for WindowSpec {
 }
 
 impl WindowSpec {
-    /// Samples per window.
+    /// Returns the number of samples per window.
     pub fn time(&self) -> usize {
         (self.seconds * self.rate_hz).round() as usize
     }
 
-    /// New samples from one window to the next, at least one.
+    /// Returns the number of new samples from one window to the next, at least one.
     pub fn hop(&self) -> usize {
         ((self.time() as f32 * (1.0 - self.overlap)).round() as usize).max(1)
     }
 
-    /// Checks that windows can be cut so.
+    /// Checks that the settings make sense.
     ///
     /// # Errors
     /// [`Error::WindowSpec`] naming the field.
@@ -68,20 +68,22 @@ impl WindowSpec {
     }
 }
 
-/// Cuts recordings into windows as they come.
-pub(crate) struct Cutter {
+/// Cuts recordings into windows as they arrive.
+pub(crate) struct Windower {
     windows: Windows,
+    /// Stretches cut so far; the number of the next one in [`Windows::recordings`].
     stretches: u32,
+    /// The stretch at hand on the uniform grid; kept to reuse its memory.
     grid: Vec<[f32; 3]>,
 }
 
-impl Cutter {
-    /// Windows of recordings of the activities in `labels`.
+impl Windower {
+    /// Starts on recordings of the activities in `labels`.
     pub(crate) fn new(labels: Vec<String>, spec: &WindowSpec) -> Self {
         Self::with_shape(labels, spec.time(), 3, spec.rate_hz, spec.hop())
     }
 
-    /// Windows of `[time][channels]` that come ready-made.
+    /// Starts on ready-made windows, `[time][channels]`.
     pub(crate) fn with_shape(
         labels: Vec<String>,
         time: usize,
@@ -106,6 +108,7 @@ impl Cutter {
         }
     }
 
+    /// Returns the windows cut so far.
     pub(crate) fn finish(self) -> Windows {
         self.windows
     }
@@ -114,12 +117,13 @@ impl Cutter {
         self.windows.labels.iter().position(|l| l == activity)
     }
 
+    /// Resamples and cuts one stretch without gaps; returns whether it gave a window.
     fn stretch(&mut self, user: u32, class: usize, t_ns: &[i64], samples: &[[f32; 3]]) -> bool {
         self.grid.clear();
         resample(t_ns, samples, self.windows.rate_hz, &mut self.grid);
         let windows = &mut self.windows;
         let count = (self.grid.len() + windows.hop).saturating_sub(windows.time) / windows.hop;
-        // Growing by an eighth, not doubling, keeps the peak near what is needed.
+        // Doubling could take twice the memory that is needed; growing by an eighth stays near it.
         let needed = count * windows.time * 3;
         if windows.x.capacity() - windows.x.len() < needed {
             windows.x.reserve_exact(needed.max(windows.x.len() / 8));
@@ -135,10 +139,10 @@ impl Cutter {
     }
 }
 
-impl Sink for Cutter {
-    fn recording(&mut self, recording: Recording, account: &mut Account) -> Result<(), Error> {
+impl Sink for Windower {
+    fn recording(&mut self, recording: Recording, ingest: &mut IngestReport) -> Result<(), Error> {
         let Some(class) = self.class(&recording.activity) else {
-            account.unused += recording.t_ns.len() as u64;
+            ingest.unused += recording.t_ns.len() as u64;
             return Ok(());
         };
         let (mut t_ns, mut samples) = (&recording.t_ns[..], &recording.samples[..]);
@@ -147,11 +151,11 @@ impl Sink for Cutter {
                 .windows(2)
                 .position(|w| matches!(w, [a, b] if b.saturating_sub(*a) > GAP_NS));
             let end = gap.map_or(t_ns.len(), |i| i + 1);
-            account.gaps += u64::from(gap.is_some());
+            ingest.gaps += u64::from(gap.is_some());
             let (t, rest_t) = t_ns.split_at(end);
             let (s, rest_s) = samples.split_at(end.min(samples.len()));
             if !self.stretch(recording.user, class, t, s) {
-                account.short += end as u64;
+                ingest.short += end as u64;
             }
             (t_ns, samples) = (rest_t, rest_s);
         }
@@ -163,10 +167,10 @@ impl Sink for Cutter {
         user: u32,
         activity: &str,
         values: &[f32],
-        account: &mut Account,
+        ingest: &mut IngestReport,
     ) -> Result<(), Error> {
         let Some(class) = self.class(activity) else {
-            account.unused += 1;
+            ingest.unused += 1;
             return Ok(());
         };
         let windows = &mut self.windows;
@@ -186,7 +190,7 @@ impl Sink for Cutter {
     }
 }
 
-/// Median number of samples per second of a recording; `None` below two samples.
+/// Computes the median number of samples per second of a recording; `None` below two samples.
 pub(crate) fn median_rate(t_ns: &[i64]) -> Option<f64> {
     let mut steps: Vec<i64> = t_ns
         .windows(2)
@@ -209,13 +213,13 @@ mod tests {
     use crate::Sensor;
     use proptest::prelude::*;
 
-    fn cut(recordings: Vec<Recording>, spec: &WindowSpec) -> (Windows, Account) {
-        let mut account = Account::default();
-        let mut cutter = Cutter::new(vec!["a".to_owned(), "b".to_owned()], spec);
+    fn cut(recordings: Vec<Recording>, spec: &WindowSpec) -> (Windows, IngestReport) {
+        let mut ingest = IngestReport::default();
+        let mut windower = Windower::new(vec!["a".to_owned(), "b".to_owned()], spec);
         for recording in recordings {
-            cutter.recording(recording, &mut account).unwrap();
+            windower.recording(recording, &mut ingest).unwrap();
         }
-        (cutter.finish(), account)
+        (windower.finish(), ingest)
     }
 
     /// A recording whose every sample holds `mark`.
@@ -240,9 +244,9 @@ mod tests {
         let spec = WindowSpec::default();
         assert_eq!((spec.time(), spec.hop()), (60, 30));
         for (count, windows) in [(59, 0), (60, 1), (89, 1), (90, 2), (120, 3)] {
-            let (w, account) = cut(vec![recording(1, "a", grid(5.0, count), 1.0)], &spec);
+            let (w, ingest) = cut(vec![recording(1, "a", grid(5.0, count), 1.0)], &spec);
             assert_eq!(w.len(), windows, "{count}");
-            assert_eq!(account.short, if windows == 0 { count as u64 } else { 0 });
+            assert_eq!(ingest.short, if windows == 0 { count as u64 } else { 0 });
             assert_eq!(w.x.len(), windows * 180);
         }
         let long = WindowSpec {
@@ -259,8 +263,8 @@ mod tests {
         for (pause, recordings, gaps) in [(1.06, 2, 1), (1.0, 1, 0)] {
             let mut t = grid(0.0, 80);
             t.extend(grid(79.0 / 20.0 + pause, 80));
-            let (w, account) = cut(vec![recording(1, "a", t, 1.0)], &WindowSpec::default());
-            assert_eq!(account.gaps, gaps);
+            let (w, ingest) = cut(vec![recording(1, "a", t, 1.0)], &WindowSpec::default());
+            assert_eq!(ingest.gaps, gaps);
             assert_eq!(w.recordings.iter().max(), Some(&(recordings - 1)));
             assert_eq!(w.len(), if gaps == 1 { 2 } else { 4 });
         }
@@ -268,12 +272,12 @@ mod tests {
 
     #[test]
     fn unused_activities_are_counted() {
-        let (w, account) = cut(
+        let (w, ingest) = cut(
             vec![recording(1, "c", grid(0.0, 99), 1.0)],
             &WindowSpec::default(),
         );
         assert!(w.is_empty());
-        assert_eq!(account.unused, 99);
+        assert_eq!(ingest.unused, 99);
     }
 
     #[test]
