@@ -1,13 +1,11 @@
-//! Downloads of the official archives.
+//! Downloads the official archives.
 
-use crate::{Dataset, Error, Files, sources::sources};
+use crate::{Dataset, Error, Files, curl::Response, sources::sources};
 use std::{
     fs::{File, OpenOptions},
     io::{Read, Write},
     path::{Path, PathBuf},
-    time::Duration,
 };
-use ureq::{Agent, http::Response};
 
 /// How far a download is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +70,14 @@ pub fn fetch(
     download(dataset.url, &path, progress)
 }
 
+/// Downloads `url` to `path` by way of a file `.part` beside it.
 fn download(url: &str, path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Fetched, Error> {
     let failed = |reason: String| Error::Fetch {
         url: url.to_owned(),
         reason,
         path: path.to_owned(),
     };
+    let stopped = |reason: String| failed(format!("{reason}; run again to continue from here"));
     let record = with_suffix(path, ".sha256");
     if path.exists() {
         let digest = Files::at(path).digest(&|_| true)?;
@@ -100,11 +100,18 @@ fn download(url: &str, path: &Path, progress: &mut dyn FnMut(Progress)) -> Resul
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     let part = with_suffix(path, ".part");
     let have = std::fs::metadata(&part).map_or(0, |m| m.len());
-    let response = request(url, have).map_err(|e| failed(e.to_string()))?;
-    let resumed = response.status() == 206 && range_start(&response) == Some(have);
+    let mut response = Response::open(url, have).map_err(failed)?;
+    if have > 0 && response.status == 416 {
+        // The part is as long as the file, or longer: start over.
+        response = Response::open(url, 0).map_err(failed)?;
+    }
+    if response.status >= 400 {
+        let refused = format!("the server refuses with status {}", response.status);
+        return Err(failed(refused));
+    }
+    let resumed = response.status == 206 && response.start == Some(have);
     let have = if resumed { have } else { 0 };
-    let length = header(&response, "content-length").and_then(|l| l.parse::<u64>().ok());
-    let total = length.map(|l| have + l);
+    let total = response.length.map(|length| have + length);
     let mut file = OpenOptions::new()
         .create(true)
         .write(true)
@@ -112,13 +119,13 @@ fn download(url: &str, path: &Path, progress: &mut dyn FnMut(Progress)) -> Resul
         .truncate(!resumed)
         .open(&part)
         .map_err(Error::io(&part))?;
-    let mut body = response.into_body().into_reader();
     let mut done = have;
     let mut buffer = vec![0; 1 << 16];
     loop {
         progress(Progress { done, total });
-        let stopped = |e: std::io::Error| failed(format!("{e}; run again to go on from here"));
-        let read = body.read(&mut buffer).map_err(stopped)?;
+        let read = response
+            .read(&mut buffer)
+            .map_err(|e| stopped(e.to_string()))?;
         if read == 0 {
             break;
         }
@@ -126,9 +133,9 @@ fn download(url: &str, path: &Path, progress: &mut dyn FnMut(Progress)) -> Resul
             .map_err(Error::io(&part))?;
         done += read as u64;
     }
+    response.finish().map_err(stopped)?;
     if total.is_some_and(|t| t != done) {
-        let reason = format!("only {done} bytes came; run again to go on from here");
-        return Err(failed(reason));
+        return Err(stopped(format!("only {done} bytes arrived")));
     }
     file.sync_all().map_err(Error::io(&part))?;
     finish(&part, path, &record)
@@ -148,36 +155,7 @@ fn finish(part: &Path, path: &Path, record: &Path) -> Result<Fetched, Error> {
     })
 }
 
-fn request(url: &str, have: u64) -> Result<Response<ureq::Body>, ureq::Error> {
-    let config = Agent::config_builder()
-        .timeout_connect(Some(Duration::from_secs(30)))
-        .timeout_per_read(Some(Duration::from_secs(60)))
-        .user_agent(concat!("mote/", env!("CARGO_PKG_VERSION")));
-    let agent: Agent = config.build().into();
-    if have == 0 {
-        return agent.get(url).call();
-    }
-    match agent
-        .get(url)
-        .header("Range", format!("bytes={have}-"))
-        .call()
-    {
-        // Nothing is left to send, or the part is longer than the file: start over.
-        Err(ureq::Error::StatusCode(416)) => agent.get(url).call(),
-        other => other,
-    }
-}
-
-fn header<'a>(response: &'a Response<ureq::Body>, name: &str) -> Option<&'a str> {
-    response.headers().get(name)?.to_str().ok()
-}
-
-/// First byte of a partial answer: `bytes 100-199/200` gives 100.
-fn range_start(response: &Response<ureq::Body>) -> Option<u64> {
-    let range = header(response, "content-range")?.strip_prefix("bytes ")?;
-    range.split('-').next()?.parse().ok()
-}
-
+/// Appends `suffix` to the file name.
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -262,6 +240,13 @@ mod tests {
         )
     }
 
+    fn moved(_: u64) -> (String, Vec<u8>) {
+        (
+            "302 Found\r\nLocation: /elsewhere.zip\r\nContent-Length: 5".to_owned(),
+            b"moved".to_vec(),
+        )
+    }
+
     fn missing(_: u64) -> (String, Vec<u8>) {
         ("404 Not Found\r\nContent-Length: 0".to_owned(), Vec::new())
     }
@@ -302,6 +287,21 @@ mod tests {
         assert!(!path.exists());
         download(&url, &path, &mut |_| {}).unwrap();
         assert_eq!(server.join().unwrap(), [0, 150_000]);
+        assert_eq!(std::fs::read(&path).unwrap(), bytes());
+    }
+
+    #[test]
+    fn redirections_are_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.zip");
+        std::fs::write(folder.path().join("data.zip.part"), &bytes()[..7]).unwrap();
+        let (url, server) = serve(vec![moved, rest]);
+        let mut last = None;
+        download(&url, &path, &mut |p| last = Some(p)).unwrap();
+        assert_eq!(server.join().unwrap(), [7, 7]);
+        let all = bytes().len() as u64;
+        let (done, total) = (all, Some(all));
+        assert_eq!(last, Some(Progress { done, total }));
         assert_eq!(std::fs::read(&path).unwrap(), bytes());
     }
 

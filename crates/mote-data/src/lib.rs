@@ -21,6 +21,7 @@
 //!
 //! To add a data set, write one file in `src/sources/` and a line in `sources()` and `tasks()`.
 
+mod curl;
 mod error;
 mod fetch;
 mod files;

@@ -112,3 +112,31 @@ fn a_crude_classifier_does_well_but_not_perfectly_on_new_users() {
     let accuracy = right as f64 / folds[0].test.len() as f64;
     assert!((0.6..0.97).contains(&accuracy), "{accuracy}");
 }
+
+#[test]
+fn settings_that_make_no_sense_are_named() {
+    let good = SynthSpec::default();
+    for (spec, field) in [
+        (SynthSpec { users: 0, ..good }, "users"),
+        (SynthSpec { users: 37, ..good }, "users"),
+        (
+            SynthSpec {
+                seconds: f32::NAN,
+                ..good
+            },
+            "seconds",
+        ),
+        (
+            SynthSpec {
+                rate_hz: 0.0,
+                ..good
+            },
+            "rate_hz",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let error = mote_data::write_synthetic(&spec, folder.path()).unwrap_err();
+        assert!(error.to_string().contains(field), "{error}");
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+}
