@@ -34,10 +34,10 @@ pub use error::{Error, Result};
 pub use html::render_html;
 pub use markdown::{render_figures, render_headline};
 pub use metrics::{FoldPredictions, evaluate};
+pub use mote_metrics::{ClassScores, Confusion, Scores};
 pub use schema::{
-    ClassScores, Confusion, Data, Device, EarlyExit, Epoch, Estimate, FoldResult, Host, Layer,
-    Method, Metrics, ModelSize, Quantiles, Results, Run, SCHEMA, Scores, Smoothed, Status,
-    UserQuantiles, UserScores,
+    Data, Device, EarlyExit, Epoch, Estimate, FoldResult, Host, Layer, Method, Metrics, ModelSize,
+    Quantiles, Results, Run, SCHEMA, Smoothed, Status, UserQuantiles, UserScores,
 };
 pub use store::{Paths, read, write_report};
 pub use table::{TableOptions, render_table};

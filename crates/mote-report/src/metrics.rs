@@ -1,18 +1,13 @@
-//! From predictions to accuracy figures.
+//! Computes accuracy figures from predictions.
 //!
-//! Conventions, where textbooks differ:
-//! - macro-F1 averages over the classes present in truth *or* prediction of the set at hand (scikit-learn's
-//!   default): a class that a fold's test users lack counts only if it was predicted, and then with zero;
-//! - balanced accuracy averages recall over the classes present in the truth;
+//! Conventions, where textbooks differ (those of one set of predictions are at [`Confusion`]):
 //! - means are over folds, unweighted; pooled figures put the test windows of all folds into one set;
 //! - intervals are Student's t over folds. Folds share training data, so they are somewhat too narrow, as
 //!   everywhere in the literature.
 
 use crate::error::{Error, Result};
-use crate::schema::{
-    ClassScores, Confusion, Estimate, FoldResult, Metrics, Quantiles, Scores, UserQuantiles,
-    UserScores,
-};
+use crate::schema::{Estimate, FoldResult, Metrics, Quantiles, UserQuantiles, UserScores};
+use mote_metrics::{Confusion, Scores};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::collections::BTreeMap;
 
@@ -181,89 +176,9 @@ impl Quantiles {
     }
 }
 
-impl Confusion {
-    /// All counts zero.
-    pub fn new(labels: &[String]) -> Self {
-        Self {
-            labels: labels.to_vec(),
-            counts: vec![vec![0; labels.len()]; labels.len()],
-        }
-    }
-
-    /// Counts one window. Classes without a label are not counted; [`evaluate`] reports them as errors.
-    pub fn add(&mut self, truth: usize, predicted: usize) {
-        let cell = self
-            .counts
-            .get_mut(truth)
-            .and_then(|r| r.get_mut(predicted));
-        if let Some(cell) = cell {
-            *cell += 1;
-        }
-    }
-
-    /// Number of windows counted.
-    pub fn total(&self) -> u64 {
-        self.counts.iter().flatten().sum()
-    }
-
-    /// Accuracy, balanced accuracy and macro-F1; zero when nothing was counted.
-    pub fn scores(&self) -> Scores {
-        let classes = self.per_class();
-        let right: u64 = (0..self.counts.len()).map(|c| self.cell(c, c)).sum();
-        Scores {
-            accuracy: ratio(right, self.total()).unwrap_or(0.0),
-            balanced_accuracy: mean(classes.iter().filter_map(|c| c.recall)),
-            macro_f1: mean(classes.iter().filter_map(|c| c.f1)),
-        }
-    }
-
-    /// Precision, recall and F1 of every class.
-    pub fn per_class(&self) -> Vec<ClassScores> {
-        self.labels
-            .iter()
-            .enumerate()
-            .map(|(class, label)| {
-                let right = self.cell(class, class);
-                let truth: u64 = self.counts.get(class).into_iter().flatten().sum();
-                let predicted: u64 = (0..self.counts.len()).map(|t| self.cell(t, class)).sum();
-                ClassScores {
-                    label: label.clone(),
-                    windows: truth,
-                    precision: ratio(right, predicted),
-                    recall: ratio(right, truth),
-                    f1: ratio(2 * right, truth + predicted),
-                }
-            })
-            .collect()
-    }
-
-    /// Windows of class `truth` that were taken for `predicted`; zero outside the matrix.
-    pub fn cell(&self, truth: usize, predicted: usize) -> u64 {
-        self.counts
-            .get(truth)
-            .and_then(|row| row.get(predicted))
-            .copied()
-            .unwrap_or(0)
-    }
-}
-
-fn ratio(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = values.fold((0.0, 0u32), |(s, n), v| (s + v, n + 1));
-    if count == 0 {
-        0.0
-    } else {
-        sum / f64::from(count)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn labels(n: usize) -> Vec<String> {
         (0..n).map(|c| format!("class {c}")).collect()
@@ -386,33 +301,5 @@ mod tests {
         assert!(message(&[fold(&[], &[], &[])]).contains("`third`"));
         assert!(message(&[fold(&[0], &[0, 1], &[1])]).contains("2 predicted"));
         assert!(message(&[fold(&[0, 1], &[0, 2], &[1, 1])]).contains("window 1: class 2"));
-    }
-
-    proptest! {
-        /// Shares stay within 0..=1, a perfect prediction scores 1 everywhere, and renaming the classes
-        /// changes no summary.
-        #[test]
-        fn scores_are_shares_and_do_not_depend_on_class_order(
-            pairs in prop::collection::vec((0usize..5, 0usize..5), 1..60),
-        ) {
-            let count = |f: &dyn Fn(usize, usize) -> (usize, usize)| {
-                let mut confusion = Confusion::new(&labels(5));
-                for &(truth, predicted) in &pairs {
-                    let (truth, predicted) = f(truth, predicted);
-                    confusion.add(truth, predicted);
-                }
-                confusion.scores()
-            };
-            let scores = count(&|t, p| (t, p));
-            for share in [scores.accuracy, scores.balanced_accuracy, scores.macro_f1] {
-                prop_assert!((0.0..=1.0).contains(&share));
-            }
-            let turned = count(&|t, p| (4 - t, 4 - p));
-            prop_assert!((turned.macro_f1 - scores.macro_f1).abs() < 1e-12);
-            prop_assert!((turned.balanced_accuracy - scores.balanced_accuracy).abs() < 1e-12);
-            let perfect = count(&|t, _| (t, t));
-            prop_assert_eq!(perfect.accuracy, 1.0);
-            prop_assert!((perfect.macro_f1 - 1.0).abs() < 1e-12);
-        }
     }
 }

@@ -6,6 +6,7 @@
 mod device;
 
 pub use device::{Device, Layer, Method, Status};
+use mote_metrics::{ClassScores, Confusion, Scores};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -250,41 +251,6 @@ pub struct Metrics {
     /// Distribution of the per-user figures.
     #[serde(default)]
     pub user_quantiles: UserQuantiles,
-}
-
-/// Three figures of one set of predictions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
-    /// Share of windows classified correctly.
-    pub accuracy: f64,
-    /// Mean recall of the classes present in the truth.
-    pub balanced_accuracy: f64,
-    /// Mean F1 of the classes present in truth or prediction.
-    pub macro_f1: f64,
-}
-
-/// Figures of one class. `None` where the denominator is zero.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ClassScores {
-    /// Class name.
-    pub label: String,
-    /// Windows of this class.
-    pub windows: u64,
-    /// Share of the predictions of this class that are right.
-    pub precision: Option<f64>,
-    /// Share of the windows of this class that are found.
-    pub recall: Option<f64>,
-    /// Harmonic mean of the two; `None` when the class is in neither truth nor prediction.
-    pub f1: Option<f64>,
-}
-
-/// Counts of windows by true class (row) and predicted class (column).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Confusion {
-    /// Class names, in order of rows and columns.
-    pub labels: Vec<String>,
-    /// `counts[truth][predicted]`.
-    pub counts: Vec<Vec<u64>>,
 }
 
 /// Figures of one user.

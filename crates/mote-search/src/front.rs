@@ -1,7 +1,7 @@
 //! Which trials are worth having: dominance, fronts, and an order to promote candidates in.
 
 use crate::{Figures, Limits, Objective, Record};
-use std::cmp::Ordering;
+use mote_metrics::dominates;
 
 /// A candidate that is so far behind the best m-F1 of its effort is not tried on: whatever it saves, nobody wants it.
 const HOPELESS: f64 = 0.15;
@@ -38,7 +38,7 @@ impl Goal {
     pub fn dominates(&self, a: &Record, b: &Record) -> bool {
         match (self.excess(a), self.excess(b)) {
             (x, y) if x > 0.0 || y > 0.0 => x < y,
-            _ => better(&self.values(a), &self.values(b)),
+            _ => dominates(&self.values(a), &self.values(b)),
         }
     }
 
@@ -147,12 +147,6 @@ fn costs(f: &Figures) -> [f64; 4] {
         Objective::Energy,
     ]
     .map(|o| o.of(f))
-}
-
-/// Nowhere worse and somewhere better; all values are to be small.
-fn better(a: &[f64], b: &[f64]) -> bool {
-    let pairs = || a.iter().zip(b).map(|(a, b)| a.total_cmp(b));
-    pairs().all(|o| o != Ordering::Greater) && pairs().any(|o| o == Ordering::Less)
 }
 
 #[cfg(test)]

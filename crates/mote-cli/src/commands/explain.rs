@@ -5,6 +5,7 @@ mod without;
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
 use mote_codegen::Deployment;
+use mote_metrics::dominates;
 use mote_report::{Device, Results, Run};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -105,9 +106,6 @@ fn neighbours<'r>(results: &'r Results, run: &Run) -> Vec<&'r Run> {
         let [flash, ram, cycles] = first(r)?;
         Some([-r.metrics.macro_f1.mean, flash, ram, cycles])
     };
-    let beats = |a: &[f64; 4], b: &[f64; 4]| {
-        a.iter().zip(b).all(|(a, b)| a <= b) && a.iter().zip(b).any(|(a, b)| a < b)
-    };
     let Some(own) = values(run) else {
         return Vec::new();
     };
@@ -119,7 +117,7 @@ fn neighbours<'r>(results: &'r Results, run: &Run) -> Vec<&'r Run> {
         .collect();
     let mut front: Vec<&Run> = others
         .iter()
-        .filter(|(_, v)| !others.iter().any(|(_, o)| beats(o, v)))
+        .filter(|(_, v)| !others.iter().any(|(_, other)| dominates(other, v)))
         .filter(|(_, v)| v.iter().zip(&own).any(|(a, b)| a < b))
         .map(|(r, _)| *r)
         .collect();

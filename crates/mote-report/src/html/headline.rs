@@ -11,6 +11,7 @@ use crate::plots::{self, Axis, MemoryKind, Metric, Point, Series};
 use crate::schema::{Device, Run};
 use crate::view::{self, Footnotes, Target};
 use maud::{Markup, html};
+use mote_metrics::dominates;
 
 /// How a figure came about, or what it is.
 enum Below {
@@ -195,19 +196,16 @@ fn shown<'a>(page: &Page<'a>, target: Option<&Target>) -> Vec<(Series<'a>, Optio
             Some(_) => memory(d?)?,
             None => s.run.model.bytes? as f64,
         };
-        (!s.run.leaks).then_some((s.run.metrics.macro_f1.mean, cost))
+        (!s.run.leaks).then_some([-s.run.metrics.macro_f1.mean, cost])
     };
     let places: Vec<_> = all.iter().filter_map(place).collect();
-    let beaten = |(f1, cost): (f64, f64)| {
-        let better = |&(f, c): &(f64, f64)| f >= f1 && c <= cost && (f > f1 || c < cost);
-        places.iter().any(better)
-    };
+    let beaten = |place: &[f64; 2]| places.iter().any(|other| dominates(other, place));
     all.iter()
         .filter(|row| {
             let run = row.0.run;
             run.spec.is_some()
                 || ablation::is_baseline(page.results, row.0.index)
-                || place(row).is_some_and(|p| !beaten(p))
+                || place(row).is_some_and(|p| !beaten(&p))
         })
         .copied()
         .collect()

@@ -4,6 +4,7 @@ use super::scale::Scale;
 use super::{WIDTH, class, line, n, svg, text};
 use crate::format;
 use maud::{Markup, html};
+use mote_metrics::pareto_front;
 
 /// One pipeline in the plane of cost and accuracy.
 #[derive(Debug, Clone)]
@@ -106,17 +107,14 @@ pub(crate) fn scatter(points: &[Point], axis: &Axis, y_title: &str) -> Markup {
     svg(&label, HEIGHT, &body)
 }
 
-/// Points that no other point beats in both directions, by rising cost.
+/// Returns the ranked points on the Pareto front, by rising cost.
 fn front(points: &[Point]) -> Vec<&Point> {
-    let mut sorted: Vec<&Point> = points.iter().filter(|p| p.ranked).collect();
-    sorted.sort_by(|a, b| a.x.total_cmp(&b.x).then(b.y.total_cmp(&a.y)));
-    let mut best = f64::NEG_INFINITY;
-    sorted.retain(|p| {
-        let keep = p.y > best;
-        best = best.max(p.y);
-        keep
-    });
-    sorted
+    let ranked: Vec<&Point> = points.iter().filter(|p| p.ranked).collect();
+    let values: Vec<[f64; 2]> = ranked.iter().map(|p| [p.x, -p.y]).collect();
+    let on_front = pareto_front(&values).into_iter();
+    let mut front: Vec<&Point> = on_front.map(|i| ranked[i]).collect();
+    front.sort_by(|a, b| a.x.total_cmp(&b.x));
+    front
 }
 
 fn staircase(front: &[&Point], x: &Scale, y: &Scale) -> String {
