@@ -2,7 +2,7 @@
 
 use crate::interface::{Elem, Interface};
 use crate::{Deployment, Evidence, Target};
-use mote_report::{Device, Estimate, Metrics, Quantiles, Run};
+use mote_report::{DeviceFigures, Estimate, Metrics, Quantiles, Run};
 use std::fmt::Display;
 
 /// The card of `deployment`, as Markdown.
@@ -321,7 +321,7 @@ impl Card {
 }
 
 /// A figure with its unit and method; a dash when there is none.
-fn figure<T: Display>(device: &Device, field: &str, value: Option<T>, unit: &str) -> String {
+fn figure<T: Display>(device: &DeviceFigures, field: &str, value: Option<T>, unit: &str) -> String {
     let Some(value) = value else {
         return "–".to_owned();
     };

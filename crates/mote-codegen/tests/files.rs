@@ -8,7 +8,7 @@ use mote::{Interpreter, Model, registry};
 use mote_codegen::self_test::{DECISIONS, Scores, Signal, decisions, digest};
 use mote_codegen::{Deployment, Evidence, Target, export};
 use mote_model::Runtime;
-use mote_report::{Data, Device, FoldPredictions, Method, Results, Run, evaluate};
+use mote_report::{Data, DeviceFigures, FoldPredictions, Method, Results, Run, evaluate};
 use std::fs;
 
 #[test]
@@ -101,12 +101,12 @@ fn evidence() -> Evidence {
     );
     results.command = "mote compare --task made-up/2".into();
     results.seed = 42;
-    let device = Device {
+    let device = DeviceFigures {
         board: "stm32l4r5".into(),
         flash_code: Some(5000),
         method: [("flash_code".to_owned(), Method::Elf)].into(),
         why: Some("the emulator was not there".into()),
-        ..Device::default()
+        ..DeviceFigures::default()
     };
     results.runs.push(Run {
         folds: 2,

@@ -119,7 +119,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                     if let Some(loading) = &m.loading {
                         println!(
                             "  {} bytes outside; {loading:?}; {:?}",
-                            m.flash_external, m.budget
+                            m.figures.flash_external.unwrap_or_default(),
+                            m.figures.latency_ms
                         );
                     }
                     if verbose {
@@ -133,34 +134,40 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn print_row(name: &str, runtime: Runtime, m: &Measurement, macs: usize) {
-    let cycles = m.cycles.map_or("-".to_owned(), |c| c.to_string());
+    let cycles = m.figures.cycles.map_or("-".to_owned(), |c| c.to_string());
     let per_mac = m
+        .figures
         .cycles
         .map_or("-".to_owned(), |c| format!("{:.2}", c as f64 / macs as f64));
     println!(
         "{name:<16} {:<11} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>6} {:>9} {cycles:>9} {per_mac:>6} {:>5}",
         format!("{runtime:?}"),
-        m.board,
-        m.optimize.to_string(),
-        m.flash_code,
-        m.flash_model,
-        m.ram_static,
-        m.ram_stack,
-        m.ram_heap,
-        m.instructions,
+        m.figures.board,
+        m.figures.optimize,
+        m.figures.flash_code.unwrap_or_default(),
+        m.figures.flash_model.unwrap_or_default(),
+        m.figures.ram_static.unwrap_or_default(),
+        m.figures.ram_stack.unwrap_or_default(),
+        m.figures.ram_heap.unwrap_or_default(),
+        m.figures.instructions.unwrap_or_default(),
         if m.panic_free { "no" } else { "YES" },
     );
 }
 
 fn print_details(m: &Measurement) {
-    for (title, parts) in [("layers", &m.layers), ("functions", &m.functions)] {
+    let layers = m.figures.layers.iter();
+    let layers = layers.map(|l| (l.cycles, l.instructions.unwrap_or_default(), &l.name));
+    let functions = m.functions.iter();
+    let functions = functions.map(|f| (f.work.cycles, f.work.instructions, &f.name));
+    let tables: [(&str, Vec<_>); 2] = [
+        ("layers", layers.collect()),
+        ("functions", functions.collect()),
+    ];
+    for (title, parts) in tables {
         println!("  {title}");
-        for part in parts.iter().filter(|p| p.work.instructions > 0).take(16) {
-            let cycles = part.work.cycles.unwrap_or_default();
-            println!(
-                "    {cycles:>9} {:>9} {}",
-                part.work.instructions, part.name
-            );
+        for (cycles, instructions, name) in parts.iter().filter(|p| p.1 > 0).take(16) {
+            let cycles = cycles.unwrap_or_default();
+            println!("    {cycles:>9} {instructions:>9} {name}");
         }
     }
     println!("  symbols");

@@ -46,14 +46,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
         println!(
             "opt {optimize}: code {}, model {}, static {}, stack {}, cycles {}",
-            m.flash_code,
-            m.flash_model,
-            m.ram_static,
-            m.ram_stack,
-            m.cycles.unwrap_or_default()
+            m.figures.flash_code.unwrap_or_default(),
+            m.figures.flash_model.unwrap_or_default(),
+            m.figures.ram_static.unwrap_or_default(),
+            m.figures.ram_stack.unwrap_or_default(),
+            m.figures.cycles.unwrap_or_default()
         );
-        for (layer, node) in m.layers.iter().zip(&graph.nodes) {
-            let cycles = layer.work.cycles.unwrap_or_default();
+        for (layer, node) in m.figures.layers.iter().zip(&graph.nodes) {
+            let cycles = layer.cycles.unwrap_or_default();
             let macs = graph.node_macs(node);
             let each = cycles as f64 / macs.max(1) as f64;
             println!(

@@ -26,7 +26,7 @@ pub struct Budget {
     /// Microwatts on average, one decision per hop and asleep between.
     pub average_power_uw: Option<f64>,
     /// Days on a CR2032.
-    pub battery_life_days: Option<f64>,
+    pub battery_days: Option<f64>,
     /// Milliwatts while computing; with an external storage, while loading.
     pub active_power_mw: Option<f64>,
 }
@@ -156,7 +156,7 @@ impl Budget {
             latency_ms: seconds.map(|s| s * 1e3),
             energy_uj: joules.map(|j| j * 1e6),
             average_power_uw: average.map(|w| w * 1e6),
-            battery_life_days: average.map(|w| CR2032_JOULES / w / 86_400.0),
+            battery_days: average.map(|w| CR2032_JOULES / w / 86_400.0),
             active_power_mw: core.map(|w| (w + reading) * 1e3),
         }
     }
@@ -205,7 +205,7 @@ mod tests {
         close(b.latency_ms, 15.625);
         close(b.energy_uj, 100.0);
         close(b.average_power_uw, 104.921875);
-        close(b.battery_life_days, 2538.0 / 104.921875e-6 / 86_400.0);
+        close(b.battery_days, 2538.0 / 104.921875e-6 / 86_400.0);
         close(b.active_power_mw, 6.4);
     }
 
@@ -216,7 +216,7 @@ mod tests {
         let b = Budget::new(&board, Some(64_000), Some(1.0), None);
         close(b.latency_ms, 1.0);
         assert_eq!(b.energy_uj, None);
-        assert_eq!(b.battery_life_days, None);
+        assert_eq!(b.battery_days, None);
         assert_eq!(
             Budget::new(&board, None, None, None),
             Budget {

@@ -31,6 +31,8 @@ pub mod disasm;
 pub mod emulator;
 #[cfg(feature = "measure")]
 pub mod energy;
+#[cfg(feature = "figures")]
+pub mod figures;
 #[cfg(feature = "measure")]
 pub mod footprint;
 #[cfg(feature = "measure")]

@@ -3,14 +3,16 @@
 use crate::Error;
 use crate::analysis::{Analysis, Part, analyse, is_watched};
 use crate::board::{Basis, Board};
-use crate::core::{Core, Machine, Optimize};
+use crate::core::{Machine, Optimize};
 use crate::cycles::timing;
 use crate::disasm::Code;
 use crate::emulator::{Counting, Run, Traffic, Windows};
 use crate::energy::{Budget, Fits, Loading, Loads};
+use crate::figures::{DeviceFigures, LayerCost, MeasurementStatus, Method};
 use crate::footprint::{Footprint, Section, Symbol};
 use crate::image::{Images, Plan, Workshop, on_large_enough};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -40,11 +42,9 @@ pub struct Job<'a> {
     pub stack_limit: Option<u32>,
 }
 
-/// How each group of figures was obtained.
+/// How each group of figures was obtained, as sentences; [`DeviceFigures::method`] has the method of each figure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Method {
-    /// Flash and static RAM.
-    pub footprint: String,
+pub struct Provenance {
     /// Stack and heap.
     pub stack: String,
     /// Instructions.
@@ -62,50 +62,25 @@ pub struct Method {
     pub emulator: String,
 }
 
-/// One row: pipeline and board, with every device figure. Bytes; per decision where not said otherwise.
+/// The figures of a pipeline on a board, and the details behind them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measurement {
-    /// The board's name.
-    pub board: String,
-    /// Its core.
-    pub core: Core,
-    /// The optimisation.
-    pub optimize: Optimize,
-    /// Flash beyond the model.
-    pub flash_code: u64,
-    /// Flash of the model.
-    pub flash_model: u64,
-    /// Flash of another chip: weights that are paged.
-    pub flash_external: u64,
-    /// What paging them takes; `None` when the weights are in the image.
+    /// The figures, all but the cost of the longest decision.
+    #[serde(flatten)]
+    pub figures: DeviceFigures,
+    /// What paging the weights costs; `None` when they are in the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loading: Option<Loading>,
-    /// RAM of statics.
-    pub ram_static: u64,
-    /// High-water mark of the stack, from its top, callers included.
-    pub ram_stack: u64,
-    /// Peak of the heap, from its start to behind the highest byte ever handed out: the allocator's rounding and
-    /// holes are in it, its own variables are statics. 0 for an image without one.
-    pub ram_heap: u64,
-    /// Instructions, averaged over the decisions.
-    pub instructions: u64,
     /// Instructions of the longest run: a whole decision, or a tick of a stream.
     pub instructions_max: u64,
     /// Instructions of preparing the pipeline, once.
     pub instructions_init: u64,
-    /// Cycles, averaged over the decisions; `None` where no timing of the core is published.
-    pub cycles: Option<u64>,
-    /// Time, energy, battery life.
-    #[serde(flatten)]
-    pub budget: Budget,
-    /// Whether it fits the board and the envelope.
-    pub fits: Fits,
+    /// Power in milliwatts while computing; with an external storage, while loading.
+    pub active_power_mw: Option<f64>,
     /// Whether the image is free of panicking and formatting code.
     pub panic_free: bool,
-    /// How it was obtained.
-    pub method: Method,
-    /// Work by layer.
-    pub layers: Vec<Part>,
+    /// How the figures were obtained.
+    pub provenance: Provenance,
     /// Work by function, the costliest first.
     pub functions: Vec<Part>,
     /// Sections of the deployed image.
@@ -194,39 +169,123 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
     let flash = footprint.flash_code + footprint.flash_model;
     let ram_heap = u64::from(outcome.heap);
     let ram = footprint.ram_static + ram_stack + ram_heap;
+    let provenance = provenance(
+        job,
+        &plan.machine,
+        &images,
+        emulator,
+        ram_heap > 0,
+        loading.map(|_| overlaps),
+    );
+    let fits = Fits::new(job.board, flash, ram, &budget);
+    let late = budget
+        .latency_ms
+        .zip(job.hop_seconds)
+        .is_some_and(|(ms, hop)| ms > hop * 1e3);
+    let layer = |part: Part| LayerCost {
+        name: part.name,
+        instructions: Some(part.work.instructions),
+        cycles: part.work.cycles,
+    };
+    let figures = DeviceFigures {
+        flash_code: Some(footprint.flash_code),
+        flash_model: Some(footprint.flash_model),
+        flash_external: loading.map(|_| footprint.flash_external),
+        loading_ms: loading.and_then(|l| l.waiting_ms),
+        loading_uj: loading.and_then(|l| l.energy_uj),
+        ram_static: Some(footprint.ram_static),
+        ram_stack: Some(ram_stack),
+        ram_heap: Some(ram_heap),
+        instructions: Some(decision.total.instructions),
+        cycles: decision.total.cycles,
+        latency_ms: budget.latency_ms,
+        energy_uj: budget.energy_uj,
+        average_power_uw: budget.average_power_uw,
+        battery_days: budget.battery_days,
+        fits: Some(fits.flash && fits.ram && !late),
+        fits_envelope: Some(fits.envelope),
+        method: methods(),
+        layers: decision.layers.into_iter().map(layer).collect(),
+        status: MeasurementStatus::Measured,
+        why: unknown(job.board, decision.total.cycles, &provenance),
+        ..no_figures(job.board, job.optimize)
+    };
     Ok(Measurement {
-        board: job.board.name.clone(),
-        core: job.board.core,
-        optimize: job.optimize,
-        flash_code: footprint.flash_code,
-        flash_model: footprint.flash_model,
-        flash_external: footprint.flash_external,
+        figures,
         loading,
-        ram_static: footprint.ram_static,
-        ram_stack,
-        ram_heap,
-        instructions: decision.total.instructions,
         instructions_max: decision.longest,
         instructions_init: preparation.total.instructions,
-        cycles: decision.total.cycles,
-        fits: Fits::new(job.board, flash, ram, &budget),
-        budget,
+        active_power_mw: budget.active_power_mw,
         panic_free: footprint.is_panic_free(),
-        method: method(
-            job,
-            &plan.machine,
-            &images,
-            emulator,
-            ram_heap > 0,
-            loading.map(|_| overlaps),
-        ),
-        layers: decision.layers,
+        provenance,
         functions: decision.functions,
         sections: footprint.sections,
         symbols: footprint.symbols.into_iter().take(LARGEST).collect(),
         folded: decision.folded,
         outputs: outcome.outputs,
     })
+}
+
+/// Returns the entry of a pipeline that was not measured on `board`, and why.
+pub fn not_measured(
+    board: &Board,
+    optimize: Optimize,
+    status: MeasurementStatus,
+    why: String,
+) -> DeviceFigures {
+    DeviceFigures {
+        status,
+        why: Some(why),
+        ..no_figures(board, optimize)
+    }
+}
+
+/// Returns what is known of a board before anything is measured on it.
+fn no_figures(board: &Board, optimize: Optimize) -> DeviceFigures {
+    DeviceFigures {
+        board: board.name.clone(),
+        core: board.core.name().to_owned(),
+        optimize: optimize.level().to_owned(),
+        clock_mhz: Some(board.clock_mhz),
+        flash_limit: Some(u64::from(board.flash_kib) * 1024),
+        ram_limit: Some(u64::from(board.ram_kib) * 1024),
+        ..DeviceFigures::default()
+    }
+}
+
+/// Returns how each figure is obtained, by its field in [`DeviceFigures`].
+fn methods() -> BTreeMap<String, Method> {
+    let elf = ["flash_code", "flash_model", "flash_external", "ram_static"];
+    let emulated = ["ram_stack", "ram_heap", "instructions"];
+    let modelled = [
+        "cycles",
+        "cycles_worst",
+        "latency_ms",
+        "latency_worst_ms",
+        "energy_uj",
+        "energy_worst_uj",
+        "loading_ms",
+        "loading_uj",
+        "average_power_uw",
+        "battery_days",
+    ];
+    let all = (elf.iter().map(|field| (field, Method::Elf)))
+        .chain(emulated.iter().map(|field| (field, Method::Emulated)))
+        .chain(modelled.iter().map(|field| (field, Method::Modelled)));
+    all.map(|(field, method)| ((*field).to_owned(), method))
+        .collect()
+}
+
+/// Returns why some figures of a measurement are not there.
+fn unknown(board: &Board, cycles: Option<u64>, provenance: &Provenance) -> Option<String> {
+    if cycles.is_none() {
+        return Some(provenance.cycles.clone());
+    }
+    match (&board.energy, &board.sleep) {
+        (None, _) => Some("the board file has no energy per cycle".to_owned()),
+        (_, None) => Some("the board file has no sleep power".to_owned()),
+        _ => None,
+    }
 }
 
 /// The mean traffic of the decisions that are counted; `None` when nothing is paged.
@@ -243,7 +302,7 @@ fn per_decision(runs: &[Traffic], windows: &Windows<'_>) -> Option<Traffic> {
     })
 }
 
-fn method(
+fn provenance(
     job: &Job<'_>,
     machine: &Machine,
     images: &Images,
@@ -251,7 +310,7 @@ fn method(
     heap: bool,
     // Of paged weights, whether they come while the core computes.
     overlaps: Option<bool>,
-) -> Method {
+) -> Provenance {
     let core = job.board.core;
     let windows = job.windows;
     let counted = windows.count() - windows.warm_up;
@@ -263,8 +322,7 @@ fn method(
             windows.warm_up
         ),
     };
-    Method {
-        footprint: "elf".to_owned(),
+    Provenance {
         stack: match heap {
             true => "emulated: lowest stack address touched, highest heap address allocated",
             false => "emulated: lowest stack address touched in all windows",

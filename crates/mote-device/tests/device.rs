@@ -59,30 +59,52 @@ fn a_pipeline_is_measured_and_twice_the_same() {
     let outputs: Vec<i8> = first.outputs.iter().map(|&b| b as i8).collect();
     assert_eq!(outputs, OUTPUT);
     assert!(first.panic_free);
-    assert_eq!(first.flash_model, 8, "two rows of four weights");
+    assert_eq!(
+        first.figures.flash_model.unwrap(),
+        8,
+        "two rows of four weights"
+    );
     assert!(
-        (100..1000).contains(&first.flash_code),
+        (100..1000).contains(&first.figures.flash_code.unwrap()),
         "{}",
-        first.flash_code
+        first.figures.flash_code.unwrap()
     );
     // Six bytes of pipeline, two registers, rounded up.
-    assert!((8..=16).contains(&first.ram_static), "{}", first.ram_static);
-    assert!((32..128).contains(&first.ram_stack), "{}", first.ram_stack);
-    assert!(first.fits.flash && first.fits.ram && first.fits.envelope);
+    assert!(
+        (8..=16).contains(&first.figures.ram_static.unwrap()),
+        "{}",
+        first.figures.ram_static.unwrap()
+    );
+    assert!(
+        (32..128).contains(&first.figures.ram_stack.unwrap()),
+        "{}",
+        first.figures.ram_stack.unwrap()
+    );
+    assert!(first.figures.fits == Some(true) && first.figures.fits_envelope == Some(true));
 
     // Two rows, each a call of the layer, and what is around them.
-    let names: Vec<_> = first.layers.iter().map(|l| l.name.as_str()).collect();
+    let names: Vec<_> = first
+        .figures
+        .layers
+        .iter()
+        .map(|l| l.name.as_str())
+        .collect();
     assert_eq!(
         names,
         ["layer_00_dense", "layer_00_dense", "(outside layers)"]
     );
-    let instructions: u64 = first.layers.iter().map(|l| l.work.instructions).sum();
-    let cycles: u64 = first.layers.iter().filter_map(|l| l.work.cycles).sum();
-    assert_eq!(instructions, first.instructions);
-    assert_eq!(first.instructions, first.instructions_max);
-    assert_eq!(Some(cycles), first.cycles);
+    let instructions: u64 = first
+        .figures
+        .layers
+        .iter()
+        .filter_map(|l| l.instructions)
+        .sum();
+    let cycles: u64 = first.figures.layers.iter().filter_map(|l| l.cycles).sum();
+    assert_eq!(instructions, first.figures.instructions.unwrap());
+    assert_eq!(first.figures.instructions.unwrap(), first.instructions_max);
+    assert_eq!(Some(cycles), first.figures.cycles);
     let by_function: u64 = first.functions.iter().map(|l| l.work.instructions).sum();
-    assert_eq!(by_function, first.instructions);
+    assert_eq!(by_function, first.figures.instructions.unwrap());
     let folded = first.folded.lines().filter_map(|l| l.rsplit(' ').next());
     assert_eq!(
         folded.map(|n| n.parse::<u64>().unwrap()).sum::<u64>(),
@@ -166,7 +188,9 @@ fn the_stack_grows_with_what_the_pipeline_uses() {
         let windows = Windows::new(&bytes, 1);
         measure(&workshop, &job(&dir, &board, windows))
             .unwrap()
+            .figures
             .ram_stack
+            .unwrap()
     };
     let (ten, twenty, thirty) = (stack(10), stack(20), stack(30));
     assert_eq!(thirty - twenty, twenty - ten);

@@ -170,11 +170,11 @@ fn figures(
     };
     let m = measure(workshop, &job).unwrap();
     Figures {
-        flash_code: m.flash_code,
-        flash_model: m.flash_model,
-        ram: m.ram_static + m.ram_heap,
-        stack: m.ram_stack,
-        instructions: m.instructions,
+        flash_code: m.figures.flash_code.unwrap(),
+        flash_model: m.figures.flash_model.unwrap(),
+        ram: m.figures.ram_static.unwrap() + m.figures.ram_heap.unwrap(),
+        stack: m.figures.ram_stack.unwrap(),
+        instructions: m.figures.instructions.unwrap(),
     }
 }
 

@@ -51,10 +51,18 @@ fn the_heap_holds_all_tensors_and_weights_and_is_twice_the_same() {
     let (graph, first) = measured(&workshop, "B_int8", "nrf52840");
     let tensors: usize = graph.tensors.iter().map(|t| t.bytes()).sum();
     let held = (tensors + graph.parameters()) as u64;
-    assert!(first.ram_heap > held, "{} for {held}", first.ram_heap);
+    assert!(
+        first.figures.ram_heap.unwrap() > held,
+        "{} for {held}",
+        first.figures.ram_heap.unwrap()
+    );
     // The heap's memory is no static: what is left is the allocator, the pipeline and two registers.
-    assert!(first.ram_static < 200, "{}", first.ram_static);
-    assert!(first.fits.ram);
+    assert!(
+        first.figures.ram_static.unwrap() < 200,
+        "{}",
+        first.figures.ram_static.unwrap()
+    );
+    assert!(first.figures.fits_ram().unwrap());
     let (_, second) = measured(&workshop, "B_int8", "nrf52840");
     assert_eq!(first, second);
 }
@@ -96,6 +104,10 @@ fn a_heap_too_large_for_the_machine_is_measured_on_a_larger_one() {
         return;
     };
     let (_, m) = measured(&workshop, "A_int8", "microbit");
-    assert!(m.ram_heap > 12 * 1024, "{}", m.ram_heap);
-    assert!(m.method.emulator.contains("mps2-an385"));
+    assert!(
+        m.figures.ram_heap.unwrap() > 12 * 1024,
+        "{}",
+        m.figures.ram_heap.unwrap()
+    );
+    assert!(m.provenance.emulator.contains("mps2-an385"));
 }

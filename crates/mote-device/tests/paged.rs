@@ -119,11 +119,11 @@ fn loading_is_overlapped_where_the_board_can() {
         let m = measure(&workshop, &job).unwrap();
         assert_eq!(m.outputs, outputs, "{board}");
         let loading = m.loading.unwrap();
-        assert_eq!(loading.traffic.bytes, m.flash_external);
+        assert_eq!(loading.traffic.bytes, m.figures.flash_external.unwrap());
         let (ms, overlapped) = (loading.ms.unwrap(), loading.overlapped_ms.unwrap());
         let mhz = Board::load(board).unwrap().clock_mhz;
-        let computing = m.cycles.unwrap() as f64 / mhz / 1e3;
-        let latency = m.budget.latency_ms.unwrap();
+        let computing = m.figures.cycles.unwrap() as f64 / mhz / 1e3;
+        let latency = m.figures.latency_ms.unwrap();
         assert!((latency - computing - ms + overlapped).abs() < 1e-9);
         let waiting = loading.share.unwrap() * latency;
         assert!((waiting - ms + overlapped).abs() < 1e-9);
@@ -138,15 +138,15 @@ fn loading_is_overlapped_where_the_board_can() {
         let (two, computing, ms, overlapped) = measured(board, halved(1024));
         // Neither what is loaded first nor what is computed last goes with anything else.
         assert!(overlapped > 0.0 && overlapped < computing.min(ms));
-        assert!(two.budget.latency_ms < one.budget.latency_ms);
-        assert!(two.budget.energy_uj < one.budget.energy_uj);
-        assert!(two.method.loading.unwrap().contains("DMA"));
+        assert!(two.figures.latency_ms < one.figures.latency_ms);
+        assert!(two.figures.energy_uj < one.figures.energy_uj);
+        assert!(two.provenance.loading.unwrap().contains("DMA"));
 
         // Over the same pages, the core has less to do: the controller copies.
         let (two, ..) = measured(board, halved(2048));
-        let words = one.flash_external / 4;
+        let words = one.figures.flash_external.unwrap() / 4;
         assert_eq!(two.loading.unwrap().traffic, one.loading.unwrap().traffic);
-        assert!(two.instructions + words < one.instructions);
+        assert!(two.figures.instructions.unwrap() + words < one.figures.instructions.unwrap());
         assert!(two.instructions_max + words < one.instructions_max);
     }
     let (_, _, _, overlapped) = measured("microbit", halved(1024));
@@ -175,38 +175,49 @@ fn loading_is_measured_and_weights_are_no_flash_of_the_core() {
     };
     let (resident, paged) = (measured(None), measured(Some(1024)));
     assert_eq!(resident.outputs, paged.outputs);
-    assert_eq!((resident.flash_external, resident.loading), (0, None));
+    assert_eq!(
+        (resident.figures.flash_external, resident.loading),
+        (None, None)
+    );
     assert!(paged.panic_free);
 
     // All weights once per decision, and nothing of them in the image.
     let loading = paged.loading.unwrap();
-    assert_eq!(loading.traffic.bytes, paged.flash_external);
-    assert!(paged.flash_external > 8192, "{}", paged.flash_external);
-    assert!(paged.flash_model < 512, "{}", paged.flash_model);
-    assert!(loading.traffic.reads >= paged.flash_external / 1024);
+    assert_eq!(loading.traffic.bytes, paged.figures.flash_external.unwrap());
+    assert!(
+        paged.figures.flash_external.unwrap() > 8192,
+        "{}",
+        paged.figures.flash_external.unwrap()
+    );
+    assert!(
+        paged.figures.flash_model.unwrap() < 512,
+        "{}",
+        paged.figures.flash_model.unwrap()
+    );
+    assert!(loading.traffic.reads >= paged.figures.flash_external.unwrap() / 1024);
 
     let bits = (5 * loading.traffic.reads + loading.traffic.bytes) as f64 * 8.0;
     let ms = loading.ms.unwrap();
     assert!((ms - bits / 8e6 * 1e3).abs() < 1e-9, "{ms}");
-    let computing = paged.cycles.unwrap() as f64 / 64e6 * 1e3;
-    let latency = paged.budget.latency_ms.unwrap();
+    let computing = paged.figures.cycles.unwrap() as f64 / 64e6 * 1e3;
+    let latency = paged.figures.latency_ms.unwrap();
     assert!((latency - computing - ms).abs() < 1e-9);
     assert!((loading.share.unwrap() - ms / latency).abs() < 1e-9);
-    assert!(paged.budget.energy_uj > resident.budget.energy_uj);
-    let method = paged.method.loading.as_ref().unwrap();
+    assert!(paged.figures.energy_uj > resident.figures.energy_uj);
+    let method = paged.provenance.loading.as_ref().unwrap();
     assert!(method.contains("modelled") && method.contains("KH25L8005"));
 
     for (name, m) in [("resident", resident), ("paged", paged)] {
         eprintln!(
-            "{name}: code {} model {} external {} static {} stack {} instructions {} cycles {:?} {:?}",
-            m.flash_code,
-            m.flash_model,
-            m.flash_external,
-            m.ram_static,
-            m.ram_stack,
-            m.instructions,
-            m.cycles,
-            m.budget
+            "{name}: code {} model {} external {} static {} stack {} instructions {} cycles {:?} latency {:?} ms",
+            m.figures.flash_code.unwrap(),
+            m.figures.flash_model.unwrap(),
+            m.figures.flash_external.unwrap_or(0),
+            m.figures.ram_static.unwrap(),
+            m.figures.ram_stack.unwrap(),
+            m.figures.instructions.unwrap(),
+            m.figures.cycles,
+            m.figures.latency_ms
         );
     }
     eprintln!("{loading:?}");

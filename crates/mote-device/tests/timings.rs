@@ -20,10 +20,10 @@ fn cycles_by_layer(workshop: &Workshop, name: &str, board: &str) -> Vec<(String,
         stack_limit: None,
     };
     let measurement = measure(workshop, &job).unwrap();
-    let layers = measurement.layers.into_iter();
+    let layers = measurement.figures.layers.into_iter();
     layers
         .filter(|l| l.name.starts_with("layer_"))
-        .map(|l| (l.name, l.work.cycles.unwrap()))
+        .map(|l| (l.name, l.cycles.unwrap()))
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! The columns of the headline tables, shared by terminal and HTML.
 
 use crate::format;
-use crate::schema::{Device, Run};
+use crate::schema::{DeviceFigures, Run};
 
 /// Which value of a column is the best one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +53,9 @@ pub(crate) struct Change {
     pub better: Option<bool>,
 }
 
-impl Column<Device> {
+impl Column<DeviceFigures> {
     /// The change of a cost, in per cent; `None` unless both figures are known.
-    pub fn change(&self, before: &Device, after: &Device) -> Option<Change> {
+    pub fn change(&self, before: &DeviceFigures, after: &DeviceFigures) -> Option<Change> {
         let (old, new) = ((self.value)(before)?, (self.value)(after)?);
         let improves = (new < old) == (self.better == Better::Smaller);
         let better = (old != new).then_some(improves);
@@ -188,7 +188,7 @@ macro_rules! bytes_column {
 }
 
 /// Cost on one board, one row per run.
-pub(crate) const DEVICE: [Column<Device>; 14] = [
+pub(crate) const DEVICE: [Column<DeviceFigures>; 14] = [
     bytes_column!(
         "code",
         flash_code,

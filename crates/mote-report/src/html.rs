@@ -11,7 +11,7 @@ mod tables;
 use crate::ablation::colors as ablation_colors;
 use crate::format;
 use crate::plots::{self, Metric, Series};
-use crate::schema::{Device, Results, Run};
+use crate::schema::{DeviceFigures, Results, Run};
 use crate::view::{self, Target};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -27,7 +27,7 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     /// The runs that have an entry for `target`, with it.
-    fn on(&self, target: &Target) -> Vec<(Series<'a>, &'a Device)> {
+    fn on(&self, target: &Target) -> Vec<(Series<'a>, &'a DeviceFigures)> {
         let found = self.series.iter().map(|&s| (s, target.find(s.run)));
         found.filter_map(|(s, d)| Some((s, d?))).collect()
     }
@@ -163,8 +163,8 @@ fn best(page: &Page<'_>) -> Markup {
 }
 
 fn least<'a>(
-    rows: &[(Series<'a>, &Device)],
-    figure: impl Fn(&Device) -> Option<f64>,
+    rows: &[(Series<'a>, &DeviceFigures)],
+    figure: impl Fn(&DeviceFigures) -> Option<f64>,
 ) -> Option<(Series<'a>, f64)> {
     let known = rows.iter().filter_map(|(s, d)| Some((*s, figure(d)?)));
     known.min_by(|a, b| a.1.total_cmp(&b.1))

@@ -36,8 +36,9 @@ pub use markdown::{render_figures, render_headline};
 pub use metrics::{FoldPredictions, evaluate};
 pub use mote_metrics::{ClassScores, Confusion, Scores};
 pub use schema::{
-    Data, Device, EarlyExit, Epoch, Estimate, FoldResult, Host, Layer, Method, Metrics, ModelSize,
-    Quantiles, Results, Run, SCHEMA, Smoothed, Status, UserQuantiles, UserScores,
+    Data, DeviceFigures, EarlyExit, Epoch, Estimate, FoldResult, Host, LayerCost,
+    MeasurementStatus, Method, Metrics, ModelSize, Quantiles, Results, Run, SCHEMA, Smoothed,
+    UserQuantiles, UserScores,
 };
 pub use store::{Paths, read, write_report};
 pub use table::{TableOptions, render_table};

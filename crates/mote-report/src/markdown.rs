@@ -2,7 +2,7 @@
 
 use crate::claims;
 use crate::format::integer;
-use crate::schema::{Device, Results, Run};
+use crate::schema::{DeviceFigures, Results, Run};
 
 /// The runs that were emulated on the first board, beside the original's claims; `None` when there are none.
 pub fn render_headline(results: &Results) -> Option<String> {
@@ -73,7 +73,7 @@ pub fn render_figures(results: &Results, board: &str, names: &[&str]) -> Option<
     Some(table)
 }
 
-fn on<'a>(run: &'a Run, board: &str) -> Option<&'a Device> {
+fn on<'a>(run: &'a Run, board: &str) -> Option<&'a DeviceFigures> {
     run.device.iter().find(|d| d.board == board)
 }
 

@@ -3,9 +3,7 @@
 //! Every field that a run may lack is an `Option` or has a default, and unknown fields are skipped, so that
 //! files of later minor versions stay readable. Only a change that breaks readers changes [`SCHEMA`].
 
-mod device;
-
-pub use device::{Device, Layer, Method, Status};
+pub use mote_device::figures::{DeviceFigures, LayerCost, MeasurementStatus, Method};
 use mote_metrics::{ClassScores, Confusion, Scores};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -154,7 +152,7 @@ pub struct Run {
     pub early: Option<EarlyExit>,
     /// One entry per board and optimisation level; empty when no device was asked for.
     #[serde(default)]
-    pub device: Vec<Device>,
+    pub device: Vec<DeviceFigures>,
     /// Time spent on training all folds, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_seconds: Option<f64>,

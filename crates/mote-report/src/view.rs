@@ -2,7 +2,7 @@
 //! from, banners, and footnotes for empty cells.
 
 use crate::columns::Column;
-use crate::schema::{Device, EarlyExit, Results, Run, Status};
+use crate::schema::{DeviceFigures, EarlyExit, MeasurementStatus, Results, Run};
 
 /// A board at one optimisation level: one choice of the board picker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Target {
         targets
     }
 
-    fn of(device: &Device) -> Self {
+    fn of(device: &DeviceFigures) -> Self {
         let mut title = device.board.clone();
         if !device.core.is_empty() {
             title.push_str(&format!(" · {}", device.core));
@@ -43,12 +43,12 @@ impl Target {
         }
     }
 
-    fn is(&self, device: &Device) -> bool {
+    fn is(&self, device: &DeviceFigures) -> bool {
         self.board == device.board && self.optimize == device.optimize
     }
 
     /// The run's entry for this target.
-    pub fn find<'a>(&self, run: &'a Run) -> Option<&'a Device> {
+    pub fn find<'a>(&self, run: &'a Run) -> Option<&'a DeviceFigures> {
         run.device.iter().find(|d| self.is(d))
     }
 }
@@ -213,14 +213,14 @@ impl Footnotes {
 }
 
 /// Why a figure of a device is missing.
-pub(crate) fn why(device: Option<&Device>) -> String {
+pub(crate) fn why(device: Option<&DeviceFigures>) -> String {
     let Some(device) = device else {
         return "not run on this board".to_owned();
     };
     match (&device.why, device.status) {
-        (Some(why), Status::Failed) => format!("failed: {why}"),
+        (Some(why), MeasurementStatus::Failed) => format!("failed: {why}"),
         (Some(why), _) => why.clone(),
-        (None, Status::Failed) => "failed; no reason was recorded".to_owned(),
+        (None, MeasurementStatus::Failed) => "failed; no reason was recorded".to_owned(),
         (None, _) => "not measured; no reason was recorded".to_owned(),
     }
 }
@@ -230,9 +230,9 @@ pub(crate) const LEAKS: &str = "the split leaks, so accuracy is not compared";
 
 /// Why the change of a cost is missing: the baseline lacks the figure, or the pipeline does.
 pub(crate) fn why_no_change(
-    column: &Column<Device>,
-    before: Option<&Device>,
-    after: Option<&Device>,
+    column: &Column<DeviceFigures>,
+    before: Option<&DeviceFigures>,
+    after: Option<&DeviceFigures>,
 ) -> String {
     if before.and_then(column.value).is_none() {
         format!("the baseline: {}", why(before))
@@ -242,7 +242,7 @@ pub(crate) fn why_no_change(
 }
 
 /// Why the cost of the longest decision is missing.
-pub(crate) fn why_no_worst(device: Option<&Device>) -> String {
+pub(crate) fn why_no_worst(device: Option<&DeviceFigures>) -> String {
     match device {
         Some(device) if device.cycles.is_some() => "every decision costs the same".to_owned(),
         _ => why(device),

@@ -150,26 +150,30 @@ fn measured(
         stack_limit: None,
     };
     let m = measure(workshop, &job)?;
-    let cycles = m.cycles.map(|total| {
+    let cycles = m.figures.cycles.map(|total| {
         let of = |i: usize| {
             let function = format!("layer_{i:02}_");
-            let found = m.layers.iter().find(|p| p.name.starts_with(&function));
-            found.and_then(|p| p.work.cycles).unwrap_or_default()
+            let found = m
+                .figures
+                .layers
+                .iter()
+                .find(|p| p.name.starts_with(&function));
+            found.and_then(|p| p.cycles).unwrap_or_default()
         };
         let mut all: Vec<u64> = (0..graph.nodes.len()).map(of).collect();
         all.push(total.saturating_sub(all.iter().sum()));
         all
     });
     let method = format!(
-        "footprint {}; stack {}; cycles {}; {}; {}",
-        m.method.footprint, m.method.stack, m.method.cycles, m.method.toolchain, m.method.emulator
+        "footprint elf; stack {}; cycles {}; {}; {}",
+        m.provenance.stack, m.provenance.cycles, m.provenance.toolchain, m.provenance.emulator
     );
     let sample = Sample {
         spec,
-        flash_code: m.flash_code,
-        flash_model: m.flash_model,
-        ram_static: m.ram_static,
-        ram_stack: m.ram_stack,
+        flash_code: m.figures.flash_code.unwrap_or_default(),
+        flash_model: m.figures.flash_model.unwrap_or_default(),
+        ram_static: m.figures.ram_static.unwrap_or_default(),
+        ram_stack: m.figures.ram_stack.unwrap_or_default(),
         cycles,
     };
     Ok((sample, method))

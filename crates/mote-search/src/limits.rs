@@ -1,6 +1,7 @@
 //! What a user allows and what is to be small.
 
 use crate::Error;
+use mote_device::figures::DeviceFigures;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -20,6 +21,20 @@ pub struct Figures {
     pub energy_uj: Option<f64>,
     /// Microwatts on average, asleep between decisions.
     pub power_uw: Option<f64>,
+}
+
+impl Figures {
+    /// Picks the figures out of those of a measured pipeline; `None` when flash or RAM is not known.
+    pub fn of(measured: &DeviceFigures) -> Option<Self> {
+        Some(Self {
+            flash: measured.flash()?,
+            ram: measured.ram()?,
+            cycles: measured.cycles,
+            latency_ms: measured.latency_ms,
+            energy_uj: measured.energy_uj,
+            power_uw: measured.average_power_uw,
+        })
+    }
 }
 
 /// What a user allows; `None` is no limit.

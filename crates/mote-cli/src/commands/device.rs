@@ -162,8 +162,11 @@ fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
         if let Some(worst) = worst {
             println!(
                 "\nan early exit ends some decisions; those it does not take {} cycles, {} instructions",
-                worst.cycles.map_or("unknown".to_owned(), |c| c.to_string()),
-                worst.instructions
+                worst
+                    .figures
+                    .cycles
+                    .map_or("unknown".to_owned(), |c| c.to_string()),
+                worst.figures.instructions.unwrap_or_default()
             );
         }
     }
@@ -175,59 +178,64 @@ pub fn print(name: &str, board: &Board, m: &Measurement) {
     let or = |value: Option<f64>, unit: &str| {
         value.map_or("unknown".to_owned(), |v| format!("{v:.3} {unit}"))
     };
-    let cycles = |c: Option<u64>| c.map_or("unknown".to_owned(), |c| c.to_string());
+    let count = |c: Option<u64>| c.map_or("unknown".to_owned(), |c| c.to_string());
+    let fits = |fits: Option<bool>| fits.map_or("unknown".to_owned(), |f| f.to_string());
+    let (figures, provenance) = (&m.figures, &m.provenance);
     println!(
         "{name} on {} ({}, {} MHz), opt-level {}",
-        board.title,
-        m.core.name(),
-        board.clock_mhz,
-        m.optimize.level()
+        board.title, figures.core, board.clock_mhz, figures.optimize
     );
     println!("  outputs        identical to the host's");
     println!(
-        "  flash          {} B code, {} B model  [{}]",
-        m.flash_code, m.flash_model, m.method.footprint
+        "  flash          {} B code, {} B model  [elf]",
+        count(figures.flash_code),
+        count(figures.flash_model)
     );
     println!(
         "  RAM            {} B static, {} B stack, {} B heap  [{}]",
-        m.ram_static, m.ram_stack, m.ram_heap, m.method.stack
+        count(figures.ram_static),
+        count(figures.ram_stack),
+        count(figures.ram_heap),
+        provenance.stack
     );
     println!(
         "  instructions   {} per decision, {} at most, {} once at start  [{}]",
-        m.instructions, m.instructions_max, m.instructions_init, m.method.instructions
+        count(figures.instructions),
+        m.instructions_max,
+        m.instructions_init,
+        provenance.instructions
     );
     println!(
         "  cycles         {}  [{}]",
-        cycles(m.cycles),
-        m.method.cycles
+        count(figures.cycles),
+        provenance.cycles
     );
-    println!("  latency        {}", or(m.budget.latency_ms, "ms"));
+    println!("  latency        {}", or(figures.latency_ms, "ms"));
     println!(
         "  energy         {}  [{}]",
-        or(m.budget.energy_uj, "uJ"),
-        m.method.energy
+        or(figures.energy_uj, "uJ"),
+        provenance.energy
     );
-    println!("  average power  {}", or(m.budget.average_power_uw, "uW"));
-    println!(
-        "  CR2032 life    {}",
-        or(m.budget.battery_life_days, "days")
-    );
+    println!("  average power  {}", or(figures.average_power_uw, "uW"));
+    println!("  CR2032 life    {}", or(figures.battery_days, "days"));
     println!(
         "  fits           flash {}, RAM {}, envelope {}",
-        m.fits.flash, m.fits.ram, m.fits.envelope
+        fits(figures.fits_flash()),
+        fits(figures.fits_ram()),
+        fits(figures.fits_envelope)
     );
     println!("  panic-free     {}", m.panic_free);
     println!(
         "  built with     {}; run on {}",
-        m.method.toolchain, m.method.emulator
+        provenance.toolchain, provenance.emulator
     );
     println!("\n  layer                          instructions       cycles");
-    for part in &m.layers {
+    for layer in &figures.layers {
         println!(
             "  {:<28} {:>14} {:>12}",
-            part.name,
-            part.work.instructions,
-            cycles(part.work.cycles)
+            layer.name,
+            count(layer.instructions),
+            count(layer.cycles)
         );
     }
     println!("\n  function                       instructions       cycles");
@@ -236,7 +244,7 @@ pub fn print(name: &str, board: &Board, m: &Measurement) {
             "  {:<28} {:>14} {:>12}",
             part.name,
             part.work.instructions,
-            cycles(part.work.cycles)
+            count(part.work.cycles)
         );
     }
 }

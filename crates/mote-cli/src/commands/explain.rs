@@ -6,7 +6,7 @@ use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
 use mote_codegen::Deployment;
 use mote_metrics::dominates;
-use mote_report::{Device, Results, Run};
+use mote_report::{DeviceFigures, Results, Run};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -86,7 +86,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
 }
 
 /// What a run takes on its first board: flash, RAM, cycles.
-fn figures(device: &Device) -> Option<[f64; 3]> {
+fn figures(device: &DeviceFigures) -> Option<[f64; 3]> {
     let flash = device.flash_code? + device.flash_model?;
     let ram = device.ram_static? + device.ram_stack? + device.ram_heap?;
     Some([

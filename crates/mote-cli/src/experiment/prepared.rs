@@ -86,11 +86,6 @@ impl Prepared {
         })
     }
 
-    /// Seconds between two decisions.
-    pub fn hop_seconds(&self) -> Option<f64> {
-        self.hop_seconds
-    }
-
     /// Builds and runs the pipeline for `board`, and compares its outputs with the host's.
     pub fn measure(
         &self,
@@ -114,7 +109,7 @@ impl Prepared {
             };
             let mut measurement = mote_device::measure::measure(workshop, &job)?;
             input.compare(&measurement)?;
-            for part in &mut measurement.layers {
+            for part in &mut measurement.figures.layers {
                 self.name_layer(&mut part.name);
             }
             Ok(measurement)

@@ -10,7 +10,7 @@ use crate::pipeline::Pipeline;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use mote_device::board::Board;
-use mote_report::{Device, Run};
+use mote_report::{DeviceFigures, Run};
 use mote_search::network::Shapes;
 use mote_search::{
     Calibration, Effort, Error, Figures, Prediction, Record, Spec, Store, Trial, export,
@@ -212,7 +212,7 @@ impl<'a> Trials<'a> {
     }
 
     /// Builds and runs the firmware of a candidate: the report's entry, and its figures where that succeeded.
-    pub fn measure(&self, trained: &Trained) -> Result<(Vec<Device>, Option<Figures>)> {
+    pub fn measure(&self, trained: &Trained) -> Result<(Vec<DeviceFigures>, Option<Figures>)> {
         let devices = device::measure(
             &trained.experiment,
             &trained.pipeline,
@@ -221,16 +221,7 @@ impl<'a> Trials<'a> {
             self.common.optimize,
             self.ui,
         )?;
-        let figures = devices.first().and_then(|d| {
-            Some(Figures {
-                flash: d.flash_code? + d.flash_model?,
-                ram: d.ram_static? + d.ram_stack? + d.ram_heap?,
-                cycles: d.cycles,
-                latency_ms: d.latency_ms,
-                energy_uj: d.energy_uj,
-                power_uw: d.average_power_uw,
-            })
-        });
+        let figures = devices.first().and_then(Figures::of);
         Ok((devices, figures))
     }
 

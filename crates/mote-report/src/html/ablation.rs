@@ -6,7 +6,7 @@ use crate::ablation::{Ablation, strays};
 use crate::columns::{Change, DEVICE};
 use crate::format::{self, ABSENT};
 use crate::plots::{self, MemoryKind, Series, Stage};
-use crate::schema::{Device, Run};
+use crate::schema::{DeviceFigures, Run};
 use crate::view::{self, Footnotes, Target};
 use maud::{Markup, html};
 
@@ -93,7 +93,7 @@ fn against(page: &Page<'_>, ablation: &Ablation, target: Option<&Target>) -> Mar
 
 /// Every figure of the baseline and of what is shown against it, with the change below.
 fn table(baseline: Series<'_>, rows: &[Series<'_>], target: Option<&Target>) -> Markup {
-    let devices: Vec<Option<&Device>> = rows
+    let devices: Vec<Option<&DeviceFigures>> = rows
         .iter()
         .map(|s| target.and_then(|t| t.find(s.run)))
         .collect();
@@ -183,7 +183,7 @@ fn below(change: &Change) -> Markup {
 }
 
 /// The longest decision's figure beside the mean `field`.
-fn worst(field: &str, device: &Device) -> Option<String> {
+fn worst(field: &str, device: &DeviceFigures) -> Option<String> {
     match field {
         "cycles" => device.cycles_worst.map(|v| format::count(v as f64)),
         "latency_ms" => device.latency_worst_ms.map(format::figure),

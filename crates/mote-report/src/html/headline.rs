@@ -8,7 +8,7 @@ use crate::ablation::{self, Hybrid};
 use crate::claims;
 use crate::format::{self, ABSENT};
 use crate::plots::{self, Axis, MemoryKind, Metric, Point, Series};
-use crate::schema::{Device, Run};
+use crate::schema::{DeviceFigures, Run};
 use crate::view::{self, Footnotes, Target};
 use maud::{Markup, html};
 use mote_metrics::dominates;
@@ -27,7 +27,7 @@ struct Figure {
     /// What stands below the heading.
     below: Below,
     larger: bool,
-    value: fn(&Run, Option<&Device>) -> Option<f64>,
+    value: fn(&Run, Option<&DeviceFigures>) -> Option<f64>,
     text: fn(f64) -> String,
     /// What the Python and PyTorch system claims whose techniques Mote takes up.
     claim: Option<&'static str>,
@@ -102,7 +102,7 @@ const FIGURES: [Figure; 7] = [
 /// With more runs than this, only baselines, hybrids and the runs that nothing beats are shown.
 const ROWS: usize = 12;
 
-fn memory(device: &Device) -> Option<f64> {
+fn memory(device: &DeviceFigures) -> Option<f64> {
     Some((device.flash()? + device.ram()?) as f64)
 }
 
@@ -151,7 +151,11 @@ pub(super) fn tiles(page: &Page<'_>) -> Option<Markup> {
 }
 
 /// A cost: title, value, how it reads.
-type Compared = (&'static str, fn(&Device) -> Option<f64>, fn(f64) -> String);
+type Compared = (
+    &'static str,
+    fn(&DeviceFigures) -> Option<f64>,
+    fn(f64) -> String,
+);
 
 /// What the tiles compare.
 const COMPARED: [Compared; 4] = [
@@ -182,7 +186,10 @@ fn times(old: f64, new: f64) -> String {
 }
 
 /// The runs to show, in file order.
-fn shown<'a>(page: &Page<'a>, target: Option<&Target>) -> Vec<(Series<'a>, Option<&'a Device>)> {
+fn shown<'a>(
+    page: &Page<'a>,
+    target: Option<&Target>,
+) -> Vec<(Series<'a>, Option<&'a DeviceFigures>)> {
     let all: Vec<_> = page
         .series
         .iter()
@@ -191,7 +198,7 @@ fn shown<'a>(page: &Page<'a>, target: Option<&Target>) -> Vec<(Series<'a>, Optio
     if all.len() <= ROWS {
         return all;
     }
-    let place = |&(s, d): &(Series<'_>, Option<&Device>)| {
+    let place = |&(s, d): &(Series<'_>, Option<&DeviceFigures>)| {
         let cost = match target {
             Some(_) => memory(d?)?,
             None => s.run.model.bytes? as f64,
@@ -278,7 +285,7 @@ fn table(page: &Page<'_>, target: Option<&Target>) -> Markup {
     }
 }
 
-fn why(run: &Run, device: Option<&Device>) -> String {
+fn why(run: &Run, device: Option<&DeviceFigures>) -> String {
     match run.leaks {
         true => view::LEAKS.to_owned(),
         false => view::why(device),

@@ -3,7 +3,7 @@
 use super::{Page, chip, chips, distinct, figure, pane, section, when_target};
 use crate::format;
 use crate::plots::{self, Axis, Family, MemoryKind, Metric, Point, Series};
-use crate::schema::{Device, Estimate, Run};
+use crate::schema::{DeviceFigures, Estimate, Run};
 use crate::view::Target;
 use maud::{Markup, html};
 
@@ -35,7 +35,7 @@ const MODEL_COSTS: [Cost<Run>; 2] = [
     },
 ];
 
-const DEVICE_COSTS: [Cost<Device>; 4] = [
+const DEVICE_COSTS: [Cost<DeviceFigures>; 4] = [
     Cost {
         plot: "accuracy-flash",
         axis: Axis {
@@ -147,7 +147,7 @@ fn tradeoff<T>(
 /// One pane per board, made by `body`; empty panes are left out.
 fn per_board(
     page: &Page<'_>,
-    body: impl Fn(&Target, &[(Series<'_>, &Device)]) -> Option<Markup>,
+    body: impl Fn(&Target, &[(Series<'_>, &DeviceFigures)]) -> Option<Markup>,
 ) -> Markup {
     html! {
         @for (choice, target) in page.targets.iter().enumerate() {
@@ -171,7 +171,7 @@ pub(super) fn memory(page: &Page<'_>) -> Markup {
             .copied()
             .filter(|(_, d)| d.ram().is_some())
             .collect();
-        let plot = |name: &str, kind: MemoryKind, rows: &[(Series<'_>, &Device)]| {
+        let plot = |name: &str, kind: MemoryKind, rows: &[(Series<'_>, &DeviceFigures)]| {
             html! {
                 @if !rows.is_empty() {
                     (figure(name, &html! { (kind.name()) " on " (target.board) }, &plots::memory(rows, kind)))
@@ -196,7 +196,7 @@ pub(super) fn memory(page: &Page<'_>) -> Markup {
 /// Latency, energy and the envelope.
 pub(super) fn energy(page: &Page<'_>) -> Markup {
     let body = per_board(page, |target, rows| {
-        let values = |figure: fn(&Device) -> Option<f64>| -> Vec<(Series<'_>, f64)> {
+        let values = |figure: fn(&DeviceFigures) -> Option<f64>| -> Vec<(Series<'_>, f64)> {
             rows.iter()
                 .filter_map(|&(s, d)| Some((s, figure(d)?)))
                 .collect()

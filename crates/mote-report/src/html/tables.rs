@@ -4,7 +4,7 @@ use super::{Page, chip, pane, section, when_target};
 use crate::columns::{Column, DEVICE, RUN};
 use crate::format::ABSENT;
 use crate::plots::Series;
-use crate::schema::{Device, Method};
+use crate::schema::{DeviceFigures, Method};
 use crate::smoothed;
 use crate::view::{self, Footnotes, Target};
 use maud::{Markup, html};
@@ -75,9 +75,9 @@ fn on_board(page: &Page<'_>, target: &Target) -> Markup {
 
 /// How the devices' figures were obtained, by field.
 pub(super) fn methods<'a>(
-    devices: impl Iterator<Item = &'a Device>,
+    devices: impl Iterator<Item = &'a DeviceFigures>,
 ) -> impl Fn(&str) -> Option<String> {
-    let devices: Vec<&Device> = devices.collect();
+    let devices: Vec<&DeviceFigures> = devices.collect();
     move |field| {
         let of = devices.iter().filter_map(|d| d.method.get(field).copied());
         let mut methods: Vec<Method> = of.collect();

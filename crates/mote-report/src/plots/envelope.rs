@@ -3,7 +3,7 @@
 use super::scale::Scale;
 use super::{Series, WIDTH, line, n, svg, text};
 use crate::format;
-use crate::schema::Device;
+use crate::schema::DeviceFigures;
 use maud::{Markup, html};
 
 /// Memory of the envelope, flash and RAM together, in bytes.
@@ -19,7 +19,7 @@ const LEFT: f64 = 14.0;
 const RIGHT: f64 = WIDTH - 14.0;
 
 /// One limit: what it is called, and a pipeline's share of it.
-type Limit = (&'static str, fn(&Device) -> Option<f64>);
+type Limit = (&'static str, fn(&DeviceFigures) -> Option<f64>);
 
 const LIMITS: [Limit; 4] = [
     ("flash and RAM, of 4 MB", |d| {
@@ -35,7 +35,7 @@ const LIMITS: [Limit; 4] = [
 ];
 
 /// Draws those of `rows` that were measured: one strip per limit and one mark per pipeline; a mark right of the line exceeds the envelope.
-pub(crate) fn envelope(rows: &[(Series<'_>, &Device)]) -> Markup {
+pub(crate) fn envelope(rows: &[(Series<'_>, &DeviceFigures)]) -> Markup {
     let rows: Vec<_> = rows
         .iter()
         .filter(|(_, d)| d.latency_ms.is_some())

@@ -3,17 +3,17 @@
 use super::scale::Scale;
 use super::{Series, WIDTH, bar, label_width, row_label, svg, text};
 use crate::format;
-use crate::schema::{Device, Layer};
+use crate::schema::{DeviceFigures, LayerCost};
 use maud::{Markup, html};
 
 const ROW: f64 = 21.0;
 const TOP: f64 = 20.0;
 
 /// Draws one bar per layer: cycles when every layer has them, otherwise instructions.
-pub(crate) fn layers(series: Series<'_>, device: &Device) -> Markup {
+pub(crate) fn layers(series: Series<'_>, device: &DeviceFigures) -> Markup {
     let cycles = device.layers.iter().all(|l| l.cycles.is_some());
     let unit = if cycles { "cycles" } else { "instructions" };
-    let value = |layer: &Layer| {
+    let value = |layer: &LayerCost| {
         if cycles {
             layer.cycles
         } else {

@@ -3,7 +3,7 @@
 use super::scale::Scale;
 use super::{Series, WIDTH, bar, line, n, svg, text};
 use crate::format;
-use crate::schema::Device;
+use crate::schema::DeviceFigures;
 use maud::{Markup, html};
 
 const ROW: f64 = 40.0;
@@ -28,7 +28,7 @@ impl MemoryKind {
     }
 
     /// What fills it: name, and bytes as far as known.
-    pub fn parts(self, device: &Device) -> Vec<(&'static str, Option<u64>)> {
+    pub fn parts(self, device: &DeviceFigures) -> Vec<(&'static str, Option<u64>)> {
         match self {
             Self::Flash => vec![("code", device.flash_code), ("model", device.flash_model)],
             Self::Ram => vec![
@@ -40,14 +40,14 @@ impl MemoryKind {
     }
 
     /// Bytes in all; `None` unless the parts suffice to say so.
-    pub fn total(self, device: &Device) -> Option<u64> {
+    pub fn total(self, device: &DeviceFigures) -> Option<u64> {
         match self {
             Self::Flash => device.flash(),
             Self::Ram => device.ram(),
         }
     }
 
-    fn limit(self, device: &Device) -> Option<u64> {
+    fn limit(self, device: &DeviceFigures) -> Option<u64> {
         match self {
             Self::Flash => device.flash_limit,
             Self::Ram => device.ram_limit,
@@ -56,14 +56,14 @@ impl MemoryKind {
 }
 
 /// Draws one row per pipeline that has figures on this board.
-pub(crate) fn memory(rows: &[(Series<'_>, &Device)], kind: MemoryKind) -> Markup {
+pub(crate) fn memory(rows: &[(Series<'_>, &DeviceFigures)], kind: MemoryKind) -> Markup {
     let total =
-        |device: &Device| -> u64 { kind.parts(device).iter().filter_map(|(_, v)| *v).sum() };
+        |device: &DeviceFigures| -> u64 { kind.parts(device).iter().filter_map(|(_, v)| *v).sum() };
     let largest = rows.iter().map(|(_, d)| total(d)).max().unwrap_or(0);
     let x = Scale::linear(0.0, largest as f64, LEFT, RIGHT);
     let limit = rows.iter().find_map(|(_, d)| kind.limit(d));
     let bottom = TOP + ROW * rows.len() as f64;
-    let names = kind.parts(&Device::default());
+    let names = kind.parts(&DeviceFigures::default());
     let body = html! {
         @for (i, (name, _)) in names.iter().enumerate() {
             @let at = LEFT + 74.0 * i as f64;
@@ -99,7 +99,7 @@ pub(crate) fn memory(rows: &[(Series<'_>, &Device)], kind: MemoryKind) -> Markup
 }
 
 /// The parts that take memory: name, first byte, bytes.
-fn segments(kind: MemoryKind, device: &Device) -> Vec<(&'static str, u64, u64)> {
+fn segments(kind: MemoryKind, device: &DeviceFigures) -> Vec<(&'static str, u64, u64)> {
     let mut start = 0;
     let mut out = Vec::new();
     for (name, bytes) in kind.parts(device) {

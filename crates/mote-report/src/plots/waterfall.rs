@@ -3,7 +3,7 @@
 use super::scale::Scale;
 use super::{CHARACTER, MemoryKind, WIDTH, bar, label_width, line, n, row_label, svg, text};
 use crate::format;
-use crate::schema::Device;
+use crate::schema::DeviceFigures;
 use maud::{Markup, html};
 
 const ROW: f64 = 26.0;
@@ -21,7 +21,7 @@ pub(crate) struct Stage<'a> {
     /// The run's name.
     pub name: &'a str,
     /// Its measurement.
-    pub device: &'a Device,
+    pub device: &'a DeviceFigures,
 }
 
 /// Draws the chain: the first stage's total, the bytes each further stage takes away or adds, and the last

@@ -4,7 +4,7 @@ use super::{Filled, Style, TableOptions, Text, push_wrapped, render};
 use crate::ablation::{Ablation, strays};
 use crate::columns::{Change, Column, DEVICE};
 use crate::format::{self, ABSENT};
-use crate::schema::{Device, Results, Run};
+use crate::schema::{DeviceFigures, Results, Run};
 use crate::view::{self, Footnotes, Target};
 use std::fmt::Write;
 
@@ -21,7 +21,7 @@ const COSTS: [&str; 8] = [
 ];
 
 /// Text of a figure of a run on a board.
-type Figure = fn(&Run, Option<&Device>) -> Option<String>;
+type Figure = fn(&Run, Option<&DeviceFigures>) -> Option<String>;
 
 /// Appends one table per board and baseline, and one per board on early exits; only shares when there is no
 /// board. Nothing when no run names a baseline or has an early exit.
@@ -84,23 +84,24 @@ fn early(
 ) -> Option<String> {
     let on = |run| target.and_then(|t| t.find(run));
     let runs = results.runs.iter().zip(names);
-    let rows: Vec<(&Run, Option<&Device>, &String)> = runs
+    let rows: Vec<(&Run, Option<&DeviceFigures>, &String)> = runs
         .map(|(run, name)| (run, on(run), name))
         .filter(|(run, device, _)| {
             run.early.is_some() || device.is_some_and(|d| d.cycles_worst.is_some())
         })
         .collect();
-    let mut filled = |heading: &str, text: Figure, why: fn(Option<&Device>) -> String| Filled {
-        heading: heading.to_owned(),
-        cells: rows
-            .iter()
-            .map(|(run, device, _)| match text(run, *device) {
-                Some(text) => plain(text),
-                None => absent(notes, why(*device)),
-            })
-            .collect(),
-    };
-    let no_exit = |_: Option<&Device>| view::NO_EXIT.to_owned();
+    let mut filled =
+        |heading: &str, text: Figure, why: fn(Option<&DeviceFigures>) -> String| Filled {
+            heading: heading.to_owned(),
+            cells: rows
+                .iter()
+                .map(|(run, device, _)| match text(run, *device) {
+                    Some(text) => plain(text),
+                    None => absent(notes, why(*device)),
+                })
+                .collect(),
+        };
+    let no_exit = |_: Option<&DeviceFigures>| view::NO_EXIT.to_owned();
     let mut columns = vec![
         filled(
             "stop early\n%",
@@ -143,7 +144,7 @@ fn early(
 }
 
 fn cost(
-    column: &Column<Device>,
+    column: &Column<DeviceFigures>,
     target: &Target,
     baseline: &Run,
     rows: &[&Run],

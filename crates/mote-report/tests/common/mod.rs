@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 use mote_report::{
-    Data, Device, EarlyExit, Epoch, Estimate, FoldPredictions, Layer, Method, Results, Run,
-    Smoothed, Status, evaluate,
+    Data, DeviceFigures, EarlyExit, Epoch, Estimate, FoldPredictions, LayerCost, MeasurementStatus,
+    Method, Results, Run, Smoothed, evaluate,
 };
 use std::collections::BTreeMap;
 
@@ -92,7 +92,7 @@ pub fn run(pipeline: &str, skill: f64, epochs: usize) -> Run {
 }
 
 /// A measurement on `board`, everything in proportion to `size`.
-pub fn device(board: &str, core: &str, clock_mhz: f64, optimize: &str, size: f64) -> Device {
+pub fn device(board: &str, core: &str, clock_mhz: f64, optimize: &str, size: f64) -> DeviceFigures {
     let cycles = (size * 1_000_000.0) as u64;
     let latency_ms = cycles as f64 / clock_mhz / 1e3;
     let layers = [
@@ -114,7 +114,7 @@ pub fn device(board: &str, core: &str, clock_mhz: f64, optimize: &str, size: f64
         ("latency_ms", Method::Modelled),
         ("energy_uj", Method::Modelled),
     ];
-    Device {
+    DeviceFigures {
         board: board.to_owned(),
         core: core.to_owned(),
         optimize: optimize.to_owned(),
@@ -138,14 +138,14 @@ pub fn device(board: &str, core: &str, clock_mhz: f64, optimize: &str, size: f64
         layers: layers
             .iter()
             .enumerate()
-            .map(|(i, name)| Layer {
+            .map(|(i, name)| LayerCost {
                 name: (*name).to_owned(),
                 instructions: Some(cycles * (i as u64 + 1) / 28),
                 cycles: Some(cycles * (i as u64 + 1) / 21),
             })
             .collect(),
-        status: Status::Measured,
-        ..Device::default()
+        status: MeasurementStatus::Measured,
+        ..DeviceFigures::default()
     }
 }
 
@@ -200,14 +200,14 @@ pub fn results() -> Results {
     forest.model.parameters = Some(52_000);
     forest.model.bytes = Some(208_000);
     forest.host.latency_us = Some(12.0);
-    forest.device = vec![Device {
+    forest.device = vec![DeviceFigures {
         board: "board-a".to_owned(),
         core: "Cortex-M4F".to_owned(),
         optimize: "3".to_owned(),
         clock_mhz: Some(120.0),
-        status: Status::Unavailable,
+        status: MeasurementStatus::Unavailable,
         why: Some("no firmware for trees <yet>".to_owned()),
-        ..Device::default()
+        ..DeviceFigures::default()
     }];
     let mut lda = run("lda", 0.74, 0);
     lda.model.parameters = Some(215);
@@ -262,7 +262,7 @@ fn sets() -> Vec<(String, Vec<usize>)> {
 }
 
 /// The measurement of a row: every technique takes its part away, and some give a little back.
-fn system_device(board: (&str, &str, f64, &str), set: &[usize], int8: bool) -> Device {
+fn system_device(board: (&str, &str, f64, &str), set: &[usize], int8: bool) -> DeviceFigures {
     let has = |t: usize| set.contains(&t);
     let less = |t: usize, value: f64, factor: f64| if has(t) { value * factor } else { value };
     let width = if int8 { 1.0 } else { 4.0 };
@@ -332,14 +332,14 @@ pub fn system() -> Results {
             results.runs.push(run);
         }
     }
-    results.runs[3].device[1] = Device {
+    results.runs[3].device[1] = DeviceFigures {
         board: "board-b".to_owned(),
         core: "Cortex-M0".to_owned(),
         optimize: "s".to_owned(),
         clock_mhz: Some(16.0),
-        status: Status::Failed,
+        status: MeasurementStatus::Failed,
         why: Some("the image needs 41,000 B of RAM".to_owned()),
-        ..Device::default()
+        ..DeviceFigures::default()
     };
     results
 }

@@ -1,11 +1,12 @@
-//! What a pipeline needs on one board.
+//! What a pipeline needs on one board: the figures as measurements give them and as `results.json` holds them.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One pipeline on one board. A figure that could not be had is `null`, and [`Device::why`] says why.
+/// One pipeline on one board, per decision where not said otherwise. A figure that could not be had is `None`, and
+/// [`DeviceFigures::why`] says why. The serialized form is an entry of `runs[].device[]` in `results.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Device {
+pub struct DeviceFigures {
     /// Name of the board, such as `stm32l4r5`.
     pub board: String,
     /// Its core, such as `Cortex-M4F`.
@@ -38,10 +39,11 @@ pub struct Device {
     /// `.data` and `.bss`, in bytes.
     #[serde(default)]
     pub ram_static: Option<u64>,
-    /// Deepest stack, in bytes.
+    /// Deepest stack, from its top and callers included, in bytes.
     #[serde(default)]
     pub ram_stack: Option<u64>,
-    /// Allocator's peak, in bytes; zero when the image has no heap.
+    /// Peak of the heap, in bytes, from its start to behind the highest byte ever handed out: it includes the allocator's
+    /// rounding and holes, but not its own variables, which are static. Zero when the image has no heap.
     #[serde(default)]
     pub ram_heap: Option<u64>,
     /// RAM the board has, in bytes.
@@ -85,27 +87,48 @@ pub struct Device {
     pub method: BTreeMap<String, Method>,
     /// Profile by layer, in execution order.
     #[serde(default)]
-    pub layers: Vec<Layer>,
+    pub layers: Vec<LayerCost>,
     /// Whether the pipeline was measured.
     #[serde(default)]
-    pub status: Status,
+    pub status: MeasurementStatus,
     /// Why figures are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
-impl Device {
-    /// Flash in bytes: code and model; `None` unless both are known.
+impl DeviceFigures {
+    /// Adds what the longest decisions cost, and lets their figures decide as well whether the pipeline fits.
+    pub fn add_longest(&mut self, longest: &Self) {
+        self.cycles_worst = longest.cycles;
+        self.latency_worst_ms = longest.latency_ms;
+        self.energy_worst_uj = longest.energy_uj;
+        self.fits = self
+            .fits
+            .zip(longest.fits)
+            .map(|(mean, worst)| mean && worst);
+    }
+
+    /// Returns the flash in bytes: code and model; `None` unless both are known.
     pub fn flash(&self) -> Option<u64> {
         Some(self.flash_code? + self.flash_model?)
     }
 
-    /// RAM in bytes: static, stack and heap (nothing when the image has no heap figure).
+    /// Returns the RAM in bytes: static, stack and heap (nothing when the image has no heap figure).
     pub fn ram(&self) -> Option<u64> {
         Some(self.ram_static? + self.ram_stack? + self.ram_heap.unwrap_or(0))
     }
 
-    /// Power while computing, in milliwatts: energy over latency.
+    /// Returns whether code and model fit the board's flash.
+    pub fn fits_flash(&self) -> Option<bool> {
+        Some(self.flash()? <= self.flash_limit?)
+    }
+
+    /// Returns whether static RAM, stack and heap fit the board's RAM.
+    pub fn fits_ram(&self) -> Option<bool> {
+        Some(self.ram()? <= self.ram_limit?)
+    }
+
+    /// Returns the power while computing, in milliwatts: energy over latency.
     pub fn active_power_mw(&self) -> Option<f64> {
         let latency = self.latency_ms.filter(|&ms| ms > 0.0)?;
         Some(self.energy_uj? / latency)
@@ -131,7 +154,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The method's name as users see it.
+    /// Returns the method's name as users see it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Elf => "elf",
@@ -147,7 +170,7 @@ impl Method {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Status {
+pub enum MeasurementStatus {
     /// Built and run.
     #[default]
     Measured,
@@ -162,7 +185,7 @@ pub enum Status {
 
 /// Cost of one layer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Layer {
+pub struct LayerCost {
     /// The layer's name in the network.
     pub name: String,
     /// Instructions per inference.
