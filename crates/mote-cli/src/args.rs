@@ -1,85 +1,12 @@
-//! The command line's vocabulary, shared by all commands.
+//! Arguments that several commands share, and the settings they stand for.
 
-use crate::commands;
 use anyhow::{Result, ensure};
-use clap::{ArgAction, Parser, Subcommand};
-use mote_data::{SplitKind, WindowSpec};
+use mote_data::WindowSpec;
+use mote_experiment::{DataSettings, SplitSettings, TrialSettings, WINDOW_S};
+use mote_search::{Effort, Spec, export};
 use std::path::PathBuf;
 
-/// Fits human activity recognition into microcontrollers and proves it.
-#[derive(Parser)]
-#[command(name = "mote", version, propagate_version = true, after_help = EXAMPLES)]
-pub struct Args {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
-    /// Say less: no progress, only results and warnings.
-    #[arg(short, long, global = true)]
-    quiet: bool,
-    /// Say more.
-    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
-    verbose: u8,
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  mote compare --task synthetic/6 --folds 3                 no data needed
-  mote compare --task wisdm-2019-watch/5 --data DIR         the main job
-  mote device run cnn-int8 --board stm32l4r5 --data DIR     one pipeline on one board
-  mote export cnn-int8-stream --to rust                     a no_std crate of it
-  mote import model.onnx --board stm32l4r5 --techniques int8 flatten arena
-  mote data check wisdm-2019-watch/5 --data DIR             what is wrong with my files?
-
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C (run again to go on).";
-
-impl Args {
-    /// -1 quiet, 0 normal, 1 and more detailed.
-    pub fn verbosity(&self) -> i8 {
-        if self.quiet {
-            -1
-        } else {
-            i8::try_from(self.verbose).unwrap_or(i8::MAX)
-        }
-    }
-}
-
-/// What `mote` can do.
-#[derive(Subcommand)]
-pub enum Command {
-    /// Train, compress, evaluate and measure pipelines side by side.
-    Compare(commands::compare::Args),
-    /// Train one network and write it to a file.
-    Train(commands::train::Args),
-    /// Evaluate a network file with the engine.
-    Eval(commands::eval::Args),
-    /// Find the pipeline that fits a board and a budget, and prove it.
-    Fit(Box<commands::fit::Args>),
-    /// One candidate of a search, as a command line of its own.
-    Trial(commands::trial::Args),
-    /// Why a pipeline costs and gives what it does.
-    Explain(commands::explain::Args),
-    /// Write a pipeline as a Rust crate, as C, or as a model file, with its model card.
-    Export(commands::export::Args),
-    /// Data sets: list, fetch, check, summary, synth.
-    Data(commands::data::Args),
-    /// Boards, tools, and running one pipeline on an emulated device.
-    Device(commands::device::Args),
-    /// Flash and RAM of any ELF image, by section and by largest symbols.
-    Footprint(commands::footprint::Args),
-    /// Read a TensorFlow Lite or ONNX model, apply techniques, and show what it costs on boards.
-    Import(commands::import::Args),
-    /// Show a recorded results.json again: table and HTML.
-    Report(commands::report::Args),
-    /// The techniques there are, with their options.
-    Techniques(commands::techniques::Args),
-    /// Print completions for your shell, e.g. `mote completions bash`.
-    Completions {
-        /// The shell.
-        shell: clap_complete::Shell,
-    },
-}
-
-/// Which windows of which data: the options every command on data shares.
+/// Which windows of which data.
 #[derive(clap::Args, Clone)]
 pub struct DataArgs {
     /// Task, as `mote data list` shows them; also csv:FILE.toml and npz:FILE.
@@ -99,36 +26,17 @@ pub struct DataArgs {
     pub rate: f32,
 }
 
-/// As many threads as asked for; by default one per core.
-pub fn threads(asked: Option<usize>) -> usize {
-    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
-}
-
-/// Default window length in seconds.
-pub const WINDOW_S: f32 = 3.0;
-
 impl DataArgs {
-    /// The window settings.
-    pub fn spec(&self) -> WindowSpec {
-        WindowSpec {
-            seconds: self.window,
-            overlap: self.overlap,
-            rate_hz: self.rate,
-        }
-    }
-
-    /// The same with windows of a pipeline's own length. Longer ones follow each other at the same step, so that they
-    /// are as many; shorter ones overlap by the same share.
-    pub fn with_window(&self, seconds: Option<f32>) -> Self {
-        let seconds = seconds.unwrap_or(self.window);
-        let step = self.window.min(seconds) * (1.0 - self.overlap);
-        Self {
-            window: seconds,
-            overlap: match seconds > self.window {
-                true => 1.0 - step / seconds,
-                false => self.overlap,
+    /// Returns the settings.
+    pub fn settings(&self) -> DataSettings {
+        DataSettings {
+            task: self.task.clone(),
+            folder: self.data.clone(),
+            window: WindowSpec {
+                seconds: self.window,
+                overlap: self.overlap,
+                rate_hz: self.rate,
             },
-            ..self.clone()
         }
     }
 }
@@ -149,8 +57,8 @@ pub struct SplitArgs {
 }
 
 impl SplitArgs {
-    /// The split asked for.
-    pub fn kind(&self) -> Result<SplitKind> {
+    /// Returns the settings.
+    pub fn settings(&self) -> Result<SplitSettings> {
         let text = match self.split.as_str() {
             "group" | "random" => {
                 ensure!(
@@ -162,6 +70,121 @@ impl SplitArgs {
             }
             other => other.to_owned(),
         };
-        Ok(text.parse()?)
+        Ok(SplitSettings {
+            kind: text.parse()?,
+            seed: self.seed,
+        })
     }
+}
+
+/// What the compiler optimises firmware for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Optimize {
+    /// `opt-level = "s"`.
+    Size,
+    /// `opt-level = 3`.
+    Speed,
+}
+
+impl From<Optimize> for mote_device::core::Optimize {
+    fn from(optimize: Optimize) -> Self {
+        match optimize {
+            Optimize::Size => Self::Size,
+            Optimize::Speed => Self::Speed,
+        }
+    }
+}
+
+/// What all candidates of a search have in common.
+#[derive(clap::Args, Clone)]
+pub struct TrialArgs {
+    /// Task, as `mote data list` shows them; also csv:FILE.toml and npz:FILE.
+    #[arg(long, default_value = "synthetic/6")]
+    pub task: String,
+    /// Folder that holds the data sets.
+    #[arg(long, env = "MOTE_DATA")]
+    pub data: Option<PathBuf>,
+    /// Share of a window of 3 s or less that the next one repeats, 0 to below 1, in training and evaluation; longer
+    /// windows follow each other at the step of 3 s.
+    #[arg(long, default_value_t = 0.5)]
+    pub overlap: f32,
+    /// Sampling rate all recordings are brought to, in Hz.
+    #[arg(long, default_value_t = 20.0)]
+    pub rate: f32,
+    #[command(flatten)]
+    pub split: SplitArgs,
+    /// A board of `mote device boards`, or a board file (*.toml).
+    #[arg(long, default_value = "stm32l4r5")]
+    pub board: String,
+    /// What the compiler optimises the firmware for.
+    #[arg(long, value_enum, default_value_t = Optimize::Speed)]
+    pub optimize: Optimize,
+    /// Folder for checkpoints, images and results.
+    #[arg(long, default_value = "out")]
+    pub out: PathBuf,
+    /// Folds worked on at a time; default: the number of cores.
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+impl TrialArgs {
+    /// Returns the settings.
+    pub fn settings(&self) -> Result<TrialSettings> {
+        Ok(TrialSettings {
+            data: DataSettings {
+                task: self.task.clone(),
+                folder: self.data.clone(),
+                // Every candidate brings its own window.
+                window: WindowSpec {
+                    seconds: WINDOW_S,
+                    overlap: self.overlap,
+                    rate_hz: self.rate,
+                },
+            },
+            split: self.split.settings()?,
+            board: self.board.clone(),
+            optimize: self.optimize.into(),
+            threads: self.threads,
+            out: self.out.clone(),
+        })
+    }
+
+    /// Returns the command line of a trial, where its record goes left out.
+    pub fn command(&self, spec: &Spec, effort: Effort) -> Vec<String> {
+        let split = &self.split;
+        let optimize = match self.optimize {
+            Optimize::Size => "size",
+            Optimize::Speed => "speed",
+        };
+        let mut words = vec!["mote".to_owned(), "trial".to_owned()];
+        let mut add = |name: &str, value: String| words.extend([name.to_owned(), value]);
+        add("--task", self.task.clone());
+        if let Some(data) = &self.data {
+            // The folder may not be there; the command names it as it was given.
+            let absolute = data.canonicalize().unwrap_or_else(|_| data.clone());
+            add("--data", absolute.display().to_string());
+        }
+        add("--overlap", self.overlap.to_string());
+        add("--rate", self.rate.to_string());
+        add("--split", split.split.clone());
+        add("--folds", split.folds.to_string());
+        add("--seed", split.seed.to_string());
+        add("--board", self.board.clone());
+        add("--optimize", optimize.to_owned());
+        add("--spec", spec.to_string());
+        add("--try-folds", effort.folds.to_string());
+        add("--percent", effort.percent.to_string());
+        words
+    }
+
+    /// Returns what writes the command line of a trial into its record.
+    pub fn repeat(&self) -> Box<mote_experiment::Repeat> {
+        let args = self.clone();
+        Box::new(move |spec, effort| export::command_line(&args.command(spec, effort)))
+    }
+}
+
+/// Returns the command line that repeats this run.
+pub fn command_line() -> String {
+    export::command_line(&std::env::args().collect::<Vec<_>>())
 }

@@ -1,14 +1,16 @@
 //! The `mote` command: human activity recognition in kilobytes, measured.
+#![allow(
+    clippy::expect_used,
+    reason = "a host program: an invariant that does not hold is a bug, and says so"
+)]
 
 mod args;
 mod commands;
-mod experiment;
-mod pipeline;
+mod progress;
 mod ui;
 
 use anyhow::Result;
-use args::{Args, Command};
-use clap::{CommandFactory, Parser};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 use ui::Ui;
 
@@ -16,22 +18,112 @@ use ui::Ui;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Fits human activity recognition into microcontrollers and proves it.
+#[derive(Parser)]
+#[command(name = "mote", version, propagate_version = true, after_help = EXAMPLES)]
+struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+    /// Say less: no progress, only results and warnings.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more.
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mote compare --task synthetic/6 --folds 3                 no data needed
+  mote compare --task wisdm-2019-watch/5 --data DIR         the main job
+  mote device run cnn-int8 --board stm32l4r5 --data DIR     one pipeline on one board
+  mote export cnn-int8-stream --to rust                     a no_std crate of it
+  mote import model.onnx --board stm32l4r5 --techniques int8 flatten arena
+  mote data check wisdm-2019-watch/5 --data DIR             what is wrong with my files?
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C (run again to go on).";
+
+impl Args {
+    /// Returns -1 for quiet, 0 for normal, 1 and more for detailed.
+    fn verbosity(&self) -> i8 {
+        if self.quiet {
+            -1
+        } else {
+            i8::try_from(self.verbose).unwrap_or(i8::MAX)
+        }
+    }
+}
+
+/// What `mote` can do.
+#[derive(Subcommand)]
+enum Command {
+    /// Train, compress, evaluate and measure pipelines side by side.
+    Compare(commands::compare::Args),
+    /// Train one network and write it to a file.
+    Train(commands::train::Args),
+    /// Evaluate a network file with the engine.
+    Eval(commands::eval::Args),
+    /// Find the pipeline that fits a board and a budget, and prove it.
+    Fit(Box<commands::fit::Args>),
+    /// One candidate of a search, as a command line of its own.
+    Trial(commands::trial::Args),
+    /// Why a pipeline costs and gives what it does.
+    Explain(commands::explain::Args),
+    /// Write a pipeline as a Rust crate, as C, or as a model file, with its model card.
+    Export(commands::export::Args),
+    /// Data sets: list, fetch, check, summary, synth.
+    Data(commands::data::Args),
+    /// Boards, tools, and running one pipeline on an emulated device.
+    Device(commands::device::Args),
+    /// Flash and RAM of any ELF image, by section and by largest symbols.
+    Footprint(commands::footprint::Args),
+    /// Read a TensorFlow Lite or ONNX model, apply techniques, and show what it costs on boards.
+    Import(commands::import::Args),
+    /// Show a recorded results.json again: table and HTML.
+    Report(commands::report::Args),
+    /// The techniques there are, with their options.
+    Techniques(commands::techniques::Args),
+    /// Print completions for your shell, e.g. `mote completions bash`.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
 /// Exit code of a run the user stopped, as shells count Ctrl-C.
 const STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
+    end_quietly_without_a_reader();
     let args = Args::parse();
     let ui = Ui::new(args.verbosity());
     match run(args, &ui) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("mote: {error:#}");
-            if error.is::<experiment::Stopped>() {
-                return ExitCode::from(STOPPED);
+            match error.downcast_ref::<mote_experiment::Error>() {
+                Some(error) if error.is_stopped() => ExitCode::from(STOPPED),
+                _ => ExitCode::FAILURE,
             }
-            ExitCode::FAILURE
         }
     }
+}
+
+/// Ends the program without a word when whoever reads its output has gone, as `head` does after ten lines: `println!`
+/// panics then.
+fn end_quietly_without_a_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload().downcast_ref::<String>();
+        let pipe = message.is_some_and(|m| {
+            m.starts_with("failed printing to stdout") && m.contains("Broken pipe")
+        });
+        if pipe {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
 }
 
 fn run(args: Args, ui: &Ui) -> Result<ExitCode> {

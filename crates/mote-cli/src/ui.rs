@@ -1,4 +1,4 @@
-//! What the user sees while work goes on: messages by verbosity, progress bars, a clean stop on Ctrl-C.
+//! The terminal: messages by verbosity, progress bars, a clean stop on Ctrl-C.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::fmt::Display;
@@ -24,21 +24,21 @@ impl Ui {
         }
     }
 
-    /// A line on the way, silenced by `-q`.
+    /// Prints a line, silenced by `-q`.
     pub fn info(&self, message: impl Display) {
         if self.verbosity >= 0 {
             self.print(message);
         }
     }
 
-    /// A line shown with `-v`.
+    /// Prints a line with `-v` only.
     pub fn detail(&self, message: impl Display) {
         if self.verbosity >= 1 {
             self.print(message);
         }
     }
 
-    /// A line that is always shown.
+    /// Prints a line in any case.
     pub fn warn(&self, message: impl Display) {
         self.print(format!("warning: {message}"));
     }
@@ -50,15 +50,29 @@ impl Ui {
         }
     }
 
-    /// A progress bar of `length` steps; hidden when quiet.
+    /// Returns a progress bar of `length` steps; hidden when quiet.
     pub fn bar(&self, length: u64, what: impl Into<String>) -> ProgressBar {
+        self.styled(
+            length,
+            what,
+            "{prefix:>14} {bar:32} {pos}/{len} {msg} ({elapsed}, {eta} left)",
+        )
+    }
+
+    /// Returns a progress bar of bytes, whose length is learnt on the way; hidden when quiet.
+    pub fn bytes(&self, what: impl Into<String>) -> ProgressBar {
+        self.styled(
+            0,
+            what,
+            "{prefix:>14} {bar:32} {bytes}/{total_bytes} ({eta} left)",
+        )
+    }
+
+    fn styled(&self, length: u64, what: impl Into<String>, template: &str) -> ProgressBar {
         if self.verbosity < 0 {
             return ProgressBar::hidden();
         }
-        let style = ProgressStyle::with_template(
-            "{prefix:>14} {bar:32} {pos}/{len} {msg} ({elapsed}, {eta} left)",
-        )
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template(template).expect("the template is valid");
         self.bars.add(
             ProgressBar::new(length)
                 .with_style(style)
@@ -66,30 +80,9 @@ impl Ui {
         )
     }
 
-    /// A progress bar of bytes, of a length that is learnt on the way; hidden when quiet.
-    pub fn bytes(&self, what: impl Into<String>) -> ProgressBar {
-        if self.verbosity < 0 {
-            return ProgressBar::hidden();
-        }
-        let style = ProgressStyle::with_template(
-            "{prefix:>14} {bar:32} {bytes}/{total_bytes} ({eta} left)",
-        )
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.bars.add(
-            ProgressBar::new(0)
-                .with_style(style)
-                .with_prefix(what.into()),
-        )
-    }
-
-    /// Set once the user asked to stop.
-    pub fn stop(&self) -> Arc<AtomicBool> {
-        self.stop.clone()
-    }
-
     /// Makes the first Ctrl-C stop at the next safe place, and a second one at once.
     pub fn catch_interrupt(&self) -> anyhow::Result<()> {
-        let stop = self.stop.clone();
+        let stop = self.stop();
         ctrlc::set_handler(move || {
             if stop.swap(true, Ordering::SeqCst) {
                 std::process::exit(130);
@@ -99,5 +92,10 @@ impl Ui {
             );
         })?;
         Ok(())
+    }
+
+    /// Returns the flag that is set once the user asked to stop.
+    pub fn stop(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
     }
 }

@@ -35,9 +35,9 @@ pub struct Record {
     pub spec: Spec,
     /// How thoroughly it was tried.
     pub effort: Effort,
-    /// Everything else that decides what comes out: task, split, seed, board and so on, as one text. Records of another
-    /// context are not compared.
-    pub context: String,
+    /// Everything else that decides what comes out: task, split, seed, board and so on, as data of whoever runs trials.
+    /// Records of another context are not compared.
+    pub context: serde_json::Value,
     /// The command that repeats the trial.
     pub command: String,
     /// Macro-averaged F1 on test users, mean over folds; of the engine, as deployed.
@@ -159,7 +159,7 @@ pub(crate) mod tests {
                 folds: 2,
                 percent: 100,
             },
-            context: "test".to_owned(),
+            context: "test".into(),
             command: format!("mote trial --spec {spec}"),
             macro_f1,
             accuracy: macro_f1,

@@ -72,7 +72,7 @@ impl Trial for Formula {
         Ok(Record {
             spec: spec.clone(),
             effort,
-            context: String::new(),
+            context: serde_json::Value::Null,
             command: String::new(),
             macro_f1,
             accuracy: macro_f1,

@@ -211,7 +211,8 @@ fn check(
 
 fn summary(data: &DataArgs, json: bool) -> Result<ExitCode> {
     let task = mote_data::task(&data.task)?;
-    let summary = mote_data::summary(&task, data.data.as_deref(), &data.spec())?;
+    let settings = data.settings();
+    let summary = mote_data::summary(&task, settings.folder.as_deref(), &settings.window)?;
     if json {
         println!("{}", serde_json::to_string_pretty(&summary)?);
         return Ok(ExitCode::SUCCESS);

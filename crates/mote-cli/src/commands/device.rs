@@ -1,17 +1,17 @@
 //! `mote device`: boards, tools, and one pipeline on one board.
 
-use crate::args::{DataArgs, SplitArgs};
-use crate::experiment::plan::{hop, plan, window_s};
-use crate::experiment::prepared::{Measured, Prepared};
-use crate::experiment::{Experiment, classical, device, evaluate, network};
-use crate::pipeline;
+use crate::args::{DataArgs, Optimize, SplitArgs};
+use crate::progress::observer;
 use crate::ui::Ui;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use mote_device::board::Board;
 use mote_device::image::Workshop;
 use mote_device::measure::Measurement;
 use mote_device::setup::Status;
+use mote_experiment::{
+    ComparisonRunner, ComparisonSettings, Fidelity, Measured, classical_model, select,
+};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -44,8 +44,8 @@ struct RunArgs {
     #[arg(long, default_value = "stm32l4r5")]
     board: String,
     /// What the compiler optimises for.
-    #[arg(long, value_enum, default_value_t = device::Optimize::Speed)]
-    optimize: device::Optimize,
+    #[arg(long, value_enum, default_value_t = Optimize::Speed)]
+    optimize: Optimize,
     #[command(flatten)]
     data: DataArgs,
     #[command(flatten)]
@@ -118,39 +118,37 @@ fn tools() -> Result<ExitCode> {
 }
 
 fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
-    let chosen = pipeline::select(&args.pipeline)?;
-    let pipeline = chosen.first().context("no pipeline was named")?;
-    ensure!(
-        chosen.len() == 1 && classical::kind(&pipeline.model).is_none(),
-        "name one pipeline with a network; classical models have no firmware"
-    );
+    let chosen = select(&args.pipeline)?;
+    let [pipeline] = &chosen[..] else {
+        bail!("name one pipeline, not {}", chosen.len());
+    };
+    if classical_model(&pipeline.model).is_some() {
+        bail!("name a pipeline with a network; classical models have no firmware");
+    }
     let board = Board::load(&args.board)?;
-    let data = args.data.with_window(window_s(pipeline));
     ui.catch_interrupt()?;
-    let mut experiment = Experiment::open(&data, &args.split, args.out.clone(), 1, ui)?;
-    let (pipeline, config) = plan(&experiment, pipeline, args.epochs)?;
+    let settings = ComparisonSettings {
+        split: args.split.settings()?,
+        threads: Some(1),
+        ..ComparisonSettings::new(args.data.settings(), args.out.clone())
+    };
+    let runner = ComparisonRunner::new(settings, observer(ui))?;
     // One fold's network is enough for a footprint.
-    experiment.folds.truncate(1);
-    let trained = network::train(&experiment, &pipeline.model, &config, ui)?;
-    let fold = experiment.folds.first().context("no fold")?;
-    let applied = evaluate::artifact(&experiment, &pipeline, 0, fold, &trained)?;
-    let (artifact, changes) = &*applied;
-    for change in changes {
+    let fidelity = Fidelity {
+        folds: 1,
+        epochs: args.epochs,
+    };
+    let trained = runner.train(pipeline, fidelity)?;
+    for change in &runner.deployed(&trained)?.changes {
         for line in &change.lines {
             ui.info(format_args!("{}: {line}", change.technique));
         }
     }
-    let prepared = Prepared::new(
-        &experiment,
-        &pipeline.name,
-        artifact,
-        &fold.test,
-        hop(&experiment, pipeline.spec.as_ref(), artifact),
-    )?;
+    let firmware = runner.firmware(&trained)?;
     let Measured {
         mean: measurement,
         worst,
-    } = prepared.measure(&Workshop::locate()?, &board, args.optimize)?;
+    } = firmware.measure(&Workshop::locate()?, &board, args.optimize.into())?;
     if let Some(path) = &args.folded {
         std::fs::write(path, &measurement.folded)
             .with_context(|| format!("cannot write `{}`", path.display()))?;

@@ -1,11 +1,11 @@
 //! `mote eval`: a network file on the test users of one fold, by the engine.
 
 use crate::args::{DataArgs, SplitArgs};
-use crate::experiment::{Experiment, evaluate};
+use crate::progress::observer;
 use crate::ui::Ui;
 use anyhow::{Context, Result, ensure};
+use mote_experiment::{Experiment, evaluate};
 use mote_model::Graph;
-use mote_report::FoldPredictions;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,8 +35,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     graph
         .validate()
         .with_context(|| format!("the network in `{path}` is not sound"))?;
-    let experiment = Experiment::open(&args.data, &args.split, PathBuf::new(), 1, ui)?;
-    let windows = &experiment.loaded.windows;
+    let (data, split) = (args.data.settings(), args.split.settings()?);
+    let experiment = Experiment::open(&data, &split, PathBuf::new(), 1, &observer(ui))?;
+    let windows = experiment.windows();
     ensure!(
         graph.labels == windows.labels,
         "`{path}` tells apart {:?}, the task {} has {:?}: name the task it was trained for",
@@ -44,26 +45,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         experiment.task.name,
         windows.labels
     );
-    let count = experiment.folds.len();
-    let fold = args
-        .fold
-        .checked_sub(1)
-        .and_then(|i| experiment.folds.get(i));
-    let fold =
-        fold.with_context(|| format!("--fold {}: there are folds 1 to {count}", args.fold))?;
+    let fold = experiment.fold(args.fold)?;
     let predicted = evaluate::predict(&graph, windows, &fold.test)?;
-    let (truth, users): (Vec<_>, Vec<_>) = fold
-        .test
-        .iter()
-        .filter_map(|&n| Some((*windows.y.get(n)?, *windows.users.get(n)?)))
-        .unzip();
-    let predictions = FoldPredictions {
-        name: &fold.name,
-        y_true: &truth,
-        y_pred: &predicted.classes,
-        users: &users,
-    };
-    let (metrics, _) = mote_report::evaluate(&windows.labels, &[predictions])?;
+    let folds = std::slice::from_ref(fold);
+    let (metrics, _) = evaluate::metrics(&experiment, folds, &[&predicted.classes])?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&metrics)?);
         return Ok(ExitCode::SUCCESS);

@@ -1,10 +1,11 @@
 //! `mote explain`: why a pipeline costs and gives what it does.
 
-mod without;
-
+use crate::args::command_line;
+use crate::progress::observer;
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
 use mote_codegen::Deployment;
+use mote_experiment::{LeaveOneOut, WithoutTechnique, deployment};
 use mote_metrics::dominates;
 use mote_report::{DeviceFigures, Results, Run};
 use std::path::{Path, PathBuf};
@@ -55,7 +56,15 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
             known.join(", ")
         );
     };
-    let without = without::rows(args, &results, run, ui)?;
+    ui.catch_interrupt()?;
+    let missing = LeaveOneOut {
+        only_read: args.no_run,
+        no_device: args.no_device,
+        data: args.data.clone(),
+        threads: args.threads,
+        command: command_line(),
+    };
+    let without = missing.rows(&args.results, &results, run, &observer(ui))?;
     let neighbours = neighbours(&results, run);
     if args.json {
         let rows: Vec<_> = without
@@ -167,7 +176,7 @@ fn head(results: &Results, run: &Run) {
     }
 }
 
-fn worth(run: &Run, without: &[without::Row<'_>]) {
+fn worth(run: &Run, without: &[WithoutTechnique]) {
     println!("\nwithout one technique");
     if without.is_empty() {
         println!("  it has none");
@@ -184,10 +193,7 @@ fn worth(run: &Run, without: &[without::Row<'_>]) {
 fn memory_map(results: &Path, run: &Run) -> Result<()> {
     println!("\nmemory map");
     let folder = results.parent().unwrap_or(Path::new("."));
-    let path = folder
-        .join("pipelines")
-        .join(&run.pipeline)
-        .join(super::compare::DEPLOYMENT);
+    let path = deployment::path(folder, &run.pipeline);
     if !path.is_file() {
         println!(
             "  `{}` is not there: run the comparison again",

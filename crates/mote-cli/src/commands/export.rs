@@ -1,9 +1,10 @@
 //! `mote export`: a pipeline leaves Mote.
 
 use crate::ui::Ui;
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use mote_codegen::{Deployment, Target, export};
-use std::path::{Path, PathBuf};
+use mote_experiment::deployment;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Write a pipeline of a comparison as a Rust crate, as C, or as a model file, with its model card.
@@ -37,7 +38,11 @@ Examples:
   mote export out/pipelines/cnn-int8-flat/deployment.json --to blob";
 
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
-    let path = find(&args.run, &args.out)?;
+    let path = if args.run.ends_with(".json") {
+        PathBuf::from(&args.run)
+    } else {
+        deployment::find(&args.out, &args.run)?
+    };
     let deployment = Deployment::load(&path)?;
     let dir = args.dir.clone().unwrap_or_else(|| {
         let target = match args.to {
@@ -62,40 +67,4 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         dir.join("MODEL_CARD.md").display()
     ));
     Ok(ExitCode::SUCCESS)
-}
-
-/// The deployment that `run` names.
-fn find(run: &str, out: &Path) -> Result<PathBuf> {
-    if run.ends_with(".json") {
-        return Ok(PathBuf::from(run));
-    }
-    let pipelines = out.join("pipelines");
-    let path = pipelines.join(run).join(super::compare::DEPLOYMENT);
-    if path.is_file() {
-        return Ok(path);
-    }
-    let mut known: Vec<String> = std::fs::read_dir(&pipelines)
-        .with_context(|| {
-            format!(
-                "no pipelines in `{}`: run `mote compare --out {}` first, or name the folder of one with --out",
-                pipelines.display(),
-                out.display()
-            )
-        })?
-        .filter_map(Result::ok)
-        .filter(|entry| entry.path().join(super::compare::DEPLOYMENT).is_file())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    known.sort();
-    if known.is_empty() {
-        bail!(
-            "`{}` has no deployment: run `mote compare` again, this version keeps one per pipeline",
-            pipelines.display()
-        );
-    }
-    bail!(
-        "there is no pipeline `{run}` in `{}`; there are: {}",
-        pipelines.display(),
-        known.join(", ")
-    )
 }

@@ -1,19 +1,11 @@
 //! `mote import`: a model of another tool, with Mote's techniques, on Mote's boards.
 
 use super::device::print;
-use crate::args::{DataArgs, SplitArgs};
-use crate::experiment::Experiment;
-use crate::experiment::device::Optimize;
-use crate::experiment::plan::hop;
-use crate::experiment::prepared::Prepared;
+use crate::args::Optimize;
+use crate::progress::observer;
 use crate::ui::Ui;
-use anyhow::{Context as _, Result, ensure};
-use mote_device::board::Board;
-use mote_device::image::Workshop;
-use mote_device::measure::Measurement;
-use mote_model::{Frontend, Graph, SENSOR_G_PER_COUNT};
-use mote_techniques::{Artifact, Change, Context};
-use serde::Serialize;
+use anyhow::Result;
+use mote_experiment::{Import, ImportSettings, Imported};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -62,161 +54,37 @@ pub struct Args {
     json: bool,
 }
 
-/// What is known of the network and of each board.
-#[derive(Serialize)]
-struct Imported {
-    model: String,
-    parameters: usize,
-    macs: usize,
-    layers: Vec<Layer>,
-    changes: Vec<Change>,
-    /// Bytes of state and activations.
-    arena: usize,
-    devices: Vec<Measurement>,
-}
-
-#[derive(Serialize)]
-struct Layer {
-    name: String,
-    operator: &'static str,
-    /// Time steps and channels of the result.
-    output: [usize; 2],
-    int8: bool,
-    parameters: usize,
-    macs: usize,
-}
-
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
-    let bytes = std::fs::read(&args.model)
-        .with_context(|| format!("cannot read the model `{}`", args.model.display()))?;
-    let mut graph = mote_import::by_name(&args.model, &bytes)
-        .with_context(|| args.model.display().to_string())?;
-    let input = graph.tensor(graph.input)?.shape;
-    graph.frontend = Some(frontend(args, input.channels)?);
-    graph.validate()?;
-    let boards: Vec<Board> = args
-        .board
-        .iter()
-        .map(|name| Ok(Board::load(name)?))
-        .collect::<Result<_>>()?;
-
-    let data = DataArgs {
+    let settings = ImportSettings {
+        model: args.model.clone(),
+        techniques: args.techniques.clone(),
         task: args.task.clone(),
-        data: args.data.clone(),
-        window: input.time as f32 / args.rate,
-        overlap: 0.5,
-        rate: args.rate,
+        folder: args.data.clone(),
+        rate_hz: args.rate,
+        mean: args.mean.clone(),
+        std: args.std.clone(),
+        boards: args.board.clone(),
+        optimize: args.optimize.into(),
+        out: args.out.clone(),
     };
-    let split = SplitArgs {
-        split: "group".to_owned(),
-        folds: 2,
-        seed: 1,
-    };
-    let experiment = Experiment::open(&data, &split, args.out.clone(), 1, ui)?;
-    let windows = &experiment.loaded.windows;
-    ensure!(
-        (windows.time, windows.channels) == (input.time, input.channels),
-        "the network reads {} steps of {} channels, the windows of {} have {} of {}",
-        input.time,
-        input.channels,
-        args.task,
-        windows.time,
-        windows.channels
-    );
-    let fold = experiment.folds.first().context("there is no fold")?;
-    let context = Context {
-        windows,
-        train: &fold.train,
-        seed: experiment.seed,
-        training: None,
-    };
-    let mut artifact = Artifact::baseline(graph);
-    let mut changes = Vec::new();
-    for step in &args.techniques {
-        changes.push(mote_techniques::apply(step, &mut artifact, &context)?);
-    }
-
-    let network = artifact.network()?;
-    let mut imported = Imported {
-        model: network.name.clone(),
-        parameters: network.parameters(),
-        macs: network.macs(),
-        layers: layers(&network),
-        changes,
-        arena: artifact.runtime.plan(&network)?.arena,
-        devices: Vec::new(),
-    };
+    let import = Import::read(settings, &observer(ui))?;
     if !args.json {
-        show(&imported);
+        show(&import.imported);
     }
-    if boards.is_empty() {
+    if args.board.is_empty() {
         ui.info("name a board to build and run it: --board stm32l4r5");
-    } else {
-        let prepared = Prepared::new(
-            &experiment,
-            &imported.model,
-            &artifact,
-            &fold.test,
-            hop(&experiment, None, &artifact),
-        )?;
-        let workshop = Workshop::locate()?;
-        for board in &boards {
-            let measured = prepared.measure(&workshop, board, args.optimize)?.mean;
-            if !args.json {
-                println!();
-                print(&imported.model, board, &measured);
-            }
-            imported.devices.push(measured);
-        }
     }
+    let name = import.imported.model.clone();
+    let imported = import.measure(|board, measured| {
+        if !args.json {
+            println!();
+            print(&name, board, measured);
+        }
+    })?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&imported)?);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Counts of the sensor to what the network was trained on.
-fn frontend(args: &Args, channels: usize) -> Result<Frontend> {
-    let per_channel = |what: &str, values: &[f32]| -> Result<Vec<f32>> {
-        match values {
-            &[value] => Ok(vec![value; channels]),
-            many => {
-                ensure!(
-                    many.len() == channels,
-                    "--{what} has {} numbers for {channels} channels",
-                    many.len()
-                );
-                Ok(many.to_vec())
-            }
-        }
-    };
-    let count = SENSOR_G_PER_COUNT * mote_data::STANDARD_GRAVITY;
-    let std = per_channel("std", &args.std)?;
-    ensure!(
-        std.iter().all(|s| *s > 0.0),
-        "--std {:?}: expected positive numbers",
-        args.std
-    );
-    let mean = per_channel("mean", &args.mean)?;
-    Ok(Frontend {
-        offset: mean.iter().map(|m| (m / count).round() as i16).collect(),
-        scale: std.iter().map(|s| count / s).collect(),
-    })
-}
-
-fn layers(graph: &Graph) -> Vec<Layer> {
-    let layer = |node: &mote_model::Node| {
-        let output = graph.tensors.get(node.output)?;
-        Some(Layer {
-            name: node.name.clone(),
-            operator: node.op.name(),
-            output: [output.shape.time, output.shape.channels],
-            int8: output.quant.is_some(),
-            parameters: node.op.weights().map_or(0, mote_model::Weights::len),
-            macs: graph.node_macs(node),
-        })
-    };
-    graph.nodes.iter().filter_map(layer).collect()
 }
 
 fn show(imported: &Imported) {

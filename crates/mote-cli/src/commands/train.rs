@@ -1,9 +1,10 @@
 //! `mote train`: one network, written to a file.
 
 use crate::args::{DataArgs, SplitArgs};
-use crate::experiment::{Experiment, network};
+use crate::progress::observer;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
+use mote_experiment::{Experiment, TrainedNetwork, network};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -34,16 +35,13 @@ pub struct Args {
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let config = network::config(&args.model, args.epochs, args.split.seed)?;
     ui.catch_interrupt()?;
-    let mut experiment = Experiment::open(&args.data, &args.split, args.out.clone(), 1, ui)?;
-    let count = experiment.folds.len();
-    let fold = args
-        .fold
-        .checked_sub(1)
-        .filter(|&i| i < count)
-        .with_context(|| format!("--fold {}: there are folds 1 to {count}", args.fold))?;
-    experiment.folds = vec![experiment.folds.swap_remove(fold)];
-    let trained = network::train(&experiment, &args.model, &config, ui)?;
-    let graph = &trained.folds.first().context("nothing was trained")?.graph;
+    let observer = observer(ui);
+    let (data, split) = (args.data.settings(), args.split.settings()?);
+    let experiment = Experiment::open(&data, &split, args.out.clone(), 1, &observer)?;
+    let fold = experiment.fold(args.fold)?.clone();
+    let experiment = experiment.with_folds(vec![fold]);
+    let trained = TrainedNetwork::train(&experiment, &args.model, &config, &observer)?;
+    let graph = &trained.folds[0].graph;
     if let Some(folder) = args.save.parent() {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot create `{}`", folder.display()))?;

@@ -1,9 +1,11 @@
 //! `mote trial`: one candidate of a search, as a command line of its own.
 
-use crate::experiment::trials::{Common, Trials};
+use crate::args::TrialArgs;
+use crate::progress::observer;
 use crate::ui::Ui;
-use anyhow::{Context, Result, bail};
-use mote_search::{Effort, Spec, Trial};
+use anyhow::{Context, Result};
+use mote_experiment::Trials;
+use mote_search::Spec;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,25 +38,14 @@ pub struct Args {
     #[arg(long)]
     record: Option<PathBuf>,
     #[command(flatten)]
-    common: Common,
+    common: TrialArgs,
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     ui.catch_interrupt()?;
-    let trials = Trials::new(&args.common, None, ui)?;
-    let all = trials.experiment(&args.spec)?.folds.len();
-    let effort = Effort {
-        folds: args.try_folds.unwrap_or(all).clamp(1, all),
-        percent: args.percent,
-    };
-    let mut record = trials.run(&args.spec, effort)?;
-    if let Some(why) = &record.failed {
-        bail!("{why}");
-    }
-    if args.measure {
-        let trained = trials.train("trial", &args.spec, effort)?;
-        record.measured = trials.measure(&trained)?.1;
-    }
+    let common = &args.common;
+    let trials = Trials::new(common.settings()?, None, common.repeat(), &observer(ui))?;
+    let record = trials.one(&args.spec, args.try_folds, args.percent, args.measure)?;
     let line = serde_json::to_string(&record)?;
     println!("{line}");
     if let Some(path) = &args.record {

@@ -1,55 +1,20 @@
-//! What `mote fit` says, on the way and at the end.
+//! What `mote fit` says at the end.
 
-use crate::ui::Ui;
+use crate::progress::{CANDIDATE_HEAD, candidate_row};
 use anyhow::Result;
-use mote_search::{Figures, Near, Outcome, Record, Spec, Status};
-use std::collections::BTreeMap;
+use mote_experiment::fit::{Found, missed};
+use mote_search::{Near, Record};
 use std::path::Path;
 
-/// The front so far.
-pub fn progress(status: &Status<'_>, ui: &Ui) {
-    ui.info(format_args!(
-        "{:.0} min: {} candidates tried{}; front of {} folds, {} % of the epochs:",
-        status.elapsed.as_secs_f64() / 60.0,
-        status.candidates,
-        if status.all_folds {
-            ", some on all folds"
-        } else {
-            ""
-        },
-        status.effort.folds,
-        status.effort.percent
-    ));
-    for record in status.front.iter().take(8) {
-        ui.info(format_args!(
-            "  {}",
-            row(record.macro_f1, &record.figures, &record.spec)
-        ));
-    }
-}
-
-fn row(macro_f1: f64, f: &Figures, spec: &Spec) -> String {
-    let or = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.3}"));
-    format!(
-        "{macro_f1:.3} {:>8} {:>7} {:>9} {:>8} {:>8}  {spec}",
-        f.flash,
-        f.ram,
-        f.cycles.map_or("-".to_owned(), |c| c.to_string()),
-        or(f.latency_ms),
-        or(f.energy_uj)
-    )
-}
-
-const HEAD: &str = " m-F1    flash     RAM    cycles       ms       uJ  candidate";
-
-/// What was found: the front, the best, and how to go on from there by the `names` below `out`; or what comes closest.
-pub fn print(outcome: &Outcome, names: &BTreeMap<Spec, String>, out: &Path) {
+/// Prints the front, the best, and how to go on from there with results in `out`; or what comes closest.
+pub fn print(found: &Found, out: &Path) {
+    let Found { outcome, names } = found;
     if let Some(best) = &outcome.best {
-        println!("{HEAD}");
+        println!("{CANDIDATE_HEAD}");
         for record in &outcome.front {
             println!(
                 "{}",
-                row(record.macro_f1, record.best_figures(), &record.spec)
+                candidate_row(record.macro_f1, record.best_figures(), &record.spec)
             );
             if let Some(name) = names.get(&record.spec) {
                 let measured = record.measured.as_ref();
@@ -97,21 +62,9 @@ fn closest(near: &Near) -> String {
     )
 }
 
-/// By how much the cost model missed what was measured.
-pub fn missed(predicted: &Figures, measured: &Figures) -> String {
-    let share =
-        |p: u64, m: u64| format!("{p} ({:+.1} %)", (p as f64 / m.max(1) as f64 - 1.0) * 100.0);
-    let cycles = predicted.cycles.zip(measured.cycles);
-    format!(
-        "flash {}, RAM {}, cycles {}",
-        share(predicted.flash, measured.flash),
-        share(predicted.ram, measured.ram),
-        cycles.map_or("unknown".to_owned(), |(p, m)| share(p, m))
-    )
-}
-
-/// The same for programs; the candidates of the front have their names as `pipeline`.
-pub fn json(outcome: &Outcome, names: &BTreeMap<Spec, String>) -> Result<serde_json::Value> {
+/// Returns the same for programs; the candidates of the front have their names as `pipeline`.
+pub fn json(found: &Found) -> Result<serde_json::Value> {
+    let Found { outcome, names } = found;
     let named = |record: &Record| -> Result<serde_json::Value> {
         let mut value = serde_json::to_value(record)?;
         if let (Some(fields), Some(name)) = (value.as_object_mut(), names.get(&record.spec)) {

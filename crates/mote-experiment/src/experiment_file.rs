@@ -1,38 +1,10 @@
-//! Pipelines as a user writes them: built-in names and experiment files.
+//! Pipelines as a user writes them: experiment files, and the names that are built in.
 
-use anyhow::{Context, Result, bail};
+use crate::error::{Error, Place as _, Result};
+use crate::pipeline::Pipeline;
 use mote_search::Spec;
 use serde::Deserialize;
 use std::path::Path;
-
-/// One row of a comparison: a network or classical model, and the techniques applied to it, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pipeline {
-    /// Name of the row.
-    pub name: String,
-    /// A network, `random-forest` or `lda`.
-    pub model: String,
-    /// `name` or `name:option=value,option=value`.
-    pub techniques: Vec<String>,
-    /// The pipeline of the same experiment that the report shows this one's changes against.
-    pub baseline: Option<String>,
-    /// A candidate of `mote fit`, which brings its own window, hop, network, epochs and techniques; model and
-    /// techniques follow from it once the sampling rate is known ([`crate::experiment::plan`]).
-    pub spec: Option<Spec>,
-}
-
-impl Pipeline {
-    /// The pipeline of a candidate.
-    pub fn of_spec(name: &str, spec: Spec) -> Self {
-        Self {
-            name: name.to_owned(),
-            model: spec.network(),
-            techniques: Vec::new(),
-            baseline: None,
-            spec: Some(spec),
-        }
-    }
-}
 
 /// A `[[pipeline]]` as it is written.
 #[derive(Debug, Deserialize)]
@@ -56,19 +28,21 @@ impl Entry {
                     model,
                     techniques: self.techniques,
                     baseline: self.baseline,
-                    spec: None,
+                    candidate: None,
                 });
             }
             (None, Some(name), None) => mote_search::preset(&name)?.spec,
             (None, None, Some(spec)) => spec,
-            _ => bail!("give one of model, preset and spec"),
+            _ => return Err(Error::invalid("give one of model, preset and spec")),
         };
         if !self.techniques.is_empty() {
-            bail!("a preset or spec brings its own techniques: remove `techniques`");
+            return Err(Error::invalid(
+                "a preset or spec brings its own techniques: remove `techniques`",
+            ));
         }
         Ok(Pipeline {
             baseline: self.baseline,
-            ..Pipeline::of_spec(&self.name, spec)
+            ..Pipeline::of_candidate(&self.name, spec)
         })
     }
 }
@@ -76,7 +50,7 @@ impl Entry {
 /// An experiment file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Experiment {
+struct ExperimentFile {
     #[serde(default)]
     #[allow(dead_code, reason = "for people who read the file")]
     description: String,
@@ -96,7 +70,10 @@ const BUILT_IN: [(&str, &str); 6] = [
     ),
 ];
 
-/// Every built-in pipeline, by the name a user can give.
+/// Returns every built-in pipeline.
+///
+/// # Errors
+/// When a built-in experiment is not valid.
 pub fn built_in() -> Result<Vec<Pipeline>> {
     let mut all: Vec<Pipeline> = Vec::new();
     for (name, text) in BUILT_IN {
@@ -109,22 +86,29 @@ pub fn built_in() -> Result<Vec<Pipeline>> {
     Ok(all)
 }
 
-/// The pipelines of the built-in experiment `name`.
-pub fn experiment(name: &str) -> Result<Vec<Pipeline>> {
+/// Returns the pipelines of the built-in experiment `name`.
+///
+/// # Errors
+/// [`Error::Invalid`] with the experiments there are.
+pub fn built_in_experiment(name: &str) -> Result<Vec<Pipeline>> {
     match BUILT_IN.iter().find(|(known, _)| *known == name) {
         Some((name, text)) => parse(text, name),
-        None => bail!(
+        None => Err(Error::Invalid(format!(
             "there is no experiment `{name}`; built in: {}",
             BUILT_IN.map(|(name, _)| name).join(", ")
-        ),
+        ))),
     }
 }
 
-/// What `--pipelines` names: an experiment file, or built-in pipelines separated by commas.
+/// Reads an experiment file (`*.toml`), or picks built-in pipelines by names separated by commas.
+///
+/// # Errors
+/// Names the file and the pipeline that is wrong, or the pipelines there are.
 pub fn select(text: &str) -> Result<Vec<Pipeline>> {
     if text.ends_with(".toml") {
         let content = std::fs::read_to_string(Path::new(text))
-            .with_context(|| format!("cannot read the experiment file `{text}`"))?;
+            .map_err(Error::io("read", Path::new(text)))
+            .place(|| "experiment file".to_owned())?;
         return parse(&content, text);
     }
     let known = built_in()?;
@@ -132,24 +116,26 @@ pub fn select(text: &str) -> Result<Vec<Pipeline>> {
         .map(str::trim)
         .map(|name| match known.iter().find(|p| p.name == name) {
             Some(pipeline) => Ok(pipeline.clone()),
-            None => bail!(
+            None => Err(Error::Invalid(format!(
                 "there is no pipeline `{name}`; built in: {}; or give an experiment file (*.toml)",
                 known
                     .iter()
                     .map(|p| p.name.as_str())
                     .collect::<Vec<_>>()
                     .join(", ")
-            ),
+            ))),
         })
         .collect()
 }
 
 /// Reads an experiment and checks it as far as that is possible without data.
 fn parse(text: &str, origin: &str) -> Result<Vec<Pipeline>> {
-    let experiment: Experiment =
-        toml::from_str(text).with_context(|| format!("the experiment `{origin}` is not valid"))?;
+    let experiment: ExperimentFile =
+        toml::from_str(text).place(|| format!("the experiment `{origin}` is not valid"))?;
     if experiment.pipeline.is_empty() {
-        bail!("the experiment `{origin}` has no [[pipeline]]");
+        return Err(Error::Invalid(format!(
+            "the experiment `{origin}` has no [[pipeline]]"
+        )));
     }
     let pipelines: Vec<Pipeline> = experiment
         .pipeline
@@ -157,28 +143,28 @@ fn parse(text: &str, origin: &str) -> Result<Vec<Pipeline>> {
         .map(|entry| {
             let name = entry.name.clone();
             let pipeline = entry.pipeline();
-            pipeline.with_context(|| format!("pipeline `{name}` of `{origin}`"))
+            pipeline.place(|| format!("pipeline `{name}` of `{origin}`"))
         })
         .collect::<Result<_>>()?;
     for (i, pipeline) in pipelines.iter().enumerate() {
         if pipelines.iter().take(i).any(|p| p.name == pipeline.name) {
-            bail!(
+            return Err(Error::Invalid(format!(
                 "the experiment `{origin}` has two pipelines named `{}`",
                 pipeline.name
-            );
+            )));
         }
         if let Some(baseline) = &pipeline.baseline
             && !pipelines.iter().any(|p| p.name == *baseline)
         {
-            bail!(
+            return Err(Error::Invalid(format!(
                 "pipeline `{}` of `{origin}` has the baseline `{baseline}`, which is not in it",
                 pipeline.name
-            );
+            )));
         }
         for step in &pipeline.techniques {
             let name = step.split(':').next().unwrap_or(step).trim();
             mote_techniques::find(name)
-                .with_context(|| format!("pipeline `{}` of `{origin}`", pipeline.name))?;
+                .place(|| format!("pipeline `{}` of `{origin}`", pipeline.name))?;
         }
     }
     Ok(pipelines)
@@ -195,7 +181,7 @@ mod tests {
 
     #[test]
     fn an_unknown_pipeline_lists_the_known_ones() {
-        let message = select("cnn-int8,nope").unwrap_err().to_string();
+        let message = select("cnn-int8,nope").unwrap_err().line();
         assert!(
             message.contains("`nope`") && message.contains("cnn-int8"),
             "{message}"
@@ -205,7 +191,7 @@ mod tests {
     #[test]
     fn a_missing_baseline_is_an_error() {
         let text = "[[pipeline]]\nname = \"a\"\nmodel = \"cnn\"\nbaseline = \"b\"";
-        let message = format!("{:#}", parse(text, "mine.toml").unwrap_err());
+        let message = parse(text, "mine.toml").unwrap_err().line();
         assert!(
             message.contains("`a`") && message.contains("`b`"),
             "{message}"
@@ -215,7 +201,7 @@ mod tests {
     #[test]
     fn an_unknown_technique_names_pipeline_and_file() {
         let text = "[[pipeline]]\nname = \"a\"\nmodel = \"cnn\"\ntechniques = [\"int9\"]";
-        let message = format!("{:#}", parse(text, "mine.toml").unwrap_err());
+        let message = parse(text, "mine.toml").unwrap_err().line();
         assert!(
             message.contains("mine.toml") && message.contains("int9"),
             "{message}"
@@ -241,7 +227,7 @@ mod tests {
             ),
             ("", "one of model, preset and spec"),
         ] {
-            let message = format!("{:#}", read(rest).unwrap_err());
+            let message = read(rest).unwrap_err().line();
             assert!(
                 message.contains("mine.toml") && message.contains(part),
                 "{message}"
@@ -252,6 +238,11 @@ mod tests {
     #[test]
     fn a_misspelt_field_is_an_error() {
         let text = "[[pipeline]]\nname = \"a\"\nmodel = \"cnn\"\ntechnique = [\"int8\"]";
-        assert!(format!("{:#}", parse(text, "mine.toml").unwrap_err()).contains("technique"));
+        assert!(
+            parse(text, "mine.toml")
+                .unwrap_err()
+                .line()
+                .contains("technique")
+        );
     }
 }

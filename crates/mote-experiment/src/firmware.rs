@@ -1,11 +1,11 @@
-//! A pipeline made ready for a device: its source, what the sensor says, and what the host makes of that.
+//! A pipeline made ready for a device: its source, sensor counts of test windows, and the host's outputs for them.
 
-use super::Experiment;
-use super::device::Optimize;
-use anyhow::{Context, Result, ensure};
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
 use mote_data::Windows as Recorded;
 use mote_device::board::Board;
 use mote_device::conformance::{Expected, differences};
+use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
 use mote_device::measure::{Job, Measurement};
@@ -21,8 +21,9 @@ const DECISIONS: usize = 8;
 /// As [`DECISIONS`], of a network with an early exit: enough to have both kinds in about their shares.
 const DECISIONS_WITH_EXIT: usize = 16;
 
-/// A pipeline's generated source, test windows, and what the host made of them.
-pub struct Prepared {
+/// A pipeline's generated source, test windows, and the host's outputs for them.
+#[derive(Debug)]
+pub struct Firmware {
     folder: PathBuf,
     all: Input,
     /// Only decisions that no early exit ended, when there are others.
@@ -31,7 +32,8 @@ pub struct Prepared {
     layers: Vec<String>,
 }
 
-/// What the device is fed with, and what it should answer.
+/// What the device is fed with, and the outputs it should give.
+#[derive(Debug)]
 struct Input {
     bytes: Vec<u8>,
     /// Bytes of one run.
@@ -42,6 +44,7 @@ struct Input {
 }
 
 /// Figures of one board.
+#[derive(Debug)]
 pub struct Measured {
     /// Means over decisions.
     pub mean: Measurement,
@@ -49,9 +52,12 @@ pub struct Measured {
     pub worst: Option<Measurement>,
 }
 
-impl Prepared {
-    /// Writes the source of `artifact` below the output folder and runs the host on some of `test`; the device will
-    /// decide every `hop` samples.
+impl Firmware {
+    /// Writes the source of `artifact` below the output folder and runs the host on some of the windows `test`. The
+    /// device will decide every `hop` samples.
+    ///
+    /// # Errors
+    /// When no code can be generated, or the test windows are too few.
     pub fn new(
         experiment: &Experiment,
         name: &str,
@@ -59,7 +65,7 @@ impl Prepared {
         test: &[usize],
         hop: usize,
     ) -> Result<Self> {
-        let windows = &experiment.loaded.windows;
+        let windows = experiment.windows();
         let folder = experiment.out.join("pipelines").join(name);
         write_source(artifact, &folder)?;
         let network = artifact.network()?;
@@ -87,6 +93,9 @@ impl Prepared {
     }
 
     /// Builds and runs the pipeline for `board`, and compares its outputs with the host's.
+    ///
+    /// # Errors
+    /// When it does not build, does not run, or gives other outputs than the host.
     pub fn measure(
         &self,
         workshop: &Workshop,
@@ -97,7 +106,7 @@ impl Prepared {
             let job = Job {
                 pipeline: &self.folder,
                 board,
-                optimize: optimize.into(),
+                optimize,
                 windows: Windows {
                     bytes: &input.bytes,
                     window: input.run,
@@ -109,8 +118,8 @@ impl Prepared {
             };
             let mut measurement = mote_device::measure::measure(workshop, &job)?;
             input.compare(&measurement)?;
-            for part in &mut measurement.figures.layers {
-                self.name_layer(&mut part.name);
+            for layer in &mut measurement.figures.layers {
+                self.name_layer(&mut layer.name);
             }
             Ok(measurement)
         };
@@ -120,7 +129,8 @@ impl Prepared {
         })
     }
 
-    /// The interpreter's profile counts steps, generated code names functions; people know layers.
+    /// Gives a part of the profile the name of its layer: the interpreter's profile counts steps, and generated code has
+    /// one function per layer.
     fn name_layer(&self, name: &mut String) {
         let number = match (name.strip_prefix("step "), name.strip_prefix("layer_")) {
             (Some(step), _) => step.parse::<usize>().ok().and_then(|n| n.checked_sub(1)),
@@ -133,7 +143,7 @@ impl Prepared {
     }
 }
 
-/// `count` of `indices`, evenly spaced; all when there are fewer.
+/// Picks `count` of `indices`, evenly spaced; all when there are fewer.
 fn spread(indices: &[usize], count: usize) -> Vec<usize> {
     let step = indices.len().checked_div(count).unwrap_or(1).max(1);
     indices.iter().copied().step_by(step).take(count).collect()
@@ -144,12 +154,13 @@ fn counts(window: &[f32]) -> impl Iterator<Item = i16> {
 }
 
 impl Input {
-    /// Whole windows, one decision each.
+    /// Feeds whole windows, one decision each.
     fn windows(mut engine: Session<'_>, windows: &Recorded, chosen: &[usize]) -> Result<Self> {
-        ensure!(
-            !chosen.is_empty(),
-            "there is no test window to run on the device"
-        );
+        if chosen.is_empty() {
+            return Err(Error::invalid(
+                "there is no test window to run on the device",
+            ));
+        }
         let mut input = Self {
             bytes: Vec::new(),
             run: windows.stride() * size_of::<i16>(),
@@ -166,7 +177,8 @@ impl Input {
         Ok(input)
     }
 
-    /// Windows that end early and windows that do not, in about their shares of all of `test`; and only the latter.
+    /// Picks windows that end early and windows that do not, in about their shares of `test`; and, apart, only windows
+    /// that do not.
     fn with_exits(
         mut engine: Session<'_>,
         windows: &Recorded,
@@ -189,7 +201,7 @@ impl Input {
         Ok((Self::windows(engine, windows, &chosen)?, worst))
     }
 
-    /// One stream of `run` values at a time, over test windows one behind the other.
+    /// Feeds a stream with the test windows one behind the other, `run` values at a time.
     fn stream(
         mut engine: Session<'_>,
         windows: &Recorded,
@@ -200,10 +212,11 @@ impl Input {
         let runs = schedule.first + DECISIONS * schedule.every;
         let samples = test.iter().flat_map(|&n| counts(windows.window(n)));
         let samples: Vec<i16> = samples.take(runs * run).collect();
-        ensure!(
-            samples.len() == runs * run,
-            "the test windows are too few to run a stream of {runs} ticks on the device"
-        );
+        if samples.len() != runs * run {
+            return Err(Error::Invalid(format!(
+                "the test windows are too few to run a stream of {runs} ticks on the device"
+            )));
+        }
         let mut expected = Vec::new();
         for tick in samples.chunks_exact(run) {
             expected.extend(engine.tick(tick)?);
@@ -233,13 +246,13 @@ impl Input {
         };
         let wrong = differences(&measurement.outputs, expected)?;
         if let Some(first) = wrong.first() {
-            anyhow::bail!(
+            return Err(Error::Invalid(format!(
                 "{} of the device's outputs differ from the host's; the first is output {}: {} instead of {}",
                 wrong.len(),
                 first.index,
                 first.found,
                 first.expected
-            );
+            )));
         }
         Ok(())
     }
@@ -255,5 +268,5 @@ fn write_source(artifact: &Artifact, folder: &Path) -> Result<()> {
     }
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(&path, source))
-        .with_context(|| format!("cannot write `{}`", path.display()))
+        .map_err(Error::io("write", &path))
 }

@@ -1,15 +1,19 @@
 //! Causal smoothing: each decision from the mean of the last few outputs within one recording.
 
-use super::Experiment;
-use super::evaluate::{self, Outcome};
-use anyhow::Result;
+use crate::error::Result;
+use crate::evaluate::{self, Outcome};
+use crate::experiment::Experiment;
 use mote::kernels::argmax;
 use mote_data::Windows;
 use mote_report::Smoothed;
 
-/// The figures of `outcomes` when each decision is made from the mean scores of the last `last` windows.
-pub fn figures(experiment: &Experiment, outcomes: &[Outcome], last: usize) -> Result<Smoothed> {
-    let windows = &experiment.loaded.windows;
+/// Returns the figures of `outcomes` when each decision is made from the mean scores of the last `last` windows.
+pub(crate) fn figures(
+    experiment: &Experiment,
+    outcomes: &[Outcome],
+    last: usize,
+) -> Result<Smoothed> {
+    let windows = experiment.windows();
     let predicted: Vec<Vec<usize>> = experiment
         .folds
         .iter()
@@ -17,7 +21,7 @@ pub fn figures(experiment: &Experiment, outcomes: &[Outcome], last: usize) -> Re
         .map(|(fold, outcome)| classes(windows, &fold.test, &outcome.scores, last))
         .collect();
     let predicted: Vec<&[usize]> = predicted.iter().map(Vec::as_slice).collect();
-    let (metrics, _) = evaluate::metrics(experiment, &predicted)?;
+    let (metrics, _) = evaluate::metrics(experiment, &experiment.folds, &predicted)?;
     Ok(Smoothed {
         decisions: last,
         hop_s: experiment.seconds(windows.hop),
@@ -26,8 +30,8 @@ pub fn figures(experiment: &Experiment, outcomes: &[Outcome], last: usize) -> Re
     })
 }
 
-/// Class per window of `test`, which is in order of time within a recording. It starts anew with every recording, and
-/// wherever a window between two is not in `test`.
+/// Returns the class per window of `test`, which is in order of time within a recording. Smoothing starts anew with
+/// every recording, and wherever `test` lacks a window in between.
 fn classes(windows: &Windows, test: &[usize], scores: &[f32], last: usize) -> Vec<usize> {
     let count = windows.labels.len().max(1);
     let rows: Vec<&[f32]> = scores.chunks_exact(count).collect();

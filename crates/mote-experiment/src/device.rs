@@ -1,0 +1,93 @@
+//! Device columns: a pipeline as firmware on the emulated core of each board.
+
+use crate::error::Result;
+use crate::firmware::{Firmware, Measured};
+use crate::observer::{Event, Observer};
+use mote_device::board::Board;
+use mote_device::core::Optimize;
+use mote_device::figures::{DeviceFigures, MeasurementStatus};
+use mote_device::image::Workshop;
+use mote_device::measure::not_measured;
+use mote_device::setup::Status;
+
+/// Loads the boards of these names or files.
+///
+/// # Errors
+/// Names the board, and the boards there are.
+pub fn boards(names: &[String]) -> Result<Vec<Board>> {
+    names.iter().map(|name| Ok(Board::load(name)?)).collect()
+}
+
+/// Measures pipeline `name` on every board, one entry each. What cannot be measured says why.
+pub(crate) fn measure(
+    name: &str,
+    firmware: &Firmware,
+    boards: &[Board],
+    optimize: Optimize,
+    observer: &Observer,
+) -> Vec<DeviceFigures> {
+    let workshop = workshop();
+    let measured = |board: &Board| {
+        let workshop = match &workshop {
+            Ok(workshop) => workshop,
+            Err(why) => {
+                let status = MeasurementStatus::Unavailable;
+                return not_measured(board, optimize, status, why.clone());
+            }
+        };
+        observer.tell(Event::Building {
+            pipeline: name,
+            board: &board.name,
+        });
+        match firmware.measure(workshop, board, optimize) {
+            Ok(measured) => {
+                let provenance = &measured.mean.provenance;
+                observer.tell(Event::Measured {
+                    pipeline: name,
+                    board: &board.name,
+                    toolchain: &provenance.toolchain,
+                    emulator: &provenance.emulator,
+                });
+                entry(measured)
+            }
+            Err(error) => {
+                let why = error.line();
+                observer.tell(Event::MeasurementFailed {
+                    pipeline: name,
+                    board: &board.name,
+                    why: &why,
+                });
+                not_measured(board, optimize, MeasurementStatus::Failed, why)
+            }
+        }
+    };
+    boards.iter().map(measured).collect()
+}
+
+/// Returns where firmware is built, or why nothing can be measured on this machine.
+fn workshop() -> Result<Workshop, String> {
+    let workshop = Workshop::locate().map_err(|e| e.to_string())?;
+    match Status::of_this_machine(workshop.cache()).why_not() {
+        Some(why) => Err(why),
+        None => Ok(workshop),
+    }
+}
+
+/// Returns the report's entry of a measurement: means over decisions, and the cost of the longest.
+fn entry(measured: Measured) -> DeviceFigures {
+    let mut figures = measured.mean.figures;
+    if let Some(worst) = &measured.worst {
+        figures.add_longest(&worst.figures);
+    }
+    figures
+}
+
+/// Returns the device columns of a classical model.
+pub(crate) fn none_for_classical(boards: &[Board], optimize: Optimize) -> Vec<DeviceFigures> {
+    let why = "classical models are compared on the host only; they have no firmware";
+    let status = MeasurementStatus::Unavailable;
+    boards
+        .iter()
+        .map(|b| not_measured(b, optimize, status, why.to_owned()))
+        .collect()
+}

@@ -1,0 +1,50 @@
+//! One row of a comparison.
+
+use mote_search::Spec;
+use serde::{Deserialize, Serialize};
+
+/// A network or classical model, and the techniques applied to it, in order.
+///
+/// `results.json` records each pipeline as this value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// Name of the row.
+    pub name: String,
+    /// A network, `random-forest` or `lda`.
+    pub model: String,
+    /// The techniques, each `name` or `name:option=value,option=value`.
+    #[serde(default)]
+    pub techniques: Vec<String>,
+    /// The pipeline of the same experiment that the report shows this one's changes against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
+    /// A candidate of a search, which brings its own window, hop, network, epochs and techniques. Model and techniques
+    /// follow from it once the sampling rate is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Spec>,
+}
+
+impl Pipeline {
+    /// Returns the pipeline of a network or classical model with `techniques`.
+    pub fn new(name: &str, model: &str, techniques: &[&str]) -> Self {
+        Self {
+            name: name.to_owned(),
+            model: model.to_owned(),
+            techniques: techniques.iter().map(|&t| t.to_owned()).collect(),
+            baseline: None,
+            candidate: None,
+        }
+    }
+
+    /// Returns the pipeline of a candidate.
+    pub fn of_candidate(name: &str, candidate: Spec) -> Self {
+        Self {
+            name: name.to_owned(),
+            model: candidate.network(),
+            techniques: Vec::new(),
+            baseline: None,
+            candidate: Some(candidate),
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! Runs the pipelines of a comparison: trains each network once per fold, applies techniques, evaluates with the engine,
+//! measures on boards.
+
+use crate::deployment;
+use crate::error::{Error, Place as _, Result};
+use crate::evaluate::{self, Outcome};
+use crate::evaluator::{Applied, Evaluator};
+use crate::experiment::Experiment;
+use crate::firmware::Firmware;
+use crate::network::TrainedNetwork;
+use crate::observer::{Event, Observer};
+use crate::pipeline::Pipeline;
+use crate::settings::ComparisonSettings;
+use crate::window_cache::WindowCache;
+use crate::{classical, device, network, plan, smooth, versions};
+use mote_device::board::Board;
+use mote_report::{DeviceFigures, Epoch, Results, Run, Smoothed};
+use mote_train::Trained;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How much of a pipeline's training is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fidelity {
+    /// Folds that are trained and tested, the first ones.
+    pub folds: usize,
+    /// Epochs in place of the network's own.
+    pub epochs: Option<usize>,
+}
+
+/// Makes the rows of a comparison, and keeps what several of them have in common.
+#[derive(Debug)]
+pub struct ComparisonRunner {
+    settings: ComparisonSettings,
+    /// The command line that repeats the comparison, recorded for people.
+    command: String,
+    boards: Vec<Board>,
+    observer: Observer,
+    windows: WindowCache,
+    /// By steps of a window, name and number of folds.
+    networks: Mutex<HashMap<(usize, String, usize), Arc<TrainedNetwork>>>,
+    evaluator: Evaluator,
+}
+
+/// A pipeline whose network is trained.
+#[derive(Debug, Clone)]
+pub struct TrainedPipeline {
+    /// Its data.
+    pub experiment: Arc<Experiment>,
+    /// The pipeline with all its techniques.
+    pub pipeline: Pipeline,
+    /// Its networks.
+    pub network: Arc<TrainedNetwork>,
+}
+
+/// A row of a comparison, and what it was made from.
+#[derive(Debug)]
+pub struct PipelineResult {
+    /// The data.
+    pub experiment: Arc<Experiment>,
+    /// The trained pipeline; `None` for classical models.
+    pub trained: Option<TrainedPipeline>,
+    /// The figures.
+    pub run: Run,
+}
+
+impl ComparisonRunner {
+    /// Returns a runner with `settings`. Boards are read, data is not yet.
+    ///
+    /// # Errors
+    /// When there is no such board.
+    pub fn new(settings: ComparisonSettings, observer: Observer) -> Result<Self> {
+        Ok(Self {
+            boards: device::boards(&settings.boards)?,
+            windows: WindowCache::new(settings.clone(), observer.clone()),
+            settings,
+            command: String::new(),
+            observer,
+            networks: Mutex::default(),
+            evaluator: Evaluator::default(),
+        })
+    }
+
+    /// Records `command` as the line that repeats the comparison.
+    #[must_use]
+    pub fn with_command(mut self, command: impl Into<String>) -> Self {
+        self.command = command.into();
+        self
+    }
+
+    /// Returns the boards that are measured on.
+    pub fn boards(&self) -> &[Board] {
+        &self.boards
+    }
+
+    /// Returns the data by window length.
+    pub fn windows(&self) -> &WindowCache {
+        &self.windows
+    }
+
+    /// Checks, before any data is read, that the network of every pipeline is there.
+    ///
+    /// # Errors
+    /// Names the pipeline, and the networks there are.
+    pub fn check(&self, pipelines: &[Pipeline]) -> Result<()> {
+        let networks = pipelines.iter().filter(|p| p.candidate.is_none());
+        for pipeline in networks.filter(|p| classical::kind(&p.model).is_none()) {
+            let settings = &self.settings;
+            network::config(&pipeline.model, settings.epochs, settings.split.seed)
+                .place(|| format!("pipeline `{}`", pipeline.name))?;
+        }
+        Ok(())
+    }
+
+    /// Returns results without a row: what they are about, and how they were made.
+    ///
+    /// # Errors
+    /// [`Error::Json`] when a path of the settings is not text.
+    pub fn empty_results(&self, experiment: &Experiment) -> Result<Results> {
+        let mut results = Results::new(&experiment.task.name, experiment.describe());
+        results.command.clone_from(&self.command);
+        results.settings = Some(self.settings.to_data()?);
+        results.seed = experiment.seed;
+        results.versions.extend(versions::versions());
+        Ok(results)
+    }
+
+    /// Makes a row of every pipeline. Writes the results after every row, so that a comparison which is stopped leaves
+    /// what it found, and a deployment of every network.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`]; otherwise names the pipeline.
+    pub fn compare(&self, pipelines: &[Pipeline]) -> Result<Results> {
+        self.check(pipelines)?;
+        let experiment = self.common_experiment(pipelines)?;
+        if let Some(network) = first_network(pipelines)
+            && experiment.windows().time == 1
+        {
+            return Err(Error::Invalid(format!(
+                "pipeline `{}` needs windows over time, and {} is a table of features: use random-forest or lda",
+                network.name, self.settings.data.task
+            )));
+        }
+        let mut results = self.empty_results(&experiment)?;
+        for pipeline in pipelines {
+            let result = self.run(pipeline)?;
+            if let Some(trained) = &result.trained {
+                self.save_deployment(trained, &results, &result.run)?;
+            }
+            results.runs.push(result.run);
+            mote_report::write_report(&results, &self.settings.out)?;
+        }
+        Ok(results)
+    }
+
+    /// Returns the pipelines without networks when the data is a table of features, which has no time to convolve over.
+    ///
+    /// # Errors
+    /// As [`Experiment::open`].
+    pub fn that_fit_the_data(&self, mut pipelines: Vec<Pipeline>) -> Result<Vec<Pipeline>> {
+        let experiment = self.common_experiment(&pipelines)?;
+        if experiment.windows().time == 1 && first_network(&pipelines).is_some() {
+            self.observer.tell(Event::NetworksLeftOut {
+                task: &self.settings.data.task,
+            });
+            pipelines.retain(|p| classical::kind(&p.model).is_some());
+        }
+        Ok(pipelines)
+    }
+
+    /// Opens the data with the window of the comparison: the one of rows that bring none of their own.
+    fn common_experiment(&self, pipelines: &[Pipeline]) -> Result<Arc<Experiment>> {
+        let own: Vec<_> = pipelines.iter().map(plan::window_s).collect();
+        let common = own.iter().copied().min_by_key(Option::is_some).flatten();
+        self.windows.get(common)
+    }
+
+    /// Makes the row of `pipeline`: trains, applies, evaluates, measures.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`]; otherwise names the pipeline. A board that cannot be measured on is no error: its entry says
+    /// why.
+    pub fn run(&self, pipeline: &Pipeline) -> Result<PipelineResult> {
+        let all = Fidelity {
+            folds: usize::MAX,
+            epochs: self.settings.epochs,
+        };
+        let mut result = self.evaluate(pipeline, all)?;
+        result.run.device = match &result.trained {
+            Some(trained) => self.measure(trained)?,
+            None => device::none_for_classical(&self.boards, self.settings.optimize),
+        };
+        Ok(result)
+    }
+
+    /// Trains, applies and evaluates `pipeline`; measures nothing.
+    ///
+    /// # Errors
+    /// As [`ComparisonRunner::run`].
+    pub fn evaluate(&self, pipeline: &Pipeline, fidelity: Fidelity) -> Result<PipelineResult> {
+        if let Some(spec) = classical::kind(&pipeline.model) {
+            let seconds = plan::window_s(pipeline);
+            let experiment = self.windows.first_folds(seconds, fidelity.folds)?;
+            let outcomes = classical::outcomes(&experiment, pipeline, spec, &self.observer)?;
+            let mut run = self.row(&experiment, pipeline, &outcomes)?;
+            run.notes.push(classical::NOTE.to_owned());
+            self.observer.tell(Event::Evaluated { run: &run });
+            return Ok(PipelineResult {
+                experiment,
+                trained: None,
+                run,
+            });
+        }
+        let trained = self.train(pipeline, fidelity)?;
+        let (experiment, network) = (&trained.experiment, &trained.network);
+        self.observer.tell(Event::Evaluating {
+            pipeline: &trained.pipeline.name,
+        });
+        let outcomes = self
+            .evaluator
+            .outcomes(experiment, &trained.pipeline, network)?;
+        let mut run = self.row(experiment, &trained.pipeline, &outcomes)?;
+        run.train_seconds = Some(network.seconds);
+        add_history(&mut run, &network.folds);
+        self.observer.tell(Event::Evaluated { run: &run });
+        Ok(PipelineResult {
+            experiment: Arc::clone(experiment),
+            trained: Some(trained),
+            run,
+        })
+    }
+
+    fn row(
+        &self,
+        experiment: &Experiment,
+        pipeline: &Pipeline,
+        outcomes: &[Outcome],
+    ) -> Result<Run> {
+        let mut run = evaluate::row(experiment, pipeline, outcomes)?;
+        run.metrics_smoothed = self.smoothed(experiment, outcomes)?;
+        Ok(run)
+    }
+
+    fn smoothed(&self, experiment: &Experiment, outcomes: &[Outcome]) -> Result<Option<Smoothed>> {
+        let smooth = self.settings.smooth;
+        smooth
+            .map(|last| smooth::figures(experiment, outcomes, last))
+            .transpose()
+    }
+
+    /// Trains the network of `pipeline`, once for all pipelines that share it.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`]; [`Error::Invalid`] for a classical model; otherwise names the model and the fold.
+    pub fn train(&self, pipeline: &Pipeline, fidelity: Fidelity) -> Result<TrainedPipeline> {
+        if classical::kind(&pipeline.model).is_some() {
+            return Err(Error::Invalid(format!(
+                "pipeline `{}`: `{}` is a classical model, not a network",
+                pipeline.name, pipeline.model
+            )));
+        }
+        let seconds = plan::window_s(pipeline);
+        let experiment = self.windows.first_folds(seconds, fidelity.folds)?;
+        let (pipeline, config) = plan::plan(&experiment, pipeline, fidelity.epochs)?;
+        let key = (
+            experiment.windows().time,
+            pipeline.model.clone(),
+            experiment.folds.len(),
+        );
+        let known = || {
+            let networks = self.networks.lock();
+            networks.unwrap_or_else(PoisonError::into_inner)
+        };
+        let found = known().get(&key).cloned();
+        let network = match found {
+            Some(network) => network,
+            None => {
+                let network =
+                    TrainedNetwork::train(&experiment, &pipeline.model, &config, &self.observer)?;
+                let network = Arc::new(network);
+                known().insert(key, Arc::clone(&network));
+                network
+            }
+        };
+        Ok(TrainedPipeline {
+            experiment,
+            pipeline,
+            network,
+        })
+    }
+
+    /// Returns the pipeline as it is deployed: the first fold's network, with all techniques applied.
+    ///
+    /// # Errors
+    /// As [`Evaluator::apply`].
+    pub fn deployed(&self, trained: &TrainedPipeline) -> Result<Arc<Applied>> {
+        self.evaluator
+            .apply(&trained.experiment, &trained.pipeline, &trained.network, 0)
+    }
+
+    /// Generates the firmware of a pipeline. Footprint and cycles do not depend on the fold's weights, so the first fold
+    /// stands for all.
+    ///
+    /// # Errors
+    /// As [`Firmware::new`].
+    pub fn firmware(&self, trained: &TrainedPipeline) -> Result<Firmware> {
+        let applied = self.deployed(trained)?;
+        let fold = &trained.experiment.folds[0];
+        Firmware::new(
+            &trained.experiment,
+            &trained.pipeline.name,
+            &applied.artifact,
+            &fold.test,
+            trained.hop(&applied),
+        )
+    }
+
+    /// Builds and runs the firmware of a pipeline: one entry per board. What cannot be measured says why.
+    ///
+    /// # Errors
+    /// When no firmware can be generated.
+    pub fn measure(&self, trained: &TrainedPipeline) -> Result<Vec<DeviceFigures>> {
+        if self.boards.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(device::measure(
+            &trained.pipeline.name,
+            &self.firmware(trained)?,
+            &self.boards,
+            self.settings.optimize,
+            &self.observer,
+        ))
+    }
+
+    /// Writes what an export needs: the first fold's network, as it was measured, and the figures of all folds.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_deployment(
+        &self,
+        trained: &TrainedPipeline,
+        results: &Results,
+        run: &Run,
+    ) -> Result<()> {
+        let applied = self.deployed(trained)?;
+        deployment::save(trained, &applied, results, run)
+    }
+}
+
+impl TrainedPipeline {
+    /// Returns the samples from one decision to the next on the device.
+    pub(crate) fn hop(&self, applied: &Applied) -> usize {
+        let candidate = self.pipeline.candidate.as_ref();
+        plan::hop(&self.experiment, candidate, &applied.artifact)
+    }
+}
+
+fn first_network(pipelines: &[Pipeline]) -> Option<&Pipeline> {
+    pipelines
+        .iter()
+        .find(|p| classical::kind(&p.model).is_none())
+}
+
+/// Adds the learning curves of a network's folds.
+fn add_history(run: &mut Run, trained: &[Trained]) {
+    for (fold, trained) in run.fold_results.iter_mut().zip(trained) {
+        fold.best_epoch = Some(trained.best_epoch + 1);
+        fold.history = trained
+            .history
+            .iter()
+            .map(|e| Epoch {
+                epoch: e.epoch + 1,
+                loss: Some(e.loss),
+                validation_loss: e.validation.map(|v| v.loss),
+                validation_macro_f1: e.validation.map(|v| v.macro_f1),
+                learning_rate: Some(e.learning_rate),
+            })
+            .collect();
+    }
+}
