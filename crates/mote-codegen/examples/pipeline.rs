@@ -1,7 +1,7 @@
 //! A TensorFlow Lite model as the source of a firmware's pipeline:
 //!
 //! ```text
-//! cargo run -p mote-model --example pipeline -- MODEL.tflite [interpreter|flat|boxed] > pipeline.rs
+//! cargo run -p mote-codegen --example pipeline -- MODEL.tflite [interpreter|compiled|boxed] > pipeline.rs
 //! ```
 
 use mote_codegen::generate;
@@ -14,10 +14,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let model = arguments.next().ok_or("give the path of a .tflite model")?;
     let runtime = match arguments.next().as_deref() {
         None | Some("interpreter") => Runtime::INTERPRETER,
-        Some("flat") => Runtime::FLAT,
+        Some("compiled") => Runtime::COMPILED,
         Some("boxed") => Runtime::BASELINE,
         Some(other) => {
-            return Err(format!("`{other}`: expected interpreter, flat or boxed").into());
+            return Err(format!("`{other}`: expected interpreter, compiled or boxed").into());
         }
     };
     let name = Path::new(&model).file_stem().unwrap_or_default();

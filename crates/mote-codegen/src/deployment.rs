@@ -1,8 +1,7 @@
 //! What leaves Mote, and the file it is kept in.
 
 use crate::Error;
-use mote_model::Graph;
-use mote_model::Runtime;
+use mote_model::{Graph, Runtime};
 use mote_report::{Data, Results, Run};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -10,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// Name and version of the file format of [`Deployment::save`].
-pub const FORMAT: &str = "mote-deployment/1";
+pub const FORMAT: &str = "mote-deployment/2";
 
 /// A pipeline, ready to leave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -159,7 +158,7 @@ mod tests {
 
     fn deployment() -> Deployment {
         let graph = Graph::new("net", Shape::new(10, 3));
-        Deployment::new("CNN (int8)", graph, Runtime::FLAT, 20.0, 10, 5)
+        Deployment::new("CNN (int8)", graph, Runtime::COMPILED, 20.0, 10, 5)
     }
 
     #[test]

@@ -4,8 +4,7 @@ use crate::generate;
 use crate::interface::{Elem, Interface};
 use crate::self_test::{DECISIONS, decisions, digest};
 use crate::{Deployment, Error, File, fill};
-use mote_model::Runtime;
-use mote_model::{Graph, Op};
+use mote_model::{Backend, Graph, Op, Runtime, WeightMemory};
 
 /// Path and content of the engine's sources.
 const ENGINE: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/engine.rs"));
@@ -148,14 +147,11 @@ fn runtime(measured: Runtime) -> Result<Runtime, Error> {
         let what = "the pipeline keeps its network on a heap; export one with the technique `flatten` or `arena`";
         return Err(Error::unsupported(TARGET, what));
     }
-    if measured.paged.is_some() {
+    if matches!(measured.weights, WeightMemory::Paged { .. }) {
         let what = "the pipeline pages its weights from a storage that only the application knows; export one without the technique `paged`";
         return Err(Error::unsupported(TARGET, what));
     }
-    Ok(Runtime {
-        lazy: true,
-        ..measured
-    })
+    Ok(measured.lazy())
 }
 
 /// Where samples gather until a run.
@@ -218,7 +214,7 @@ struct Needs {
 
 impl Needs {
     fn of(graph: &Graph, runtime: Runtime) -> Self {
-        let interpreter = !runtime.flat;
+        let interpreter = runtime.backend == Backend::Interpreter;
         let float = |id: usize| graph.tensors.get(id).is_some_and(|t| t.quant.is_none());
         let libm = graph.nodes.iter().any(|node| match node.op {
             Op::Softmax => float(node.output),

@@ -18,9 +18,8 @@
 //! mod model_data { /* statics: everything that is model and not code */ }
 //! ```
 //!
-//! It has no unsafe code, needs the engine only and does not allocate; but one that is neither flat nor planned
-//! needs `mote_baseline` and a global allocator, which its second line, `// features: heap`, asks the firmware
-//! for. One whose weights are [paged](Runtime::paged) is generic over its [`mote::Storage`], has besides
+//! It has no unsafe code, needs the engine only and does not allocate; but one of boxed layers needs `mote_baseline` and a global allocator, which its second line, `// features: heap`, asks the firmware
+//! for. One whose weights are [paged](mote_model::WeightMemory::Paged) is generic over its [`mote::Storage`], has besides
 //!
 //! ```text
 //! pub struct Pipeline<S = &'static [u32]>;
@@ -32,27 +31,23 @@
 //! one place.
 
 mod boxed;
-mod flat;
+mod compiled;
 mod interpreter;
 
 use mote::format::op;
 use mote::{Elem, Model, Tensor};
-use mote_model::{Error, Graph, Runtime, blob};
+use mote_model::{Backend, Error, Graph, Operators, Runtime, blob};
 
 /// The source of `pipeline.rs` for `graph`, held and run as `runtime` says.
 ///
 /// # Errors
-/// As [`blob::to_words`]; for flat code when the network mixes int8 and f32; for paging when the code is not flat, or
+/// As [`Runtime::check`] and [`blob::to_words`]; for compiled code when the network mixes int8 and f32; for paging when
 /// the window is smaller than what the least part of a layer needs.
 pub fn generate(graph: &Graph, runtime: Runtime) -> Result<String, Error> {
-    with_pipeline(graph, runtime, |pipeline| {
-        if runtime.flat {
-            flat::write(pipeline)
-        } else if runtime.planned {
-            interpreter::write(pipeline)
-        } else {
-            boxed::write(pipeline)
-        }
+    with_pipeline(graph, runtime, |pipeline| match runtime.backend {
+        Backend::Boxed => boxed::write(pipeline),
+        Backend::Interpreter => interpreter::write(pipeline),
+        Backend::Compiled => compiled::write(pipeline),
     })
 }
 
@@ -72,7 +67,7 @@ pub struct Paging {
 /// # Errors
 /// As [`generate`].
 pub fn paging(graph: &Graph, runtime: Runtime) -> Result<Option<Paging>, Error> {
-    with_pipeline(graph, runtime, flat::paging)
+    with_pipeline(graph, runtime, compiled::paging)
 }
 
 fn with_pipeline<T>(
@@ -80,10 +75,6 @@ fn with_pipeline<T>(
     runtime: Runtime,
     run: impl Fn(&Pipeline) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    if runtime.paged.is_some() && !runtime.flat {
-        let what = "only flat code pages its weights; flatten the network, too";
-        return Err(Error::network("paging", what));
-    }
     let words = blob::to_words(graph, &runtime.plan(graph)?)?;
     let own = |_: mote::Error| Error::network("model", "the engine does not accept it");
     let model = Model::parse(&words).map_err(own)?;
@@ -131,7 +122,7 @@ impl Pipeline<'_> {
 impl Pipeline<'_> {
     /// A list of the operators the pipeline registers, from the module `registry` and its constant `ALL`.
     fn operators(&self, registry: &str) -> Result<String, Error> {
-        if !self.runtime.pruned {
+        if self.runtime.operators == Operators::All {
             return Ok(format!("{registry}::ALL"));
         }
         let mut names: Vec<&str> = Vec::new();
@@ -149,7 +140,7 @@ impl Pipeline<'_> {
     /// that has no place for them: there they are kept for the application.
     fn labels(&self) -> String {
         let labels = &self.graph.labels;
-        if self.runtime.pruned {
+        if self.runtime.operators == Operators::Used {
             return String::new();
         }
         format!(

@@ -118,7 +118,7 @@ fn on_the_host() {
 fn what_has_no_c_is_refused_by_name() {
     let dir = Path::new("unused");
     let refused = |name, target| {
-        let deployment = deployment(name, load(name), Runtime::FLAT, 1);
+        let deployment = deployment(name, load(name), Runtime::COMPILED, 1);
         export(&deployment, target, dir).unwrap_err().to_string()
     };
     let error = refused("B_f32", Target::C);

@@ -4,9 +4,11 @@
 use mote::{Interpreter, Model, registry};
 use mote_codegen::generate;
 use mote_import::tflite::import;
-use mote_model::Runtime;
 use mote_model::stream::stream;
-use mote_model::{Frontend, Graph, Op, Plan, Strategy, Weights, blob, plan};
+use mote_model::{
+    Backend, Frontend, Graph, Op, Operators, PageBuffers, Plan, Runtime, Strategy, WeightMemory,
+    Weights, blob, plan,
+};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -153,33 +155,38 @@ fn write_crate(dir: &Path, pipelines: &[(String, String)]) {
 
 #[test]
 fn generated_pipelines_agree_with_the_interpreter() {
-    let all: Vec<Runtime> = Runtime::all().collect();
-    let interpreted: Vec<Runtime> = Runtime::all().filter(|r| !r.flat).collect();
-    let three = [Runtime::BASELINE, Runtime::INTERPRETER, Runtime::FLAT];
-    let paged = |bytes| Runtime {
-        paged: Some(bytes),
-        ..Runtime::FLAT
-    };
+    let all: Vec<Runtime> = Runtime::combinations().collect();
+    let interpreted: Vec<Runtime> = Runtime::combinations()
+        .filter(|r| r.backend != Backend::Compiled)
+        .collect();
+    let three = [Runtime::BASELINE, Runtime::INTERPRETER, Runtime::COMPILED];
+    let paged = |bytes| Runtime::COMPILED.paged(bytes, PageBuffers::One);
     // All pages in one, a few channels per page, and as few as can be.
     let windows = [paged(1 << 20), paged(1024), paged(400)];
-    let halved = |bytes| Runtime {
-        halved: true,
-        ..paged(bytes)
-    };
+    let halved = |bytes| Runtime::COMPILED.paged(bytes, PageBuffers::Two);
     let halves = [halved(1 << 20), halved(1024), halved(800)];
-    let unplanned = Runtime {
-        flat: true,
-        paged: Some(700),
-        ..Runtime::BASELINE
-    };
+    let unplanned = Runtime::BASELINE.compiled().paged(700, PageBuffers::One);
+    // What no combination of techniques leads to.
+    let others = [Backend::Boxed, Backend::Interpreter, Backend::Compiled].map(|backend| Runtime {
+        backend,
+        operators: Operators::Used,
+        ..Runtime::BASELINE.lazy()
+    });
+    let in_flash = others.map(|runtime| Runtime {
+        weights: WeightMemory::InFlash,
+        operators: Operators::All,
+        ..runtime
+    });
     let mut pipelines = Vec::new();
     let mut wanted = String::new();
     for (graph, runtimes) in [
         (load("A_int8"), &three[..]),
         (load("B_f32"), &all[..]),
+        (load("B_int8"), &others[..]),
+        (load("B_int8"), &in_flash[..]),
         (load("C24_int8"), &three[..]),
         (load("ops_f32"), &three[..]),
-        // Converts inside, so that flat code is refused.
+        // Converts inside, so that compiled code is refused.
         (load("ops_int8"), &interpreted[..]),
         (with_frontend("B_int8"), &all[..]),
         (with_frontend("B_f32"), &three[..]),
@@ -228,9 +235,9 @@ fn generated_pipelines_agree_with_the_interpreter() {
 }
 
 #[test]
-fn flat_code_of_a_network_that_converts_is_refused_by_name() {
+fn compiled_code_of_a_network_that_converts_is_refused_by_name() {
     let graph = load("ops_int8");
-    let error = generate(&graph, Runtime::FLAT).unwrap_err().to_string();
+    let error = generate(&graph, Runtime::COMPILED).unwrap_err().to_string();
     assert!(
         error.contains("quantize_1") && error.contains("interpreter"),
         "{error}"
@@ -238,21 +245,15 @@ fn flat_code_of_a_network_that_converts_is_refused_by_name() {
 }
 
 #[test]
-fn paging_needs_flat_code_and_a_window_for_two_channels() {
+fn paging_needs_compiled_code_and_a_window_for_two_channels() {
     let graph = load("A_int8");
-    let runtime = Runtime {
-        paged: Some(300),
-        ..Runtime::FLAT
-    };
+    let runtime = Runtime::COMPILED.paged(300, PageBuffers::One);
     let error = generate(&graph, runtime).unwrap_err().to_string();
     // Two channels of 5 x 32 taps, with bias and factor.
     assert!(error.contains("336 bytes at least"), "{error}");
-    let runtime = Runtime {
-        flat: false,
-        ..runtime
-    };
+    let runtime = Runtime::INTERPRETER.paged(1024, PageBuffers::One);
     let error = generate(&graph, runtime).unwrap_err().to_string();
-    assert!(error.contains("flat"), "{error}");
+    assert!(error.contains("compiled"), "{error}");
 }
 
 #[test]
@@ -280,7 +281,7 @@ fn the_baseline_asks_for_a_heap_and_has_the_labels() {
     let labels =
         r#"pub static LABELS: [&str; 6] = ["walk", "jog", "\"sit\"", "stand", "up", "down"];"#;
     assert!(source.contains(labels), "{source}");
-    for other in [Runtime::INTERPRETER, Runtime::FLAT] {
+    for other in [Runtime::INTERPRETER, Runtime::COMPILED] {
         let source = generate(&graph, other).unwrap();
         assert!(!source.contains("// features:") && !source.contains("LABELS"));
     }

@@ -128,7 +128,7 @@ fn card(deployment: &Deployment, target: Target) -> String {
 
 #[test]
 fn the_card_has_the_evidence_and_says_where_there_is_none() {
-    let mut deployment = deployment("B", with_frontend(load("B_int8")), Runtime::FLAT, 50);
+    let mut deployment = deployment("B", with_frontend(load("B_int8")), Runtime::COMPILED, 50);
     let none = card(&deployment, Target::C);
     assert!(
         none.contains("do not rely on it") && !none.contains("## Protocol"),
@@ -169,7 +169,7 @@ fn the_card_has_the_evidence_and_says_where_there_is_none() {
 
 #[test]
 fn contradictions_are_named() {
-    let whole = deployment("B", with_frontend(load("B_int8")), Runtime::FLAT, 50);
+    let whole = deployment("B", with_frontend(load("B_int8")), Runtime::COMPILED, 50);
     let refused = |change: fn(&mut Deployment)| {
         let mut deployment = whole.clone();
         change(&mut deployment);

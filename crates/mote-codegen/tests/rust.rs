@@ -5,7 +5,7 @@ mod common;
 
 use common::{crate_name, deployment, directory, expected, load, networks, with_frontend};
 use mote_codegen::{Deployment, Target, export};
-use mote_model::Runtime;
+use mote_model::{PageBuffers, Runtime};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -93,15 +93,11 @@ fn int8_networks_decide_as_the_engine() {
 
 #[test]
 fn so_do_those_that_convert_or_are_f32() {
-    let interpreted = Runtime {
-        lazy: false,
-        ..Runtime::INTERPRETER
-    };
     check(
         "others",
         &[
-            deployment("converts", load("head_int8"), interpreted, 3),
-            deployment("float", load("B_f32"), Runtime::FLAT, 50),
+            deployment("converts", load("head_int8"), Runtime::INTERPRETER, 3),
+            deployment("float", load("B_f32"), Runtime::COMPILED, 50),
         ],
     );
 }
@@ -130,9 +126,6 @@ fn what_no_crate_can_have_is_refused() {
             .to_string()
     };
     assert!(refused(Runtime::BASELINE).contains("heap"));
-    let paged = Runtime {
-        paged: Some(1024),
-        ..Runtime::FLAT
-    };
+    let paged = Runtime::COMPILED.paged(1024, PageBuffers::One);
     assert!(refused(paged).contains("paged"));
 }

@@ -1,10 +1,10 @@
 //! Device figures of TensorFlow Lite networks, and where the time goes.
 //!
 //! ```text
-//! cargo run -p mote-device --example figures -- [--board B]... [--opt s|3|z]... [--flat|--interpreter|--boxed|--paged BYTES|--halved BYTES] [--hop SAMPLES [--tick SAMPLES]] [-v] NETWORK.tflite...
+//! cargo run -p mote-device --example figures -- [--board B]... [--opt s|3|z]... [--compiled|--interpreter|--boxed|--paged BYTES|--halved BYTES] [--hop SAMPLES [--tick SAMPLES]] [-v] NETWORK.tflite...
 //! ```
 //!
-//! Without options: the M4 of an STM32L4R5 and the M0 of a micro:bit, at `s` and `3`, interpreter and flat. The
+//! Without options: the M4 of an STM32L4R5 and the M0 of a micro:bit, at `s` and `3`, interpreter and compiled. The
 //! windows are those of `NETWORK.golden.json` beside it. With `--hop` the networks are streams over a recording made of
 //! these windows; figures are per decision. `-v` adds layers, functions and symbols.
 
@@ -14,8 +14,8 @@ use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
 use mote_device::measure::{Job, Measurement, measure};
-use mote_model::Runtime;
 use mote_model::stream::{Schedule, stream};
+use mote_model::{PageBuffers, Runtime};
 use std::error::Error;
 use std::path::Path;
 use std::{env, fs};
@@ -28,14 +28,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         match argument.as_str() {
             "--board" => boards.push(arguments.next().ok_or("--board needs a name")?),
             "--opt" => levels.push(arguments.next().ok_or("--opt needs a level")?.parse()?),
-            "--flat" => runtimes.push(Runtime::FLAT),
+            "--compiled" => runtimes.push(Runtime::COMPILED),
             "--boxed" => runtimes.push(Runtime::BASELINE),
             "--interpreter" => runtimes.push(Runtime::INTERPRETER),
-            "--paged" | "--halved" => runtimes.push(Runtime {
-                paged: Some(arguments.next().ok_or("a window has bytes")?.parse()?),
-                halved: argument == "--halved",
-                ..Runtime::FLAT
-            }),
+            "--paged" | "--halved" => {
+                let window = arguments.next().ok_or("a window has bytes")?.parse()?;
+                let buffers = match argument.as_str() {
+                    "--halved" => PageBuffers::Two,
+                    _ => PageBuffers::One,
+                };
+                runtimes.push(Runtime::COMPILED.paged(window, buffers));
+            }
             "--hop" => hop = Some(arguments.next().ok_or("--hop needs samples")?.parse()?),
             "--tick" => tick = Some(arguments.next().ok_or("--tick needs samples")?.parse()?),
             "-v" => verbose = true,
@@ -49,11 +52,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         levels = vec![Optimize::Size, Optimize::Speed];
     }
     if runtimes.is_empty() {
-        runtimes = vec![Runtime::INTERPRETER, Runtime::FLAT];
+        runtimes = vec![Runtime::INTERPRETER, Runtime::COMPILED];
     }
     let workshop = Workshop::locate()?;
     println!(
-        "{:<16} {:<11} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>6} {:>9} {:>9} {:>6} {:>5}",
+        "{:<16} {:<48} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>6} {:>9} {:>9} {:>6} {:>5}",
         "network",
         "runtime",
         "board",
@@ -100,7 +103,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let dir = workshop
                 .cache()
                 .join("figures")
-                .join(format!("{name}-{runtime:?}"));
+                .join(format!("{name}-{runtime}").replace('/', "-"));
             fs::create_dir_all(&dir)?;
             fs::write(dir.join("pipeline.rs"), source)?;
             for board in &boards {
@@ -140,8 +143,8 @@ fn print_row(name: &str, runtime: Runtime, m: &Measurement, macs: usize) {
         .cycles
         .map_or("-".to_owned(), |c| format!("{:.2}", c as f64 / macs as f64));
     println!(
-        "{name:<16} {:<11} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>6} {:>9} {cycles:>9} {per_mac:>6} {:>5}",
-        format!("{runtime:?}"),
+        "{name:<16} {:<48} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>6} {:>9} {cycles:>9} {per_mac:>6} {:>5}",
+        runtime.to_string(),
         m.figures.board,
         m.figures.optimize,
         m.figures.flash_code.unwrap_or_default(),

@@ -103,15 +103,25 @@ fn main() -> Result<(), Box<dyn Error>> {
                 Runtime::INTERPRETER,
                 Optimize::Size,
             ),
-            ("flat", "Mote, generated", Runtime::FLAT, Optimize::Size),
-            ("flat", "Mote, generated", Runtime::FLAT, Optimize::Speed),
+            (
+                "compiled",
+                "Mote, generated",
+                Runtime::COMPILED,
+                Optimize::Size,
+            ),
+            (
+                "compiled",
+                "Mote, generated",
+                Runtime::COMPILED,
+                Optimize::Speed,
+            ),
         ] {
             let m = measured(job, generate(&reference.graph, runtime)?, windows, optimize)?;
             rows.push(reference.row(engine, &m, reference.compare(&m)));
         }
         // Networks that pad, or do not pool over all of time, cannot be streamed.
         if let Ok(graph) = stream(&reference.graph, HOP, None) {
-            let source = generate(&graph, Runtime::FLAT)?;
+            let source = generate(&graph, Runtime::COMPILED)?;
             let schedule = Schedule::of(&graph).ok_or("a stream has a schedule")?;
             let tick = graph.tensor(graph.input)?.bytes();
             let whole = (reference.inputs.len() / tick - schedule.first) / schedule.every;

@@ -29,7 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let workshop = Workshop::locate()?;
     let dir = workshop.cache().join("separable");
     fs::create_dir_all(&dir)?;
-    fs::write(dir.join("pipeline.rs"), generate(&graph, Runtime::FLAT)?)?;
+    fs::write(
+        dir.join("pipeline.rs"),
+        generate(&graph, Runtime::COMPILED)?,
+    )?;
     let bytes: Vec<u8> = (0..4 * TIME * AXES).map(noise).map(|x| x as u8).collect();
     let board = Board::load("stm32l4r5")?;
     for optimize in [Optimize::Size, Optimize::Speed] {

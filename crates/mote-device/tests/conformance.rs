@@ -10,8 +10,8 @@ use mote_device::conformance::{Expected, conformance};
 use mote_device::core::{Core, Optimize};
 use mote_device::emulator::Windows;
 use mote_device::image::Workshop;
-use mote_model::Runtime;
 use mote_model::stream::{Schedule, stream};
+use mote_model::{Backend, Runtime};
 use mote_model::{Graph, Op, Strategy, Weights, blob, plan};
 use std::fs;
 use std::path::Path;
@@ -159,14 +159,14 @@ fn full() -> bool {
     std::env::var_os("MOTE_CONFORMANCE").is_some_and(|v| v == "full")
 }
 
-/// What runs where: interpreted everywhere (streams on an M4 and an M0), flat code and boxed layers on these two. Flat
-/// code is all of one type.
+/// What runs where: interpreted everywhere (streams on an M4 and an M0), compiled code and boxed layers on these two.
+/// Compiled code is all of one type.
 fn runs(network: &Network) -> Vec<(Runtime, Core)> {
     let is_stream = Schedule::of(&network.graph).is_some();
     let converts = network.graph.converts();
-    [Runtime::INTERPRETER, Runtime::FLAT, Runtime::BASELINE]
+    [Runtime::INTERPRETER, Runtime::COMPILED, Runtime::BASELINE]
         .iter()
-        .filter(|runtime| !(runtime.flat && converts))
+        .filter(|runtime| !(runtime.backend == Backend::Compiled && converts))
         .flat_map(|&runtime| CORES.map(|core| (runtime, core)))
         .filter(|&(runtime, core)| {
             let everywhere = runtime == Runtime::INTERPRETER && !is_stream;

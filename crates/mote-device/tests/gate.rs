@@ -71,34 +71,13 @@ fn pipelines() -> Vec<(&'static str, &'static str, Runtime, Option<usize>)> {
     let base = Runtime::BASELINE;
     let alone = [
         ("baseline", base, None),
-        (
-            "static-pruning",
-            Runtime {
-                pruned: true,
-                ..base
-            },
-            None,
-        ),
-        ("flatten", Runtime { flat: true, ..base }, None),
-        ("lazy", Runtime { lazy: true, ..base }, None),
-        (
-            "arena",
-            Runtime {
-                planned: true,
-                ..base
-            },
-            None,
-        ),
+        ("static-pruning", base.pruned(), None),
+        ("flatten", base.compiled(), None),
+        ("lazy", base.lazy(), None),
+        ("arena", base.planned(), None),
         ("stream", base, Some(20)),
-        ("windowed", Runtime::FLAT, None),
-        (
-            "all",
-            Runtime {
-                lazy: true,
-                ..Runtime::FLAT
-            },
-            Some(20),
-        ),
+        ("windowed", Runtime::COMPILED, None),
+        ("all", Runtime::COMPILED.lazy(), Some(20)),
     ];
     let few = |&(name, ..): &(&str, Runtime, Option<usize>)| {
         ["baseline", "windowed", "all"].contains(&name)
@@ -106,7 +85,7 @@ fn pipelines() -> Vec<(&'static str, &'static str, Runtime, Option<usize>)> {
     let of = |network, (name, runtime, hop)| (network, name, runtime, hop);
     let a = alone.iter().map(|&p| of("A_valid_int8_pt", p));
     let b = alone.iter().filter(|p| few(p)).map(|&p| of("B_f32", p));
-    let packed = of("A_valid_int8_pt", ("four-bits", Runtime::FLAT, None));
+    let packed = of("A_valid_int8_pt", ("four-bits", Runtime::COMPILED, None));
     a.chain(b).chain([packed]).collect()
 }
 

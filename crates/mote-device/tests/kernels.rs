@@ -181,7 +181,7 @@ fn assembly_and_plain_code_agree() {
         let distinct: std::collections::BTreeSet<i8> = expected.iter().copied().collect();
         assert!(distinct.len() > 10, "{}: {distinct:?}", graph.name);
         let dir = tempfile::tempdir().unwrap();
-        let source = generate(&graph, Runtime::FLAT).unwrap();
+        let source = generate(&graph, Runtime::COMPILED).unwrap();
         fs::write(dir.path().join("pipeline.rs"), source).unwrap();
         let bytes: Vec<u8> = inputs.iter().map(|&x| x as u8).collect();
         // A build for size has kernels of its own where there is assembly for whole steps.

@@ -15,8 +15,7 @@ use mote_device::emulator::{Outcome, Run, Windows};
 use mote_device::footprint::EXTERNAL_SECTION;
 use mote_device::image::{Plan, Workshop};
 use mote_device::measure::{Job, measure};
-use mote_model::Runtime;
-use mote_model::{Graph, Strategy, blob, plan};
+use mote_model::{Graph, PageBuffers, Runtime, Strategy, blob, plan};
 use object::{Object, ObjectSection};
 use std::fs;
 use std::path::Path;
@@ -48,18 +47,15 @@ fn windows(graph: &Graph) -> (Vec<u8>, Vec<i8>) {
 }
 
 fn runtime(window: Option<usize>) -> Runtime {
-    Runtime {
-        paged: window,
-        ..Runtime::FLAT
+    match window {
+        None => Runtime::COMPILED,
+        Some(bytes) => Runtime::COMPILED.paged(bytes, PageBuffers::One),
     }
 }
 
 /// With a window of two halves.
 fn halved(window: usize) -> Runtime {
-    Runtime {
-        halved: true,
-        ..runtime(Some(window))
-    }
+    Runtime::COMPILED.paged(window, PageBuffers::Two)
 }
 
 fn directory(source: &str) -> TempDir {

@@ -21,6 +21,6 @@ pub use graph::{
     SENSOR_G_PER_COUNT, Shape, Tensor, TensorId, Weights, WindowPool,
 };
 pub use plan::{Plan, Strategy, plan};
-pub use runtime::Runtime;
+pub use runtime::{ArenaLayout, Backend, Init, Operators, PageBuffers, Runtime, WeightMemory};
 pub use session::Session;
 pub use validate::MAX_ELEMENTS;

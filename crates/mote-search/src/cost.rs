@@ -6,9 +6,8 @@
 
 use mote_device::board::Board;
 use mote_device::energy::Budget;
-use mote_model::Runtime;
 use mote_model::stream::Schedule;
-use mote_model::{Graph, Node, Op, PoolKind, blob};
+use mote_model::{Graph, Node, Op, PoolKind, Runtime, WeightMemory, blob};
 use serde::{Deserialize, Serialize};
 
 use crate::{Calibration, Figures};
@@ -242,9 +241,9 @@ impl Calibration {
         let whole = |value: f64| value.max(0.0).round() as u64;
         let model = bytes as f64 + sum(&self.model, &model_amounts(graph));
         // The storage holds what the window lets through.
-        let (model, window) = match runtime.paged {
-            Some(window) => (model - graph_weights(graph), window as f64),
-            None => (model, 0.0),
+        let (model, window) = match runtime.weights {
+            WeightMemory::Paged { window, .. } => (model - graph_weights(graph), window as f64),
+            WeightMemory::InRam | WeightMemory::InFlash => (model, 0.0),
         };
         Ok(Prediction {
             flash_code: whole(sum(&self.code, &code_amounts(graph))),

@@ -4,9 +4,9 @@
 //! will on the trained one.
 
 use crate::{Block, Error, Spec};
-use mote_model::Runtime;
 use mote_model::{
-    Activation, Conv1d, Dense, Frontend, Graph, Op, Pool, PoolKind, Quant, Shape, Weights, stream,
+    Activation, Conv1d, Dense, Frontend, Graph, Op, PageBuffers, Pool, PoolKind, Quant, Runtime,
+    Shape, Weights, stream,
 };
 
 /// What a task asks of a network.
@@ -31,11 +31,13 @@ pub fn network(spec: &Spec, shapes: Shapes) -> Result<(Graph, Runtime), Error> {
         source,
     };
     let graph = windowed(spec, shapes).map_err(impossible)?;
-    let runtime = Runtime {
-        lazy: spec.lazy,
-        paged: (spec.page > 0).then_some(spec.page),
-        ..Runtime::FLAT
-    };
+    let mut runtime = Runtime::COMPILED;
+    if spec.lazy {
+        runtime = runtime.lazy();
+    }
+    if spec.page > 0 {
+        runtime = runtime.paged(spec.page, PageBuffers::One);
+    }
     if !spec.stream {
         return Ok((graph, runtime));
     }
@@ -202,7 +204,7 @@ mod tests {
         graph.validate().unwrap();
         assert_eq!(graph.tensor(graph.output).unwrap().shape, Shape::new(1, 5));
         assert_eq!(graph.parameters(), 10_357);
-        assert_eq!(runtime, Runtime::FLAT);
+        assert_eq!(runtime, Runtime::COMPILED);
     }
 
     #[test]

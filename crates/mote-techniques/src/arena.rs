@@ -6,7 +6,7 @@
 //! al. (ISCAS 2020), who move Python objects between static and dynamic memory.
 
 use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
-use mote_model::{Plan, Strategy, plan};
+use mote_model::{ArenaLayout, Plan, Strategy, plan};
 
 /// See the [module's description](self).
 pub struct Arena;
@@ -25,8 +25,8 @@ impl Technique for Arena {
     }
 
     fn apply(&self, artifact: &mut Artifact, _: &Options, _: &Context) -> Result<Change, Error> {
-        self.once(artifact.runtime.planned)?;
-        artifact.runtime.planned = true;
+        self.once(artifact.runtime.arena == ArenaLayout::Planned)?;
+        artifact.runtime = artifact.runtime.planned();
         let graph = artifact.network()?;
         let every = plan(&graph, Strategy::KeepAll)?;
         let overlaid = artifact.runtime.plan(&graph)?;

@@ -7,6 +7,7 @@
 //! Python modules to machine code.
 
 use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use mote_model::Backend;
 
 /// See the [module's description](self).
 pub struct Flatten;
@@ -25,15 +26,15 @@ impl Technique for Flatten {
     }
 
     fn apply(&self, artifact: &mut Artifact, _: &Options, _: &Context) -> Result<Change, Error> {
-        self.once(artifact.runtime.flat)?;
+        self.once(artifact.runtime.backend == Backend::Compiled)?;
         if artifact.graph.converts() {
             return Err(Error::Impossible {
                 technique: self.name(),
-                why: "the network converts between f32 and int8, and flat code is all of one type"
+                why: "the network converts between f32 and int8, and compiled code is all of one type"
                     .into(),
             });
         }
-        artifact.runtime.flat = true;
+        artifact.runtime = artifact.runtime.compiled();
         Ok(Change {
             technique: self.name().to_owned(),
             lines: vec![format!(

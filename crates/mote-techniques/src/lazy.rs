@@ -13,6 +13,7 @@ mod head;
 
 use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
 use exit::Chosen;
+use mote_model::Init;
 
 /// See the [module's description](self).
 pub struct Lazy;
@@ -53,14 +54,14 @@ impl Technique for Lazy {
         options: &Options,
         context: &Context,
     ) -> Result<Change, Error> {
-        self.once(artifact.runtime.lazy)?;
+        self.once(artifact.runtime.init == Init::Lazy)?;
         let layer = options.get("exit", "auto".to_owned())?;
         let loss = options.get("loss", LOSS)?;
         let windows: usize = options.get("windows", 3000)?;
         if !(0.0..1.0).contains(&loss) {
             return Err(options.error("loss", format!("{loss} is not a share from 0 to below 1")));
         }
-        artifact.runtime.lazy = true;
+        artifact.runtime = artifact.runtime.lazy();
         let mut lines =
             vec!["the model is checked and loaded when a run first needs it".to_owned()];
         if artifact.stream.is_some() {

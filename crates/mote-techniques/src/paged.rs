@@ -8,6 +8,7 @@
 
 use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
 use mote_codegen::paging;
+use mote_model::{Backend, PageBuffers, WeightMemory};
 
 /// Bytes of the window, when nobody says otherwise.
 const WINDOW: usize = 1024;
@@ -47,17 +48,18 @@ impl Technique for Paged {
         options: &Options,
         _: &Context,
     ) -> Result<Change, Error> {
-        self.once(artifact.runtime.paged.is_some())?;
-        if !artifact.runtime.flat {
+        let runtime = artifact.runtime;
+        self.once(matches!(runtime.weights, WeightMemory::Paged { .. }))?;
+        if runtime.backend != Backend::Compiled {
             return Err(Error::Impossible {
                 technique: self.name(),
-                why: "only flat code pages its weights; name `flatten` before it".into(),
+                why: "only compiled code pages its weights; name `flatten` before it".into(),
             });
         }
-        artifact.runtime.paged = Some(options.get("window", WINDOW)?);
-        artifact.runtime.halved = match options.get("buffers", 1)? {
-            1 => false,
-            2 => true,
+        let window = options.get("window", WINDOW)?;
+        let buffers = match options.get("buffers", 1)? {
+            1 => PageBuffers::One,
+            2 => PageBuffers::Two,
             other => {
                 return Err(Error::Option {
                     technique: self.name(),
@@ -66,6 +68,7 @@ impl Technique for Paged {
                 });
             }
         };
+        artifact.runtime = runtime.paged(window, buffers);
         let network = artifact.network()?;
         let lines = paging(&network, artifact.runtime)?
             .map(|p| {
@@ -74,9 +77,9 @@ impl Technique for Paged {
                     p.bytes,
                     p.pages,
                     p.window,
-                    match artifact.runtime.halved {
-                        true => ", a page into one half while the other is computed with",
-                        false => "",
+                    match buffers {
+                        PageBuffers::One => "",
+                        PageBuffers::Two => ", a page into one half while the other is computed with",
                     }
                 )
             })

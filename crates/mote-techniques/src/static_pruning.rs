@@ -9,7 +9,7 @@
 mod dead;
 
 use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
-use mote_model::{Graph, Op, Weights};
+use mote_model::{Graph, Op, Operators, Weights};
 use std::collections::BTreeSet;
 
 /// See the [module's description](self).
@@ -29,8 +29,8 @@ impl Technique for StaticPruning {
     }
 
     fn apply(&self, artifact: &mut Artifact, _: &Options, _: &Context) -> Result<Change, Error> {
-        self.once(artifact.runtime.pruned)?;
-        artifact.runtime.pruned = true;
+        self.once(artifact.runtime.operators == Operators::Used)?;
+        artifact.runtime = artifact.runtime.pruned();
         let before = weight_bytes(&artifact.graph);
         let labels: usize = artifact.graph.labels.iter().map(String::len).sum();
         let removed = dead::remove(&mut artifact.graph)?;

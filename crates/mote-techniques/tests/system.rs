@@ -4,7 +4,10 @@
 
 use mote_data::Windows;
 use mote_model::session::{Decision, Session, compile};
-use mote_model::{Activation, Conv1d, Dense, Frontend, Graph, Op, Pool, PoolKind, Shape, Weights};
+use mote_model::{
+    Activation, Conv1d, Dense, Frontend, Graph, Op, PageBuffers, Pool, PoolKind, Runtime, Shape,
+    Weights,
+};
 use mote_techniques::{Artifact, Change, Context, apply};
 
 const TIME: usize = 32;
@@ -232,7 +235,8 @@ fn two_buffers_are_halves_of_the_window() {
     };
     let (one, _) = paged("paged:window=512");
     let (two, said) = paged("paged:window=512,buffers=2");
-    assert_eq!((one.paged, one.halved), (Some(512), false));
-    assert_eq!((two.paged, two.halved), (Some(512), true));
+    let runtime = Runtime::BASELINE.compiled().planned();
+    assert_eq!(one, runtime.paged(512, PageBuffers::One));
+    assert_eq!(two, runtime.paged(512, PageBuffers::Two));
     assert!(said.contains("one half"), "{said}");
 }

@@ -1,7 +1,7 @@
 //! The model as one block of data, loaded onto the heap.
 
 use super::{Pipeline, suffix, words_list};
-use mote_model::Error;
+use mote_model::{Error, Init, Operators, WeightMemory};
 
 pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     let runtime = pipeline.runtime;
@@ -18,12 +18,15 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     let words = pipeline.words.len();
     let model = words_list(pipeline.words);
     let kinds = pipeline.operators("layers")?;
-    let (keep, labels) = if runtime.pruned {
-        ("InPlace", "&[]")
-    } else {
-        ("Copied", "&model_data::LABELS")
+    let keep = match runtime.weights {
+        WeightMemory::InRam => "Copied",
+        WeightMemory::InFlash | WeightMemory::Paged { .. } => "InPlace",
     };
-    let lazy = runtime.lazy;
+    let labels = match runtime.operators {
+        Operators::All => "&model_data::LABELS",
+        Operators::Used => "&[]",
+    };
+    let lazy = runtime.init == Init::Lazy;
     let data = pipeline.labels();
     let (init, ensure) = if lazy {
         (

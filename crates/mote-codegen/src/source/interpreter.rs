@@ -1,17 +1,19 @@
 //! The model as one block of data, and the interpreter.
 
 use super::{Pipeline, suffix, words_list};
-use mote_model::Error;
+use mote_model::{Error, Init, WeightMemory};
 
 pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     let runtime = pipeline.runtime;
     let words = pipeline.words.len();
-    // Not pruned, the model is copied to RAM and stays there, as if it came from a file.
+    let lazy = runtime.init == Init::Lazy;
+    let copied = runtime.weights == WeightMemory::InRam;
     let mut fields = String::new();
     let mut values = String::new();
-    let (model, copy) = if runtime.pruned {
+    let (model, copy) = if !copied {
         ("&model_data::MODEL", "")
     } else {
+        // The model stays in RAM, as if it came from a file.
         fields.push_str(&format!("    model: [u32; {words}],\n"));
         values.push_str(&format!("            model: [0; {words}],\n"));
         let copy = "        self.model = *core::hint::black_box(&model_data::MODEL);\n";
@@ -26,8 +28,8 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
         )
     } else {
         let elem = suffix(pipeline.input.elem);
-        let load = match (runtime.lazy, runtime.pruned) {
-            (true, false) => {
+        let load = match (lazy, copied) {
+            (true, true) => {
                 "        if self.load().is_err() {\n            return &mut [];\n        }\n"
             }
             _ => "",
@@ -40,7 +42,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
         );
         (input, "")
     };
-    let (init, ensure) = if runtime.lazy {
+    let (init, ensure) = if lazy {
         ("        Ok(())\n", "        self.load()?;\n")
     } else {
         (

@@ -260,22 +260,27 @@ pub fn networks() -> Vec<Deployment> {
         Deployment::new(
             name,
             streamed(with_frontend(graph), 20),
-            Runtime::FLAT,
+            Runtime::COMPILED,
             20.0,
             window,
             20,
         )
     };
     vec![
-        deployment("every operator", every_operator(), Runtime::FLAT, 16),
-        deployment("A", with_frontend(load("A_int8")), Runtime::FLAT, 20),
+        deployment("every operator", every_operator(), Runtime::COMPILED, 16),
+        deployment("A", with_frontend(load("A_int8")), Runtime::COMPILED, 20),
         stream_of("A stream", load("A_valid_int8_pt")),
-        deployment("B", with_frontend(load("B_int8")), Runtime::FLAT, 100),
+        deployment("B", with_frontend(load("B_int8")), Runtime::COMPILED, 100),
         stream_of("B stream", load("B_int8")),
-        deployment("separable", with_frontend(separable()), Runtime::FLAT, 30),
+        deployment(
+            "separable",
+            with_frontend(separable()),
+            Runtime::COMPILED,
+            30,
+        ),
         stream_of("separable stream", separable()),
-        deployment("A per tensor", load("A_int8_pt"), Runtime::FLAT, 10),
-        deployment("C24", load("C24_int8"), Runtime::FLAT, 24),
+        deployment("A per tensor", load("A_int8_pt"), Runtime::COMPILED, 10),
+        deployment("C24", load("C24_int8"), Runtime::COMPILED, 24),
     ]
 }
 

@@ -7,8 +7,7 @@ use mote::format::op;
 use mote::kernels::conv1d::{self, Shape};
 use mote::kernels::conv1d_i4;
 use mote::kernels::depthwise;
-use mote_model::Error;
-use mote_model::Runtime;
+use mote_model::{Error, PageBuffers, WeightMemory};
 
 /// Parts of the source that differ when weights are paged.
 pub(super) struct Frame {
@@ -78,14 +77,18 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// As `runtime` says, if it pages.
-    pub fn new(runtime: Runtime) -> Option<Self> {
+    /// Returns an empty storage and its window; `None` when `weights` are not paged.
+    pub fn new(weights: WeightMemory) -> Option<Self> {
+        let WeightMemory::Paged { window, buffers } = weights else {
+            return None;
+        };
+        let halved = buffers == PageBuffers::Two;
         Some(Self {
-            limit: runtime.paged? / if runtime.halved { 8 } else { 4 },
+            limit: window / if halved { 8 } else { 4 },
             largest: 0,
             count: 0,
             words: Vec::new(),
-            halved: runtime.halved,
+            halved,
         })
     }
 

@@ -84,7 +84,7 @@ impl<'a> Layer<'a> {
             return Err(Error::invalid(
                 &named.name,
                 "element type",
-                "flat code is all int8 or all f32; use the interpreter for networks that convert",
+                "compiled code is all int8 or all f32; use the interpreter for networks that convert",
             ));
         }
         Ok(layer)
@@ -162,7 +162,7 @@ impl<'a> Layer<'a> {
                 )));
             }
             other => {
-                let what = format!("there is no flat code for operator code {other}");
+                let what = format!("there is no compiled code for operator code {other}");
                 return Err(Error::invalid(self.name, "operator", what));
             }
         };

@@ -10,27 +10,24 @@ use super::{Paging, Pipeline, rust_type, words_list};
 use layer::{Layer, Names};
 use mote::Elem;
 use mote::format::FRONTEND_WORDS;
-use mote_model::Error;
+use mote_model::{Error, Init, WeightMemory};
 use paged::Pages;
 
 pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     let runtime = pipeline.runtime;
     let elem = pipeline.input.elem;
     let mut weights = Weights {
-        copied: !runtime.pruned && runtime.paged.is_none(),
-        pages: Pages::new(runtime),
+        copied: runtime.weights == WeightMemory::InRam,
+        pages: Pages::new(runtime.weights),
         ..Weights::default()
     };
     let mut layers = String::new();
     let mut calls = String::new();
     let mut data = String::new();
-    // Not pruned, layers read their weights from a copy in RAM; paged, from a window.
-    let (generic, extra, extra_type) = if runtime.paged.is_some() {
-        paged::ARGUMENTS
-    } else if weights.copied {
-        ("", ", &self.weights", ", weights: &[u32; WEIGHTS_LEN]")
-    } else {
-        ("", "", "")
+    let (generic, extra, extra_type) = match runtime.weights {
+        WeightMemory::InRam => ("", ", &self.weights", ", weights: &[u32; WEIGHTS_LEN]"),
+        WeightMemory::InFlash => ("", "", ""),
+        WeightMemory::Paged { .. } => paged::ARGUMENTS,
     };
     let mut arena = pipeline.model.arena_words();
     let mut buffer = 0;
@@ -128,7 +125,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
             words_list(&weights.words)
         ));
         load = LOAD;
-        (init, ensure) = if runtime.lazy {
+        (init, ensure) = if runtime.init == Init::Lazy {
             (init, "        self.load();\n")
         } else {
             ("        self.load();\n        Ok(())\n", "")
@@ -213,7 +210,7 @@ fn part<T>(arena: &[T], first: usize, len: usize) -> Result<&[T], Error> {{
 /// What paging `pipeline` takes; `None` when it is not paged.
 pub(super) fn paging(pipeline: &Pipeline) -> Result<Option<Paging>, Error> {
     let mut weights = Weights {
-        pages: Pages::new(pipeline.runtime),
+        pages: Pages::new(pipeline.runtime.weights),
         ..Weights::default()
     };
     let nodes: Vec<mote::Node> = pipeline.model.nodes().collect();
