@@ -213,3 +213,18 @@ fn data_commands_answer() {
             .contains("3 users")
     );
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_crash() {
+    use std::process::{Command, Stdio};
+    let mut mote = Command::new(env!("CARGO_BIN_EXE_mote"))
+        .arg("techniques")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(mote.stdout.take());
+    let output = mote.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.is_empty() && output.status.success(), "{errors}");
+}

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Place as _, Result};
 use crate::evaluator::Applied;
-use crate::runner::TrainedPipeline;
+use crate::trained::TrainedPipeline;
 use mote_codegen::{Deployment, Evidence};
 use mote_report::{Results, Run};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,65 @@
 //! Comparisons of pipelines by a function call: windows, training, techniques, the engine, emulated boards.
+//!
+//! A [`Pipeline`] is a model and a list of techniques. [`ComparisonSettings`] say on which data, with which split and on
+//! which boards. A [`ComparisonRunner`] makes a row of every pipeline, and trains what several of them share once:
+//!
+//! ```
+//! use mote_experiment::{
+//!     ComparisonRunner, ComparisonSettings, DataSettings, Event, Observer, Pipeline,
+//! };
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicUsize, Ordering};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let out = tempfile::tempdir()?;
+//! let mut settings = ComparisonSettings::new(DataSettings::new("synthetic/6"), out.path());
+//! settings.data.window.overlap = 0.0;
+//! settings.split.kind = "group:2".parse()?;
+//! settings.epochs = Some(1);
+//! // settings.boards = vec!["stm32l4r5".to_owned()]; would build firmware and run it.
+//!
+//! // What happens meanwhile are events. This observer counts epochs; a terminal draws bars.
+//! let epochs = Arc::new(AtomicUsize::new(0));
+//! let count = Arc::clone(&epochs);
+//! let observer = Observer::new(
+//!     move |event| {
+//!         if let Event::EpochDone { .. } = event {
+//!             count.fetch_add(1, Ordering::Relaxed);
+//!         }
+//!     },
+//!     Arc::default(),
+//! );
+//!
+//! let runner = ComparisonRunner::new(settings, observer)?;
+//! let results = runner.compare(&[
+//!     Pipeline::new("float", "cnn", &[]),
+//!     Pipeline::new("int8", "cnn", &["int8:calibration=mse"]),
+//! ])?;
+//!
+//! // Both rows come from the same networks: one epoch in each of two folds.
+//! assert_eq!(epochs.load(Ordering::Relaxed), 2);
+//! let (float, int8) = (&results.runs[0], &results.runs[1]);
+//! assert!(int8.model.bytes < float.model.bytes);
+//! assert!(int8.metrics.accuracy.mean > 1.0 / 6.0);
+//! // Results hold the settings, so that the comparison can be repeated and explained.
+//! assert_eq!(ComparisonSettings::recorded(&results)?.epochs, Some(1));
+//! assert!(out.path().join("results.json").is_file());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | module or type | job |
+//! |---|---|
+//! | [`ComparisonSettings`], [`DataSettings`], [`SplitSettings`] | what is asked for, as data |
+//! | [`Pipeline`], [`select`], [`built_in_experiment`] | rows, and the files and names they come from |
+//! | [`Experiment`], [`WindowCache`] | windows and folds, by window length |
+//! | [`TrainedNetwork`], [`Evaluator`], [`Firmware`] | train; apply and evaluate; build and measure |
+//! | [`ComparisonRunner`] | these steps in order, and what rows share |
+//! | [`LeaveOneOut`] | what each technique of a recorded row is worth |
+//! | [`fit`], [`Trials`] | a search for the pipeline that fits a board |
+//! | [`Import`] | a model of another tool, on boards |
+//! | [`deployment`] | what an export reads |
+//! | [`Event`], [`Observer`] | progress, and the stop flag |
 #![allow(
     clippy::expect_used,
     reason = "a host crate: an invariant that does not hold is a bug, and says so"
@@ -24,6 +85,7 @@ mod plan;
 mod runner;
 mod settings;
 mod smooth;
+mod trained;
 mod trials;
 mod versions;
 mod window_cache;
@@ -40,8 +102,9 @@ pub use leave_one_out::{LeaveOneOut, WithoutTechnique};
 pub use network::TrainedNetwork;
 pub use observer::{Event, Observer, Training};
 pub use pipeline::Pipeline;
-pub use runner::{ComparisonRunner, Fidelity, PipelineResult, TrainedPipeline};
+pub use runner::{ComparisonRunner, Fidelity, PipelineResult};
 pub use settings::{ComparisonSettings, DataSettings, SplitSettings, WINDOW_S};
+pub use trained::TrainedPipeline;
 pub use trials::{Repeat, TrialContext, TrialSettings, Trials};
 pub use versions::versions;
 pub use window_cache::WindowCache;

@@ -11,6 +11,7 @@ use crate::network::TrainedNetwork;
 use crate::observer::{Event, Observer};
 use crate::pipeline::Pipeline;
 use crate::settings::ComparisonSettings;
+use crate::trained::TrainedPipeline;
 use crate::window_cache::WindowCache;
 use crate::{classical, device, network, plan, smooth, versions};
 use mote_device::board::Board;
@@ -40,17 +41,6 @@ pub struct ComparisonRunner {
     /// By steps of a window, name and number of folds.
     networks: Mutex<HashMap<(usize, String, usize), Arc<TrainedNetwork>>>,
     evaluator: Evaluator,
-}
-
-/// A pipeline whose network is trained.
-#[derive(Debug, Clone)]
-pub struct TrainedPipeline {
-    /// Its data.
-    pub experiment: Arc<Experiment>,
-    /// The pipeline with all its techniques.
-    pub pipeline: Pipeline,
-    /// Its networks.
-    pub network: Arc<TrainedNetwork>,
 }
 
 /// A row of a comparison, and what it was made from.
@@ -344,14 +334,6 @@ impl ComparisonRunner {
     ) -> Result<()> {
         let applied = self.deployed(trained)?;
         deployment::save(trained, &applied, results, run)
-    }
-}
-
-impl TrainedPipeline {
-    /// Returns the samples from one decision to the next on the device.
-    pub(crate) fn hop(&self, applied: &Applied) -> usize {
-        let candidate = self.pipeline.candidate.as_ref();
-        plan::hop(&self.experiment, candidate, &applied.artifact)
     }
 }
 

@@ -1,0 +1,153 @@
+//! Comparisons as a program runs them, on the built-in synthetic recordings.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use mote_experiment::{
+    ComparisonRunner, ComparisonSettings, DataSettings, Event, Fidelity, LeaveOneOut, Observer,
+    Pipeline,
+};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+fn settings(out: &Path) -> ComparisonSettings {
+    let mut settings = ComparisonSettings::new(DataSettings::new("synthetic/6"), out);
+    settings.data.window.overlap = 0.0;
+    settings.split.kind = "group:2".parse().unwrap();
+    settings.epochs = Some(1);
+    settings
+}
+
+/// Keeps the names of events.
+fn listening() -> (Observer, Arc<Mutex<Vec<String>>>) {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&heard);
+    let tell = move |event: Event<'_>| {
+        let text = format!("{event:?}");
+        let name = text.split([' ', '{']).next().unwrap_or_default().to_owned();
+        ear.lock().unwrap().push(name);
+    };
+    (Observer::new(tell, Arc::default()), heard)
+}
+
+#[test]
+fn a_comparison_that_is_stopped_goes_on_where_it_stopped() {
+    let out = tempfile::tempdir().unwrap();
+    let pipelines = [Pipeline::new("float", "cnn", &[])];
+    let stop = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&stop);
+    let observer = Observer::new(
+        move |event| {
+            if let Event::EpochDone { .. } = event {
+                set.store(true, Ordering::SeqCst);
+            }
+        },
+        stop,
+    );
+    let mut several = settings(out.path());
+    several.epochs = Some(3);
+    several.threads = Some(1);
+    let runner = ComparisonRunner::new(several.clone(), observer).unwrap();
+    let error = runner.compare(&pipelines).unwrap_err();
+    assert!(error.is_stopped(), "{}", error.line());
+    assert!(!out.path().join("results.json").exists());
+
+    let (observer, heard) = listening();
+    let results = ComparisonRunner::new(several, observer)
+        .unwrap()
+        .compare(&pipelines)
+        .unwrap();
+    assert_eq!(results.runs[0].fold_results[0].history.len(), 3);
+    let heard = heard.lock().unwrap();
+    let place = |name: &str| heard.iter().position(|h| h == name).unwrap();
+    let order = [
+        "Reading",
+        "DataRead",
+        "TrainingStarted",
+        "EpochDone",
+        "TrainingEnded",
+        "Evaluating",
+        "Evaluated",
+    ]
+    .map(place);
+    assert!(order.is_sorted(), "{heard:?}");
+}
+
+#[test]
+fn what_is_wrong_is_found_before_any_data_is_read() {
+    let out = tempfile::tempdir().unwrap();
+    let (observer, heard) = listening();
+    let runner = ComparisonRunner::new(settings(out.path()), observer.clone()).unwrap();
+    let error = runner
+        .compare(&[Pipeline::new("a", "cnnn", &[])])
+        .unwrap_err()
+        .line();
+    assert!(
+        error.contains("`cnnn`") && error.contains("random-forest"),
+        "{error}"
+    );
+
+    let mut nowhere = settings(out.path());
+    nowhere.boards = vec!["stm33".to_owned()];
+    let error = ComparisonRunner::new(nowhere, observer).unwrap_err().line();
+    assert!(error.contains("stm33"), "{error}");
+    assert!(heard.lock().unwrap().is_empty());
+}
+
+#[test]
+fn rows_share_networks_and_a_missing_row_is_made_from_what_is_recorded() {
+    let out = tempfile::tempdir().unwrap();
+    let runner = ComparisonRunner::new(settings(out.path()), Observer::silent()).unwrap();
+    let results = runner
+        .compare(&[Pipeline::new("small", "cnn", &["static-pruning", "int8"])])
+        .unwrap();
+    let file = out.path().join("results.json");
+    let read = mote_report::read(&file).unwrap();
+    assert_eq!(read, results);
+
+    let trained = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&trained);
+    let observer = Observer::new(
+        move |event| {
+            if let Event::TrainingStarted { .. } = event {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        },
+        Arc::default(),
+    );
+    let rows = LeaveOneOut::default()
+        .rows(&file, &read, &read.runs[0], &observer)
+        .unwrap();
+    // Both rows come from one network, which is read from its checkpoint.
+    assert_eq!(trained.load(Ordering::Relaxed), 1);
+    let bytes = |n: usize| rows[n].made.as_ref().unwrap().model.bytes.unwrap();
+    let whole = read.runs[0].model.bytes.unwrap();
+    assert!(
+        bytes(1) > 2 * whole,
+        "without {}: {}",
+        rows[1].technique,
+        bytes(1)
+    );
+    assert!(
+        bytes(0) <= whole + whole / 2,
+        "without {}",
+        rows[0].technique
+    );
+}
+
+#[test]
+fn fewer_folds_and_a_classical_model() {
+    let out = tempfile::tempdir().unwrap();
+    let runner = ComparisonRunner::new(settings(out.path()), Observer::silent()).unwrap();
+    let one = Fidelity {
+        folds: 1,
+        epochs: Some(1),
+    };
+    let lda = Pipeline::new("lda", "lda", &[]);
+    let result = runner.evaluate(&lda, one).unwrap();
+    assert_eq!((result.run.folds, result.trained.is_none()), (1, true));
+    let error = runner.train(&lda, one).unwrap_err().line();
+    assert!(error.contains("classical"), "{error}");
+    let changed = Pipeline::new("lda", "lda", &["int8"]);
+    let error = runner.evaluate(&changed, one).unwrap_err().line();
+    assert!(error.contains("remove them"), "{error}");
+}
