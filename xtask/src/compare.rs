@@ -1,6 +1,7 @@
 //! `cargo xtask compare`: the main job on the best data at hand.
 
-use crate::run::{cargo, root, setup};
+use crate::command::{cargo, root};
+use crate::setup::setup;
 use anyhow::Result;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};

@@ -3,11 +3,19 @@
 //! Every command is one short function that runs the tool a person would run by hand and prints that command
 //! first, so that any step can be repeated alone.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a host program: an invariant that does not hold is a bug, and says so"
+)]
+
 mod bench;
+mod calibrate;
+mod command;
 mod compare;
 mod docs;
+mod marked_blocks;
 mod picture;
-mod run;
+mod setup;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -41,24 +49,20 @@ enum Command {
     /// Criterion benchmarks (parsing, kernels, training), or the engine beside others on an emulated core.
     Bench(bench::Args),
     /// Measure what layers cost on the emulated cores, for the predictions of `mote fit`.
-    Calibrate {
-        /// Boards whose cores are measured; default: one for each core of the built-in boards.
-        #[arg(long, default_values = ["stm32l4r5", "microbit", "stm32u575"])]
-        board: Vec<String>,
-    },
+    Calibrate(calibrate::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Compare(args) => compare::compare(&args),
         Command::Test(args) => test::test(&args),
-        Command::Setup => run::setup(),
+        Command::Setup => setup::setup(),
         Command::Conformance => test::conformance(),
         Command::Record => test::record(),
         Command::Docs(args) => docs::docs(&args),
         Command::Picture(args) => picture::picture(&args),
         Command::Bench(args) => bench::bench(&args),
-        Command::Calibrate { board } => calibrate(&board),
+        Command::Calibrate(args) => calibrate::calibrate(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,16 +71,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn calibrate(boards: &[String]) -> anyhow::Result<()> {
-    run::setup()?;
-    for board in boards {
-        for optimize in ["3", "s"] {
-            let example = ["run", "--release", "--package", "mote-search", "--example"];
-            let options = ["calibrate", "--", "--board", board, "--opt", optimize];
-            run::cargo(example.iter().chain(&options))?;
-        }
-    }
-    Ok(())
 }

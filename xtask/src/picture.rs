@@ -1,6 +1,6 @@
 //! `cargo xtask picture`: the top of a report as the README shows it.
 
-use crate::run::{root, run};
+use crate::command::{root, run};
 use anyhow::{Context, Result, bail, ensure};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must pass before a change lands.
 
-use crate::run::{cargo, cargo_command, run, setup};
+use crate::command::{cargo, cargo_command, run};
+use crate::setup::setup;
 use anyhow::Result;
 
 #[derive(clap::Args)]
