@@ -8,7 +8,7 @@ use mote_codegen::{Deployment, Target, export};
 use mote_device::core::Core;
 use mote_device::emulator;
 use mote_device::footprint::Footprint;
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use mote_device::setup::EMULATOR;
 use mote_device::toolchain::{Method, Toolchain};
 use std::fmt::Write as _;
@@ -114,7 +114,7 @@ fn rust() {
     if !has_emulator() {
         return;
     }
-    let toolchain = match Workshop::locate().and_then(|workshop| workshop.toolchain(CORE)) {
+    let toolchain = match FirmwareBuilder::locate().and_then(|builder| builder.toolchain(CORE)) {
         Ok(toolchain) => toolchain,
         Err(e) => {
             eprintln!(

@@ -12,7 +12,7 @@ use mote_codegen::generate;
 use mote_device::board::Board;
 use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use mote_device::measure::{Job, Measurement, measure};
 use mote_model::stream::{Schedule, stream};
 use mote_model::{PageBuffers, Runtime};
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if runtimes.is_empty() {
         runtimes = vec![Runtime::INTERPRETER, Runtime::COMPILED];
     }
-    let workshop = Workshop::locate()?;
+    let builder = FirmwareBuilder::locate()?;
     println!(
         "{:<16} {:<48} {:<10} {:>2} {:>7} {:>7} {:>7} {:>6} {:>6} {:>9} {:>9} {:>6} {:>5}",
         "network",
@@ -100,7 +100,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         for &runtime in &runtimes {
             let source = generate(&graph, runtime)?;
-            let dir = workshop
+            let dir = builder
                 .cache()
                 .join("figures")
                 .join(format!("{name}-{runtime}").replace('/', "-"));
@@ -117,7 +117,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                         hop_seconds: Some(1.0),
                         stack_limit: None,
                     };
-                    let m = measure(&workshop, &job)?;
+                    let m = measure(&builder, &job)?;
                     print_row(&name, runtime, &m, macs);
                     if let Some(loading) = &m.loading {
                         println!(

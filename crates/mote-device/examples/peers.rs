@@ -10,7 +10,7 @@ use mote_codegen::generate;
 use mote_device::board::Board;
 use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use mote_device::measure::{Job, Measurement, measure};
 use mote_model::Runtime;
 use mote_model::stream::{Schedule, stream};
@@ -39,7 +39,7 @@ const NETWORKS: [(&str, bool); 9] = [
 
 /// One engine on one network; bytes, and figures per decision.
 #[derive(Clone, Serialize, Deserialize)]
-struct Row {
+struct EngineFigures {
     network: String,
     engine: String,
     optimize: String,
@@ -58,7 +58,7 @@ struct Row {
 
 #[derive(Deserialize)]
 struct Published {
-    row: Vec<Row>,
+    row: Vec<EngineFigures>,
 }
 
 /// A reference network with its windows and the outputs they should have.
@@ -73,14 +73,14 @@ struct Reference {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let style = env::args().nth(1).unwrap_or_default();
-    let workshop = Workshop::locate()?;
+    let builder = FirmwareBuilder::locate()?;
     let board = Board::load(BOARD)?;
     let published: Published = toml::from_str(include_str!("../benches/peers.toml"))?;
     let mut rows = Vec::new();
     for (name, microflow) in NETWORKS {
         let reference = load(name)?;
         let measured = |job: &str, source: String, windows, optimize| {
-            let dir = workshop.cache().join("peers").join(format!("{name}-{job}"));
+            let dir = builder.cache().join("peers").join(format!("{name}-{job}"));
             fs::create_dir_all(&dir)?;
             fs::write(dir.join("pipeline.rs"), source)?;
             fs::copy(&reference.file, dir.join("model.tflite"))?;
@@ -93,7 +93,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 hop_seconds: None,
                 stack_limit: None,
             };
-            Ok::<_, Box<dyn Error>>(measure(&workshop, &job)?)
+            Ok::<_, Box<dyn Error>>(measure(&builder, &job)?)
         };
         let windows = Windows::new(&reference.inputs, reference.window);
         for (job, engine, runtime, optimize) in [
@@ -150,7 +150,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         let of_network = published.row.iter().filter(|r| r.network == name);
-        rows.extend(of_network.cloned().map(|row| Row {
+        rows.extend(of_network.cloned().map(|row| EngineFigures {
             published: true,
             ..row
         }));
@@ -190,8 +190,8 @@ fn load(name: &'static str) -> Result<Reference, Box<dyn Error>> {
 }
 
 impl Reference {
-    fn row(&self, engine: &str, m: &Measurement, matches: String) -> Row {
-        Row {
+    fn row(&self, engine: &str, m: &Measurement, matches: String) -> EngineFigures {
+        EngineFigures {
             network: self.name.to_owned(),
             engine: engine.to_owned(),
             optimize: m.figures.optimize.clone(),
@@ -241,7 +241,7 @@ impl Reference {
     fn microflow(&self) -> Result<String, Box<dyn Error>> {
         let input = self.graph.tensor(self.graph.input)?.shape;
         let outputs = self.graph.tensor(self.graph.output)?.shape.len();
-        let folder = Workshop::locate()?;
+        let folder = FirmwareBuilder::locate()?;
         let folder = folder
             .cache()
             .join("peers")
@@ -314,7 +314,7 @@ fn grouped(value: u64) -> String {
     out
 }
 
-fn print_rows(rows: &[Row], markdown: bool) {
+fn print_rows(rows: &[EngineFigures], markdown: bool) {
     let head = [
         "network",
         "engine",
@@ -327,7 +327,7 @@ fn print_rows(rows: &[Row], markdown: bool) {
         "cycles",
         "match",
     ];
-    let cells = |row: &Row| {
+    let cells = |row: &EngineFigures| {
         let engine = match row.published {
             true => format!("{} (published)", row.engine),
             false => row.engine.clone(),

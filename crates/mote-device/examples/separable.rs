@@ -10,7 +10,7 @@ use mote_codegen::generate;
 use mote_device::board::Board;
 use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use mote_device::measure::{Job, measure};
 use mote_model::Runtime;
 use mote_model::{Activation, Conv1d, Dense, Graph, Op, Pool, PoolKind, Quant, Shape, Weights};
@@ -26,8 +26,8 @@ const CLASSES: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let graph = network(std::env::args().any(|a| a == "--four-bits"))?;
-    let workshop = Workshop::locate()?;
-    let dir = workshop.cache().join("separable");
+    let builder = FirmwareBuilder::locate()?;
+    let dir = builder.cache().join("separable");
     fs::create_dir_all(&dir)?;
     fs::write(
         dir.join("pipeline.rs"),
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let board = Board::load("stm32l4r5")?;
     for optimize in [Optimize::Size, Optimize::Speed] {
         let m = measure(
-            &workshop,
+            &builder,
             &Job {
                 pipeline: &dir,
                 board: &board,

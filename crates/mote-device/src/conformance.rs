@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::core::{Core, Optimize};
 use crate::emulator::{Run, Windows};
-use crate::image::{Plan, Workshop, on_large_enough};
+use crate::image::{BuildSettings, FirmwareBuilder, on_large_enough};
 use std::path::Path;
 
 /// Largest relative difference allowed between float outputs: cores differ in fused multiply-add and in the
@@ -39,7 +39,7 @@ pub struct Difference {
 /// # Errors
 /// Those of building and running; [`Error::Emulator`] when there are more or fewer outputs than expected.
 pub fn conformance(
-    workshop: &Workshop,
+    builder: &FirmwareBuilder,
     dir: &Path,
     core: Core,
     optimize: Optimize,
@@ -47,12 +47,12 @@ pub fn conformance(
     expected: Expected<'_>,
 ) -> Result<Vec<Difference>, Error> {
     let outcome = on_large_enough(core, |machine| {
-        let plan = Plan::on(machine, core, optimize);
-        let images = workshop.build(dir, &plan)?;
+        let settings = BuildSettings::on(machine, core, optimize);
+        let images = builder.build(dir, &settings)?;
         Run {
             image: &images.measure,
-            machine: plan.machine,
-            stack: plan.stack,
+            machine: settings.machine,
+            stack: settings.stack,
             windows,
             counting: None,
             seconds: RUN_SECONDS,

@@ -15,9 +15,9 @@ use std::sync::{Mutex, PoisonError};
 /// Seconds a build may take; the first one compiles `core`.
 const BUILD_SECONDS: u64 = 1200;
 
-/// Where the sources are, and where to keep what is made of them.
+/// Builds firmware from a checkout of the sources, and keeps the images in a cache.
 #[derive(Debug)]
-pub struct Workshop {
+pub struct FirmwareBuilder {
     home: PathBuf,
     cache: PathBuf,
     toolchains: Mutex<HashMap<&'static str, Toolchain>>,
@@ -34,9 +34,9 @@ pub struct Images {
     pub toolchain: String,
 }
 
-/// What an image is made for.
+/// How an image is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Plan {
+pub struct BuildSettings {
     /// The core.
     pub core: Core,
     /// The optimisation.
@@ -49,13 +49,13 @@ pub struct Plan {
     pub dma: bool,
 }
 
-impl Plan {
-    /// A plan for `core`'s own machine with ample stack: a quarter of RAM, at most 64 KiB; with DMA.
+impl BuildSettings {
+    /// Returns settings for `core`'s own machine with ample stack: a quarter of RAM, at most 64 KiB; with DMA.
     pub fn new(core: Core, optimize: Optimize) -> Self {
         Self::on(core.machine(), core, optimize)
     }
 
-    /// As [`Plan::new`] on another machine.
+    /// Returns settings as [`BuildSettings::new`] does, for another machine.
     pub fn on(machine: Machine, core: Core, optimize: Optimize) -> Self {
         Self {
             core,
@@ -91,7 +91,7 @@ pub(crate) fn on_large_enough<T>(
     }
 }
 
-impl Workshop {
+impl FirmwareBuilder {
     /// Uses the checkout at `MOTE_HOME`, or else the one this program was compiled from; keeps its files in
     /// `MOTE_CACHE`, or else below the checkout's `target`.
     ///
@@ -154,17 +154,17 @@ impl Workshop {
     ///
     /// # Errors
     /// When nothing compiles for the core, or the pipeline does not compile.
-    pub fn build(&self, dir: &Path, plan: &Plan) -> Result<Images, Error> {
-        let toolchain = self.toolchain(plan.core)?;
+    pub fn build(&self, dir: &Path, settings: &BuildSettings) -> Result<Images, Error> {
+        let toolchain = self.toolchain(settings.core)?;
         let dir = dir.canonicalize().map_err(Error::io(dir))?;
         let mut features = features(&dir)?;
-        if plan.dma && has(&features, "external") {
+        if settings.dma && has(&features, "external") {
             features.push_str(",dma");
         }
         let kept = self
             .cache
             .join("images")
-            .join(self.key(&dir, &features, plan, &toolchain)?);
+            .join(self.key(&dir, &features, settings, &toolchain)?);
         let images = Images {
             deploy: kept.join("deploy"),
             measure: kept.join("measure"),
@@ -175,7 +175,7 @@ impl Workshop {
         }
         // Cargo writes every pipeline's image to the same place: nobody else may build until it is copied.
         let _lock = self.lock("firmware")?;
-        let built = self.cargo(&dir, &features, plan, &toolchain)?;
+        let built = self.cargo(&dir, &features, settings, &toolchain)?;
         fs::create_dir_all(&kept).map_err(Error::io(&kept))?;
         for (name, to) in [("deploy", &images.deploy), ("measure", &images.measure)] {
             // Renamed into place, so that an interrupted copy is never taken for an image.
@@ -191,10 +191,10 @@ impl Workshop {
         &self,
         dir: &Path,
         features: &str,
-        plan: &Plan,
+        settings: &BuildSettings,
         toolchain: &Toolchain,
     ) -> Result<PathBuf, Error> {
-        let target = plan.core.target();
+        let target = settings.core.target();
         let out = self.cache.join("firmware");
         let mut command = Command::new("cargo");
         command
@@ -211,8 +211,8 @@ impl Workshop {
             .arg("--target-dir")
             .arg(&out)
             .env("MOTE_PIPELINE_DIR", dir)
-            .env("MOTE_MEMORY", plan.memory())
-            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", plan.optimize.level())
+            .env("MOTE_MEMORY", settings.memory())
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", settings.optimize.level())
             .env("RUSTC", &toolchain.rustc);
         // What the caller compiles with is not for the device.
         for name in [
@@ -232,7 +232,7 @@ impl Workshop {
                 .arg(format!("-Zbuild-std={libraries}"))
                 .env("RUSTC_BOOTSTRAP", "1");
         }
-        let mut flags = vec![format!("-Ctarget-cpu={}", plan.core.cpu())];
+        let mut flags = vec![format!("-Ctarget-cpu={}", settings.core.cpu())];
         if let Some(linker) = &toolchain.linker {
             flags.push(format!("-Clinker={}", linker.display()));
             if !linker.ends_with("rust-lld") {
@@ -309,11 +309,11 @@ impl Workshop {
         &self,
         dir: &Path,
         features: &str,
-        plan: &Plan,
+        settings: &BuildSettings,
         toolchain: &Toolchain,
     ) -> Result<String, Error> {
         let mut hash = Sha256::new();
-        hash.update(format!("{plan:?} {toolchain}"));
+        hash.update(format!("{settings:?} {toolchain}"));
         absorb(&mut hash, dir)?;
         let baseline = has(features, "heap").then_some("crates/mote-baseline");
         for source in ["firmware", "crates/mote"].into_iter().chain(baseline) {

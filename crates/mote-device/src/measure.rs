@@ -10,7 +10,7 @@ use crate::emulator::{Counting, Run, Traffic, Windows};
 use crate::energy::{Budget, Fits, Loading, Loads};
 use crate::figures::{DeviceFigures, LayerCost, MeasurementStatus, Method};
 use crate::footprint::{Footprint, Section, Symbol};
-use crate::image::{Images, Plan, Workshop, on_large_enough};
+use crate::image::{BuildSettings, FirmwareBuilder, Images, on_large_enough};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -98,22 +98,26 @@ pub struct Measurement {
 /// Builds and runs `job`: on the core's own machine, or on one with more memory when that is too small.
 ///
 /// # Errors
-/// Those of [`Workshop::build`] and [`Run::start`].
-pub fn measure(workshop: &Workshop, job: &Job<'_>) -> Result<Measurement, Error> {
-    on_large_enough(job.board.core, |machine| measure_on(machine, workshop, job))
+/// Those of [`FirmwareBuilder::build`] and [`Run::start`].
+pub fn measure(builder: &FirmwareBuilder, job: &Job<'_>) -> Result<Measurement, Error> {
+    on_large_enough(job.board.core, |machine| measure_on(machine, builder, job))
 }
 
-fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Measurement, Error> {
+fn measure_on(
+    machine: Machine,
+    builder: &FirmwareBuilder,
+    job: &Job<'_>,
+) -> Result<Measurement, Error> {
     let emulator = crate::emulator::version()?;
     let wanted = job.windows.warm_up + job.windows.per_decision;
     if job.windows.count() < wanted {
         let given = job.windows.count();
         return Err(Error::TooFewWindows { given, wanted });
     }
-    let mut plan = Plan::on(machine, job.board.core, job.optimize);
-    plan.stack = job.stack_limit.unwrap_or(plan.stack);
-    plan.dma = job.board.external.as_ref().is_some_and(|e| e.dma);
-    let images = workshop.build(job.pipeline, &plan)?;
+    let mut settings = BuildSettings::on(machine, job.board.core, job.optimize);
+    settings.stack = job.stack_limit.unwrap_or(settings.stack);
+    settings.dma = job.board.external.as_ref().is_some_and(|e| e.dma);
+    let images = builder.build(job.pipeline, &settings)?;
     let footprint = Footprint::read(&images.deploy)?;
     let image = fs::read(&images.measure).map_err(Error::io(&images.measure))?;
     let damaged = |what| Error::Image {
@@ -131,11 +135,11 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
     let watched = measured.symbols.iter().filter(|s| is_watched(&s.name));
     let outcome = Run {
         image: &images.measure,
-        machine: plan.machine,
-        stack: plan.stack,
+        machine: settings.machine,
+        stack: settings.stack,
         windows: job.windows,
         counting: Some(Counting {
-            plugin: workshop.plugin()?,
+            plugin: builder.plugin()?,
             roots: init
                 .map(|init| (init, 0))
                 .into_iter()
@@ -156,7 +160,7 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
         None => Analysis::default(),
     };
 
-    let stack_top = plan.machine.ram.origin + plan.stack;
+    let stack_top = settings.machine.ram.origin + settings.stack;
     let ram_stack = u64::from(stack_top.saturating_sub(profile.stack_lowest));
     let traffic = per_decision(&outcome.traffic, &job.windows);
     let loads = traffic.map(|traffic| Loads {
@@ -171,7 +175,7 @@ fn measure_on(machine: Machine, workshop: &Workshop, job: &Job<'_>) -> Result<Me
     let ram = footprint.ram_static + ram_stack + ram_heap;
     let provenance = provenance(
         job,
-        &plan.machine,
+        &settings.machine,
         &images,
         emulator,
         ram_heap > 0,

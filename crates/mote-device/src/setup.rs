@@ -15,18 +15,18 @@ const INSTALL_SECONDS: u64 = 900;
 
 /// What this machine has, and lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub struct DeviceTools {
     /// The emulator's version line.
     pub emulator: Option<String>,
     /// How images are compiled; the error says what was tried.
     pub toolchain: Result<Toolchain, String>,
 }
 
-impl Status {
+impl DeviceTools {
     /// Looks at the machine. May add a rustup target, which is the first thing that helps.
     pub fn of_this_machine(cache: &Path) -> Self {
         let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
-        Status {
+        DeviceTools {
             emulator: ask(Command::new(EMULATOR).arg("--version")).map(first_line),
             toolchain: Core::ALL
                 .iter()
@@ -60,17 +60,17 @@ impl Status {
 /// # Errors
 /// [`Error::Setup`] with what to do by hand, on systems without apt-get, without the right to use it, or when
 /// it fails.
-pub fn install(cache: &Path, say: &mut dyn FnMut(&str)) -> Result<Status, Error> {
-    let status = Status::of_this_machine(cache);
-    if status.is_complete() {
-        return Ok(status);
+pub fn install(cache: &Path, say: &mut dyn FnMut(&str)) -> Result<DeviceTools, Error> {
+    let tools = DeviceTools::of_this_machine(cache);
+    if tools.is_complete() {
+        return Ok(tools);
     }
     let mut packages = Vec::new();
-    if status.emulator.is_none() {
+    if tools.emulator.is_none() {
         packages.push(EMULATOR);
     }
     let apt = Apt::new()?;
-    if status.toolchain.is_err() {
+    if tools.toolchain.is_err() {
         apt.run(&["update"], say)?;
         packages.extend(rust_packages()?);
         packages.push("binutils-arm-none-eabi");
@@ -82,9 +82,9 @@ pub fn install(cache: &Path, say: &mut dyn FnMut(&str)) -> Result<Status, Error>
         apt.run(&["update"], say)?;
         apt.run(&arguments, say)?;
     }
-    let status = Status::of_this_machine(cache);
-    match status.why_not() {
-        None => Ok(status),
+    let tools = DeviceTools::of_this_machine(cache);
+    match tools.why_not() {
+        None => Ok(tools),
         Some(why) => Err(Error::Setup(why)),
     }
 }
@@ -186,11 +186,11 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_said() {
-        let status = Status {
+        let tools = DeviceTools {
             emulator: None,
             toolchain: Err("x".to_owned()),
         };
-        assert!(!status.is_complete());
-        assert!(status.why_not().unwrap().contains(EMULATOR));
+        assert!(!tools.is_complete());
+        assert!(tools.why_not().unwrap().contains(EMULATOR));
     }
 }

@@ -3,13 +3,13 @@
 
 mod common;
 
-use common::workshop;
+use common::builder;
 use mote::{Interpreter, Model, registry};
 use mote_codegen::generate;
 use mote_device::conformance::{Expected, conformance};
 use mote_device::core::{Core, Optimize};
 use mote_device::emulator::Windows;
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use mote_model::stream::{Schedule, stream};
 use mote_model::{Backend, Runtime};
 use mote_model::{Graph, Op, Strategy, Weights, blob, plan};
@@ -131,7 +131,7 @@ impl Network {
 }
 
 fn check(
-    workshop: &Workshop,
+    builder: &FirmwareBuilder,
     network: &Network,
     runtime: Runtime,
     core: Core,
@@ -144,7 +144,7 @@ fn check(
     let windows = Windows::new(&bytes, bytes.len() / network.inputs.len());
     let name = &network.graph.name;
     let differences = conformance(
-        workshop,
+        builder,
         dir.path(),
         core,
         Optimize::Speed,
@@ -185,7 +185,7 @@ fn networks(small: &str, rest: &[&str]) -> Vec<Network> {
 }
 
 fn all_agree(networks: Vec<Network>) {
-    let Some(workshop) = workshop(&CORES) else {
+    let Some(builder) = builder(&CORES) else {
         return;
     };
     for network in networks {
@@ -193,7 +193,7 @@ fn all_agree(networks: Vec<Network>) {
         assert!(!host.is_empty());
         let runs = runs(&network);
         for &(runtime, core) in &runs {
-            check(&workshop, &network, runtime, core, host.expected());
+            check(&builder, &network, runtime, core, host.expected());
         }
         let is_stream = Schedule::of(&network.graph).is_some();
         let name = &network.graph.name;

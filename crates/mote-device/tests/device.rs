@@ -2,13 +2,13 @@
 
 mod common;
 
-use common::{example, pipeline, workshop};
+use common::{builder, example, pipeline};
 use mote_device::Error;
 use mote_device::board::Board;
 use mote_device::core::{Core, Optimize};
 use mote_device::emulator::{Counting, Outcome, Run, Windows};
 use mote_device::footprint::Footprint;
-use mote_device::image::{Plan, Workshop};
+use mote_device::image::{BuildSettings, FirmwareBuilder};
 use mote_device::measure::{Job, measure};
 use std::path::Path;
 
@@ -28,17 +28,17 @@ fn job<'a>(pipeline: &'a Path, board: &'a Board, windows: Windows<'a>) -> Job<'a
 }
 
 /// Runs a hand-made pipeline of one-byte windows on the M4.
-fn run(workshop: &Workshop, name: &str, window: &[u8], stack: u32) -> Result<Outcome, Error> {
-    let mut plan = Plan::new(Core::M4, Optimize::Size);
-    plan.stack = stack;
-    let images = workshop.build(&pipeline(name), &plan)?;
+fn run(builder: &FirmwareBuilder, name: &str, window: &[u8], stack: u32) -> Result<Outcome, Error> {
+    let mut settings = BuildSettings::new(Core::M4, Optimize::Size);
+    settings.stack = stack;
+    let images = builder.build(&pipeline(name), &settings)?;
     Run {
         image: &images.measure,
-        machine: plan.machine,
+        machine: settings.machine,
         stack,
         windows: Windows::new(window, window.len()),
         counting: Some(Counting {
-            plugin: workshop.plugin()?,
+            plugin: builder.plugin()?,
             roots: vec![],
             watched: vec![],
             limit: 10_000_000,
@@ -50,12 +50,12 @@ fn run(workshop: &Workshop, name: &str, window: &[u8], stack: u32) -> Result<Out
 
 #[test]
 fn a_pipeline_is_measured_and_twice_the_same() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
     let (dir, board) = (example(), Board::load("nrf52840").unwrap());
     let windows = Windows::new(&INPUT, 4);
-    let first = measure(&workshop, &job(&dir, &board, windows)).unwrap();
+    let first = measure(&builder, &job(&dir, &board, windows)).unwrap();
     let outputs: Vec<i8> = first.outputs.iter().map(|&b| b as i8).collect();
     assert_eq!(outputs, OUTPUT);
     assert!(first.panic_free);
@@ -116,17 +116,17 @@ fn a_pipeline_is_measured_and_twice_the_same() {
         first.folded
     );
 
-    let second = measure(&workshop, &job(&dir, &board, windows)).unwrap();
+    let second = measure(&builder, &job(&dir, &board, windows)).unwrap();
     assert_eq!(first, second);
 }
 
 #[test]
 fn both_images_run_the_same_inference() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
-    let images = workshop
-        .build(&example(), &Plan::new(Core::M4, Optimize::Size))
+    let images = builder
+        .build(&example(), &BuildSettings::new(Core::M4, Optimize::Size))
         .unwrap();
     let size = |path: &Path, name: &str| {
         let symbols = Footprint::read(path).unwrap().symbols;
@@ -143,12 +143,12 @@ fn both_images_run_the_same_inference() {
 
 #[test]
 fn windows_of_a_wrong_length_are_refused() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
     let (dir, board) = (example(), Board::load("nrf52840").unwrap());
     let windows = Windows::new(&INPUT[..6], 3);
-    let error = measure(&workshop, &job(&dir, &board, windows)).unwrap_err();
+    let error = measure(&builder, &job(&dir, &board, windows)).unwrap_err();
     assert!(
         matches!(
             error,
@@ -163,30 +163,30 @@ fn windows_of_a_wrong_length_are_refused() {
 
 #[test]
 fn a_stack_too_small_is_reported() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
-    let shallow = run(&workshop, "recursion", &[2], 1024).unwrap();
+    let shallow = run(&builder, "recursion", &[2], 1024).unwrap();
     assert_eq!(shallow.outputs, [3]);
-    let error = run(&workshop, "recursion", &[100], 1024).unwrap_err();
+    let error = run(&builder, "recursion", &[100], 1024).unwrap_err();
     assert!(
         matches!(error, Error::StackOverflow { limit: 1024 }),
         "{error}"
     );
-    let deep = run(&workshop, "recursion", &[100], 16 * 1024).unwrap();
+    let deep = run(&builder, "recursion", &[100], 16 * 1024).unwrap();
     assert_eq!(deep.outputs, [101]);
 }
 
 #[test]
 fn the_stack_grows_with_what_the_pipeline_uses() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
     let (dir, board) = (pipeline("recursion"), Board::load("nrf52840").unwrap());
     let stack = |depth: u8| {
         let bytes = [depth];
         let windows = Windows::new(&bytes, 1);
-        measure(&workshop, &job(&dir, &board, windows))
+        measure(&builder, &job(&dir, &board, windows))
             .unwrap()
             .figures
             .ram_stack
@@ -202,30 +202,30 @@ fn the_stack_grows_with_what_the_pipeline_uses() {
 
 #[test]
 fn a_damaged_model_is_reported() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
-    let error = run(&workshop, "refusing", &[0], 1024).unwrap_err();
+    let error = run(&builder, "refusing", &[0], 1024).unwrap_err();
     assert!(error.to_string().contains("CRC-32"), "{error}");
 }
 
 #[test]
 fn a_pipeline_that_never_ends_is_stopped() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
-    let error = run(&workshop, "endless", &[0], 1024).unwrap_err();
+    let error = run(&builder, "endless", &[0], 1024).unwrap_err();
     assert!(
         matches!(error, Error::InstructionLimit { limit: 10_000_000 }),
         "{error}"
     );
 
-    let plan = Plan::new(Core::M4, Optimize::Size);
-    let images = workshop.build(&pipeline("endless"), &plan).unwrap();
+    let settings = BuildSettings::new(Core::M4, Optimize::Size);
+    let images = builder.build(&pipeline("endless"), &settings).unwrap();
     let unwatched = Run {
         image: &images.measure,
-        machine: plan.machine,
-        stack: plan.stack,
+        machine: settings.machine,
+        stack: settings.stack,
         windows: Windows::new(&[0], 1),
         counting: None,
         seconds: 1,
@@ -239,13 +239,13 @@ fn a_pipeline_that_never_ends_is_stopped() {
 
 #[test]
 fn a_pipeline_that_does_not_compile_shows_the_compilers_words() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("pipeline.rs"), "pub type Elem = Nonsense;").unwrap();
-    let error = workshop
-        .build(dir.path(), &Plan::new(Core::M4, Optimize::Size))
+    let error = builder
+        .build(dir.path(), &BuildSettings::new(Core::M4, Optimize::Size))
         .unwrap_err();
     assert!(error.to_string().contains("Nonsense"), "{error}");
 }

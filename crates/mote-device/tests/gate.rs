@@ -9,12 +9,12 @@
 
 mod common;
 
-use common::workshop;
+use common::builder;
 use mote_codegen::generate;
 use mote_device::board::Board;
 use mote_device::core::{Core, Optimize};
 use mote_device::emulator::Windows;
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use mote_device::measure::{Job, measure};
 use mote_model::Runtime;
 use mote_model::stream::{Schedule, stream};
@@ -36,7 +36,7 @@ const CLEAR: f64 = 1.1;
 /// What is recorded.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Record {
+struct RecordedFigures {
     /// The compiler, and where `core` comes from.
     compiler: String,
     /// By board and pipeline.
@@ -108,7 +108,7 @@ fn load(name: &str, pipeline: &str) -> Graph {
 }
 
 fn figures(
-    workshop: &Workshop,
+    builder: &FirmwareBuilder,
     board: &str,
     (network, name, runtime, hop): (&str, &str, Runtime, Option<usize>),
 ) -> Figures {
@@ -147,7 +147,7 @@ fn figures(
         hop_seconds: None,
         stack_limit: None,
     };
-    let m = measure(workshop, &job).unwrap();
+    let m = measure(builder, &job).unwrap();
     Figures {
         flash_code: m.figures.flash_code.unwrap(),
         flash_model: m.figures.flash_model.unwrap(),
@@ -162,7 +162,7 @@ fn path() -> std::path::PathBuf {
 }
 
 /// Figures that grew beyond what is allowed, as sentences.
-fn grown(recorded: &Record, now: &BTreeMap<String, Figures>) -> Vec<String> {
+fn grown(recorded: &RecordedFigures, now: &BTreeMap<String, Figures>) -> Vec<String> {
     let mut complaints = Vec::new();
     for (name, figures) in now {
         let Some(before) = recorded.figures.get(name) else {
@@ -180,7 +180,7 @@ fn grown(recorded: &Record, now: &BTreeMap<String, Figures>) -> Vec<String> {
 }
 
 /// Pairs of one board and network whose order in a figure has turned round, as sentences.
-fn turned(recorded: &Record, now: &BTreeMap<String, Figures>) -> Vec<String> {
+fn turned(recorded: &RecordedFigures, now: &BTreeMap<String, Figures>) -> Vec<String> {
     let mut complaints = Vec::new();
     let group = |name: &str| name.rsplit_once(' ').map(|(group, _)| group.to_owned());
     for (small, a) in &recorded.figures {
@@ -208,7 +208,7 @@ fn turned(recorded: &Record, now: &BTreeMap<String, Figures>) -> Vec<String> {
 
 #[test]
 fn no_pipeline_grew_and_none_changed_places() {
-    let Some(workshop) = workshop(&[Core::M0, Core::M4]) else {
+    let Some(builder) = builder(&[Core::M0, Core::M4]) else {
         return;
     };
     let mut now = BTreeMap::new();
@@ -216,12 +216,12 @@ fn no_pipeline_grew_and_none_changed_places() {
         for pipeline in pipelines() {
             let (network, name, ..) = pipeline;
             let key = format!("{board} {network} {name}");
-            now.insert(key, figures(&workshop, board, pipeline));
+            now.insert(key, figures(&builder, board, pipeline));
         }
     }
-    let compiler = workshop.toolchain(Core::M4).unwrap().to_string();
+    let compiler = builder.toolchain(Core::M4).unwrap().to_string();
     if std::env::var_os("MOTE_RECORD").is_some() {
-        let record = Record {
+        let record = RecordedFigures {
             compiler,
             figures: now,
         };
@@ -234,7 +234,7 @@ fn no_pipeline_grew_and_none_changed_places() {
         return;
     }
     let text = fs::read_to_string(path()).unwrap();
-    let recorded: Record = toml::from_str(&text).unwrap();
+    let recorded: RecordedFigures = toml::from_str(&text).unwrap();
     let turned = turned(&recorded, &now);
     assert!(turned.is_empty(), "{}", turned.join("\n"));
     if recorded.compiler != compiler {
@@ -267,7 +267,7 @@ fn growth_and_changed_places_are_noticed() {
             ("b N y".to_owned(), figures(b)),
         ])
     };
-    let recorded = Record {
+    let recorded = RecordedFigures {
         compiler: String::new(),
         figures: map(1000, 2000),
     };

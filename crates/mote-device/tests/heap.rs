@@ -3,14 +3,14 @@
 
 mod common;
 
-use common::workshop;
+use common::builder;
 use mote_codegen::generate;
 use mote_device::Error;
 use mote_device::board::Board;
 use mote_device::core::{Core, Optimize};
 use mote_device::emulator::{Outcome, Run, Windows};
 use mote_device::footprint::Footprint;
-use mote_device::image::{Plan, Workshop};
+use mote_device::image::{BuildSettings, FirmwareBuilder};
 use mote_device::measure::{Job, Measurement, measure};
 use mote_model::Graph;
 use mote_model::Runtime;
@@ -29,7 +29,7 @@ fn baseline(name: &str) -> (Graph, TempDir) {
     (graph, dir)
 }
 
-fn measured(workshop: &Workshop, name: &str, board: &str) -> (Graph, Measurement) {
+fn measured(builder: &FirmwareBuilder, name: &str, board: &str) -> (Graph, Measurement) {
     let (graph, dir) = baseline(name);
     let bytes = vec![0; graph.tensor(graph.input).unwrap().bytes()];
     let job = Job {
@@ -40,15 +40,15 @@ fn measured(workshop: &Workshop, name: &str, board: &str) -> (Graph, Measurement
         hop_seconds: Some(1.0),
         stack_limit: None,
     };
-    (graph, measure(workshop, &job).unwrap())
+    (graph, measure(builder, &job).unwrap())
 }
 
 #[test]
 fn the_heap_holds_all_tensors_and_weights_and_is_twice_the_same() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
-    let (graph, first) = measured(&workshop, "B_int8", "nrf52840");
+    let (graph, first) = measured(&builder, "B_int8", "nrf52840");
     let tensors: usize = graph.tensors.iter().map(|t| t.bytes()).sum();
     let held = (tensors + graph.parameters()) as u64;
     assert!(
@@ -63,20 +63,25 @@ fn the_heap_holds_all_tensors_and_weights_and_is_twice_the_same() {
         first.figures.ram_static.unwrap()
     );
     assert!(first.figures.fits_ram().unwrap());
-    let (_, second) = measured(&workshop, "B_int8", "nrf52840");
+    let (_, second) = measured(&builder, "B_int8", "nrf52840");
     assert_eq!(first, second);
 }
 
 /// Runs the measured image of the pipeline in `dir` on an M4 with `heap` bytes of RAM behind statics and stack.
-fn run_with(workshop: &Workshop, dir: &Path, input: usize, heap: u32) -> Result<Outcome, Error> {
-    let mut plan = Plan::new(Core::M4, Optimize::Size);
-    let images = workshop.build(dir, &plan)?;
+fn run_with(
+    builder: &FirmwareBuilder,
+    dir: &Path,
+    input: usize,
+    heap: u32,
+) -> Result<Outcome, Error> {
+    let mut settings = BuildSettings::new(Core::M4, Optimize::Size);
+    let images = builder.build(dir, &settings)?;
     let statics = Footprint::read(&images.measure)?.ram_static as u32;
-    plan.machine.ram.length = plan.stack + statics + heap;
+    settings.machine.ram.length = settings.stack + statics + heap;
     Run {
-        image: &workshop.build(dir, &plan)?.measure,
-        machine: plan.machine,
-        stack: plan.stack,
+        image: &builder.build(dir, &settings)?.measure,
+        machine: settings.machine,
+        stack: settings.stack,
         windows: Windows::new(&vec![0; input], input),
         counting: None,
         seconds: 60,
@@ -86,24 +91,24 @@ fn run_with(workshop: &Workshop, dir: &Path, input: usize, heap: u32) -> Result<
 
 #[test]
 fn the_peak_is_the_heap_that_suffices_and_less_is_reported() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
     let (graph, dir) = baseline("B_int8");
     let input = graph.tensor(graph.input).unwrap().bytes();
-    let ample = run_with(&workshop, dir.path(), input, 1 << 20).unwrap();
-    let tight = run_with(&workshop, dir.path(), input, ample.heap).unwrap();
+    let ample = run_with(&builder, dir.path(), input, 1 << 20).unwrap();
+    let tight = run_with(&builder, dir.path(), input, ample.heap).unwrap();
     assert_eq!(tight, ample);
-    let error = run_with(&workshop, dir.path(), input, ample.heap - 4).unwrap_err();
+    let error = run_with(&builder, dir.path(), input, ample.heap - 4).unwrap_err();
     assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
 }
 
 #[test]
 fn a_heap_too_large_for_the_machine_is_measured_on_a_larger_one() {
-    let Some(workshop) = workshop(&[Core::M0]) else {
+    let Some(builder) = builder(&[Core::M0]) else {
         return;
     };
-    let (_, m) = measured(&workshop, "A_int8", "microbit");
+    let (_, m) = measured(&builder, "A_int8", "microbit");
     assert!(
         m.figures.ram_heap.unwrap() > 12 * 1024,
         "{}",

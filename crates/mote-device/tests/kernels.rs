@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::workshop;
+use common::builder;
 use mote::{Interpreter, Model, registry};
 use mote_codegen::generate;
 use mote_device::conformance::{Expected, conformance};
@@ -162,7 +162,7 @@ fn networks() -> Vec<Graph> {
 
 #[test]
 fn assembly_and_plain_code_agree() {
-    let Some(workshop) = workshop(&CORES) else {
+    let Some(builder) = builder(&CORES) else {
         return;
     };
     for graph in networks() {
@@ -188,7 +188,7 @@ fn assembly_and_plain_code_agree() {
         let builds = CORES.map(|core| (core, Optimize::Speed));
         for (core, optimize) in builds.into_iter().chain([(Core::M4, Optimize::Size)]) {
             let differences = conformance(
-                &workshop,
+                &builder,
                 dir.path(),
                 core,
                 optimize,

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::workshop;
+use common::builder;
 use mote::{Interpreter, Model, registry};
 use mote_codegen::generate;
 use mote_device::Error;
@@ -13,7 +13,7 @@ use mote_device::conformance::{Expected, conformance};
 use mote_device::core::{Core, Optimize};
 use mote_device::emulator::{Outcome, Run, Windows};
 use mote_device::footprint::EXTERNAL_SECTION;
-use mote_device::image::{Plan, Workshop};
+use mote_device::image::{BuildSettings, FirmwareBuilder};
 use mote_device::measure::{Job, measure};
 use mote_model::{Graph, PageBuffers, Runtime, Strategy, blob, plan};
 use object::{Object, ObjectSection};
@@ -66,7 +66,7 @@ fn directory(source: &str) -> TempDir {
 
 #[test]
 fn outputs_are_those_of_the_host() {
-    let Some(workshop) = workshop(&[Core::M4, Core::M0]) else {
+    let Some(builder) = builder(&[Core::M4, Core::M0]) else {
         return;
     };
     for (name, runtime) in [
@@ -82,7 +82,7 @@ fn outputs_are_those_of_the_host() {
             let windows = Windows::new(&bytes, bytes.len() / 3);
             let expected = Expected::I8(&outputs);
             let differences = conformance(
-                &workshop,
+                &builder,
                 dir.path(),
                 core,
                 Optimize::Size,
@@ -96,7 +96,7 @@ fn outputs_are_those_of_the_host() {
 
 #[test]
 fn loading_is_overlapped_where_the_board_can() {
-    let Some(workshop) = workshop(&[Core::M4, Core::M0]) else {
+    let Some(builder) = builder(&[Core::M4, Core::M0]) else {
         return;
     };
     let graph = load("A_int8");
@@ -112,7 +112,7 @@ fn loading_is_overlapped_where_the_board_can() {
             hop_seconds: Some(1.0),
             stack_limit: None,
         };
-        let m = measure(&workshop, &job).unwrap();
+        let m = measure(&builder, &job).unwrap();
         assert_eq!(m.outputs, outputs, "{board}");
         let loading = m.loading.unwrap();
         assert_eq!(loading.traffic.bytes, m.figures.flash_external.unwrap());
@@ -151,7 +151,7 @@ fn loading_is_overlapped_where_the_board_can() {
 
 #[test]
 fn loading_is_measured_and_weights_are_no_flash_of_the_core() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
     let graph = load("A_int8");
@@ -167,7 +167,7 @@ fn loading_is_measured_and_weights_are_no_flash_of_the_core() {
             hop_seconds: Some(1.0),
             stack_limit: None,
         };
-        measure(&workshop, &job).unwrap()
+        measure(&builder, &job).unwrap()
     };
     let (resident, paged) = (measured(None), measured(Some(1024)));
     assert_eq!(resident.outputs, paged.outputs);
@@ -220,11 +220,11 @@ fn loading_is_measured_and_weights_are_no_flash_of_the_core() {
 }
 
 /// Runs the measured image at `path` over one window.
-fn run(path: &Path, plan: &Plan, window: &[u8]) -> Result<Outcome, Error> {
+fn run(path: &Path, settings: &BuildSettings, window: &[u8]) -> Result<Outcome, Error> {
     Run {
         image: path,
-        machine: plan.machine,
-        stack: plan.stack,
+        machine: settings.machine,
+        stack: settings.stack,
         windows: Windows::new(window, window.len()),
         counting: None,
         seconds: 60,
@@ -232,15 +232,15 @@ fn run(path: &Path, plan: &Plan, window: &[u8]) -> Result<Outcome, Error> {
     .start()
 }
 
-fn built(workshop: &Workshop, source: &str, plan: &Plan) -> Vec<u8> {
+fn built(builder: &FirmwareBuilder, source: &str, settings: &BuildSettings) -> Vec<u8> {
     let dir = directory(source);
-    let images = workshop.build(dir.path(), plan).unwrap();
+    let images = builder.build(dir.path(), settings).unwrap();
     fs::read(&images.measure).unwrap()
 }
 
 #[test]
 fn damaged_weights_are_an_error_on_the_device() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
     let graph = load("B_int8");
@@ -248,13 +248,13 @@ fn damaged_weights_are_an_error_on_the_device() {
     let window = &bytes[..bytes.len() / 3];
     for runtime in [runtime(Some(256)), halved(512)] {
         let source = generate(&graph, runtime).unwrap();
-        every_damage_is_found(&workshop, &source, window, outputs.len() / 3);
+        every_damage_is_found(&builder, &source, window, outputs.len() / 3);
     }
 }
 
-fn every_damage_is_found(workshop: &Workshop, source: &str, window: &[u8], outputs: usize) {
-    let plan = Plan::new(Core::M4, Optimize::Size);
-    let image = built(workshop, source, &plan);
+fn every_damage_is_found(builder: &FirmwareBuilder, source: &str, window: &[u8], outputs: usize) {
+    let settings = BuildSettings::new(Core::M4, Optimize::Size);
+    let image = built(builder, source, &settings);
     let elf = object::File::parse(&*image).unwrap();
     let section = elf.section_by_name(EXTERNAL_SECTION).unwrap();
     let (start, len) = section.file_range().unwrap();
@@ -262,7 +262,7 @@ fn every_damage_is_found(workshop: &Workshop, source: &str, window: &[u8], outpu
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("image");
     fs::write(&path, &image).unwrap();
-    let right = run(&path, &plan, window).unwrap();
+    let right = run(&path, &settings, window).unwrap();
     assert_eq!(right.outputs.len(), outputs);
     assert_eq!(right.traffic[0].bytes, len);
 
@@ -274,7 +274,7 @@ fn every_damage_is_found(workshop: &Workshop, source: &str, window: &[u8], outpu
         let mut damaged = image.clone();
         damaged[(start + i) as usize] ^= 1 << (i % 8);
         fs::write(&path, &damaged).unwrap();
-        let error = run(&path, &plan, window).unwrap_err();
+        let error = run(&path, &settings, window).unwrap_err();
         let said = matches!(error, Error::Inference { window: 0, .. });
         assert!(said && error.to_string().contains("CRC-32"), "{i}: {error}");
         found += 1;
@@ -284,7 +284,7 @@ fn every_damage_is_found(workshop: &Workshop, source: &str, window: &[u8], outpu
 
 #[test]
 fn a_storage_cut_short_is_an_error_on_the_device() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
     let graph = load("B_int8");
@@ -296,11 +296,11 @@ fn a_storage_cut_short_is_an_error_on_the_device() {
     let (list, tail) = list.split_once("];").unwrap();
     let (first, _) = list.split_once(',').unwrap();
     let cut = format!("{head}pub static WEIGHTS: [u32; 1] = [{first}];{tail}");
-    let plan = Plan::new(Core::M4, Optimize::Size);
+    let settings = BuildSettings::new(Core::M4, Optimize::Size);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("image");
-    fs::write(&path, built(&workshop, &cut, &plan)).unwrap();
-    let error = run(&path, &plan, &bytes[..bytes.len() / 3]).unwrap_err();
+    fs::write(&path, built(&builder, &cut, &settings)).unwrap();
+    let error = run(&path, &settings, &bytes[..bytes.len() / 3]).unwrap_err();
     let said = matches!(error, Error::Inference { window: 0, .. });
     assert!(said && error.to_string().contains("truncated"), "{error}");
 }

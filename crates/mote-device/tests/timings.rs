@@ -3,14 +3,14 @@
 
 mod common;
 
-use common::{pipeline, workshop};
+use common::{builder, pipeline};
 use mote_device::board::Board;
 use mote_device::core::{Core, Optimize};
 use mote_device::emulator::Windows;
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use mote_device::measure::{Job, measure};
 
-fn cycles_by_layer(workshop: &Workshop, name: &str, board: &str) -> Vec<(String, u64)> {
+fn cycles_by_layer(builder: &FirmwareBuilder, name: &str, board: &str) -> Vec<(String, u64)> {
     let job = Job {
         pipeline: &pipeline(name),
         board: &Board::load(board).unwrap(),
@@ -19,7 +19,7 @@ fn cycles_by_layer(workshop: &Workshop, name: &str, board: &str) -> Vec<(String,
         hop_seconds: None,
         stack_limit: None,
     };
-    let measurement = measure(workshop, &job).unwrap();
+    let measurement = measure(builder, &job).unwrap();
     let layers = measurement.figures.layers.into_iter();
     layers
         .filter(|l| l.name.starts_with("layer_"))
@@ -33,7 +33,7 @@ fn named<const N: usize>(expected: [(&str, u64); N]) -> Vec<(String, u64)> {
 
 #[test]
 fn cortex_m4_cycles_follow_from_the_published_timings() {
-    let Some(workshop) = workshop(&[Core::M4]) else {
+    let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
     let expected = named([
@@ -49,14 +49,14 @@ fn cortex_m4_cycles_follow_from_the_published_timings() {
         ("layer_09_compare_and_branch", 1 + 1 + 3 + 3),
     ]);
     assert_eq!(
-        cycles_by_layer(&workshop, "timings_m4", "nrf52840"),
+        cycles_by_layer(&builder, "timings_m4", "nrf52840"),
         expected
     );
 }
 
 #[test]
 fn cortex_m0_cycles_follow_from_the_published_timings() {
-    let Some(workshop) = workshop(&[Core::M0]) else {
+    let Some(builder) = builder(&[Core::M0]) else {
         return;
     };
     let m0 = named([
@@ -65,12 +65,12 @@ fn cortex_m0_cycles_follow_from_the_published_timings() {
         ("layer_02_branches", 1 + 1 + 3 + 3 + 3),
         ("layer_03_calls", 3 + 4 + 3 + 6),
     ]);
-    assert_eq!(cycles_by_layer(&workshop, "timings_m0", "microbit"), m0);
+    assert_eq!(cycles_by_layer(&builder, "timings_m0", "microbit"), m0);
     let m0_plus = named([
         ("layer_00_memory", 2 + 2 + 2 + 3 + 2),
         ("layer_01_loop", 2 + 10 * 3 + 9 + 2),
         ("layer_02_branches", 1 + 1 + 2 + 2 + 2),
         ("layer_03_calls", 3 + 3 + 2 + 5),
     ]);
-    assert_eq!(cycles_by_layer(&workshop, "timings_m0", "rp2040"), m0_plus);
+    assert_eq!(cycles_by_layer(&builder, "timings_m0", "rp2040"), m0_plus);
 }

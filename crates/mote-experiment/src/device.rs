@@ -6,9 +6,9 @@ use crate::observer::{Event, Observer};
 use mote_device::board::Board;
 use mote_device::core::Optimize;
 use mote_device::figures::{DeviceFigures, MeasurementStatus};
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use mote_device::measure::not_measured;
-use mote_device::setup::Status;
+use mote_device::setup::DeviceTools;
 
 /// Loads the boards of these names or files.
 ///
@@ -26,10 +26,10 @@ pub(crate) fn measure(
     optimize: Optimize,
     observer: &Observer,
 ) -> Vec<DeviceFigures> {
-    let workshop = workshop();
+    let builder = builder();
     let measured = |board: &Board| {
-        let workshop = match &workshop {
-            Ok(workshop) => workshop,
+        let builder = match &builder {
+            Ok(builder) => builder,
             Err(why) => {
                 let status = MeasurementStatus::Unavailable;
                 return not_measured(board, optimize, status, why.clone());
@@ -39,7 +39,7 @@ pub(crate) fn measure(
             pipeline: name,
             board: &board.name,
         });
-        match firmware.measure(workshop, board, optimize) {
+        match firmware.measure(builder, board, optimize) {
             Ok(measured) => {
                 let provenance = &measured.mean.provenance;
                 observer.tell(Event::Measured {
@@ -65,11 +65,11 @@ pub(crate) fn measure(
 }
 
 /// Returns where firmware is built, or why nothing can be measured on this machine.
-fn workshop() -> Result<Workshop, String> {
-    let workshop = Workshop::locate().map_err(|e| e.to_string())?;
-    match Status::of_this_machine(workshop.cache()).why_not() {
+fn builder() -> Result<FirmwareBuilder, String> {
+    let builder = FirmwareBuilder::locate().map_err(|e| e.to_string())?;
+    match DeviceTools::of_this_machine(builder.cache()).why_not() {
         Some(why) => Err(why),
-        None => Ok(workshop),
+        None => Ok(builder),
     }
 }
 

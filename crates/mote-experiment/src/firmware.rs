@@ -7,7 +7,7 @@ use mote_device::board::Board;
 use mote_device::conformance::{Expected, differences};
 use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use mote_device::measure::{Job, Measurement};
 use mote_model::sensor;
 use mote_model::session::{self, Scores, Session};
@@ -98,7 +98,7 @@ impl Firmware {
     /// When it does not build, does not run, or gives other outputs than the host.
     pub fn measure(
         &self,
-        workshop: &Workshop,
+        builder: &FirmwareBuilder,
         board: &Board,
         optimize: Optimize,
     ) -> Result<Measured> {
@@ -116,7 +116,7 @@ impl Firmware {
                 hop_seconds: self.hop_seconds,
                 stack_limit: None,
             };
-            let mut measurement = mote_device::measure::measure(workshop, &job)?;
+            let mut measurement = mote_device::measure::measure(builder, &job)?;
             input.compare(&measurement)?;
             for layer in &mut measurement.figures.layers {
                 self.name_layer(&mut layer.name);

@@ -11,7 +11,7 @@ use crate::settings::{DataSettings, SplitSettings};
 use mote_data::{SplitKind, WindowSpec};
 use mote_device::board::Board;
 use mote_device::core::Optimize;
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use mote_device::measure::Measurement;
 use mote_model::{Frontend, Graph, SENSOR_G_PER_COUNT};
 use mote_techniques::{Artifact, Change, Context};
@@ -147,9 +147,9 @@ impl Import {
             &self.experiment.folds[0].test,
             plan::hop(&self.experiment, None, artifact),
         )?;
-        let workshop = Workshop::locate()?;
+        let builder = FirmwareBuilder::locate()?;
         for board in &self.boards {
-            let measured = firmware.measure(&workshop, board, self.settings.optimize)?;
+            let measured = firmware.measure(&builder, board, self.settings.optimize)?;
             each(board, &measured.mean);
             self.imported.devices.push(measured.mean);
         }

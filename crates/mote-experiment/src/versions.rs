@@ -1,13 +1,13 @@
 //! Versions of the tools behind the figures.
 
 use mote_device::core::Core;
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use std::collections::BTreeMap;
 
 /// Returns the versions of tensor library, emulator and firmware compiler, by tool; tools that are not there are left
 /// out.
 pub fn versions() -> BTreeMap<String, String> {
-    let firmware = Workshop::locate().and_then(|w| w.toolchain(Core::M4));
+    let firmware = FirmwareBuilder::locate().and_then(|w| w.toolchain(Core::M4));
     let known = [
         ("burn", locked_version("burn").map(str::to_owned)),
         ("qemu", mote_device::emulator::version().ok()),

@@ -49,13 +49,13 @@ unsafe extern "C" {
 /// `info` is the structure passed to `qemu_plugin_install`.
 pub unsafe fn api_versions(info: *const c_void) -> (c_int, c_int) {
     #[repr(C)]
-    struct Head {
+    struct InstallInfo {
         target_name: *const c_char,
         minimum: c_int,
         current: c_int,
     }
     // SAFETY: promised by the caller.
-    let head = unsafe { &*info.cast::<Head>() };
+    let head = unsafe { &*info.cast::<InstallInfo>() };
     (head.minimum, head.current)
 }
 

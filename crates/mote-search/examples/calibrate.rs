@@ -10,7 +10,7 @@ use mote_codegen::generate;
 use mote_device::board::Board;
 use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use mote_device::measure::{Job, measure};
 use mote_model::stream::Schedule;
 use mote_search::calibration::{SHAPES, Sample};
@@ -68,11 +68,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let board = Board::load(&board)?;
-    let workshop = Workshop::locate()?;
+    let builder = FirmwareBuilder::locate()?;
     let mut samples = Vec::new();
     let mut method = String::new();
     for text in NETWORKS {
-        let (sample, how) = measured(text.parse()?, &workshop, &board, optimize)?;
+        let (sample, how) = measured(text.parse()?, &builder, &board, optimize)?;
         let cycles = sample.cycles.as_ref().map(|c| c.iter().sum::<u64>());
         println!(
             "{text}: code {}, model {}, static {}, stack {}, cycles {cycles:?}",
@@ -114,12 +114,12 @@ fn write(calibration: &Calibration, path: &Path) -> Result<(), Box<dyn Error>> {
 
 fn measured(
     spec: Spec,
-    workshop: &Workshop,
+    builder: &FirmwareBuilder,
     board: &Board,
     optimize: Optimize,
 ) -> Result<(Sample, String), Box<dyn Error>> {
     let (graph, runtime) = network(&spec, SHAPES)?;
-    let dir = workshop
+    let dir = builder
         .cache()
         .join("calibration")
         .join(spec.to_string().replace(['=', ','], "_"));
@@ -149,7 +149,7 @@ fn measured(
         hop_seconds: Some(spec.hop_s()),
         stack_limit: None,
     };
-    let m = measure(workshop, &job)?;
+    let m = measure(builder, &job)?;
     let cycles = m.figures.cycles.map(|total| {
         let of = |i: usize| {
             let function = format!("layer_{i:02}_");

@@ -6,9 +6,9 @@ use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use mote_device::board::Board;
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use mote_device::measure::Measurement;
-use mote_device::setup::Status;
+use mote_device::setup::DeviceTools;
 use mote_experiment::{
     ComparisonRunner, ComparisonSettings, Fidelity, Measured, classical_model, select,
 };
@@ -101,14 +101,14 @@ fn boards(json: bool) -> Result<ExitCode> {
 }
 
 fn tools() -> Result<ExitCode> {
-    let workshop = Workshop::locate()?;
-    let status = Status::of_this_machine(workshop.cache());
-    println!("emulator  {}", status.emulator.as_deref().unwrap_or("none"));
-    match &status.toolchain {
+    let builder = FirmwareBuilder::locate()?;
+    let tools = DeviceTools::of_this_machine(builder.cache());
+    println!("emulator  {}", tools.emulator.as_deref().unwrap_or("none"));
+    match &tools.toolchain {
         Ok(toolchain) => println!("compiler  {toolchain}"),
         Err(why) => println!("compiler  none: {why}"),
     }
-    match status.why_not() {
+    match tools.why_not() {
         None => Ok(ExitCode::SUCCESS),
         Some(why) => {
             println!("{why}");
@@ -148,7 +148,7 @@ fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
     let Measured {
         mean: measurement,
         worst,
-    } = firmware.measure(&Workshop::locate()?, &board, args.optimize.into())?;
+    } = firmware.measure(&FirmwareBuilder::locate()?, &board, args.optimize.into())?;
     if let Some(path) = &args.folded {
         std::fs::write(path, &measurement.folded)
             .with_context(|| format!("cannot write `{}`", path.display()))?;

@@ -5,7 +5,7 @@ use super::Cost;
 use crate::disasm::{Class, Instruction};
 
 /// What differs between the two cores.
-struct Pipeline {
+struct PipelineCost {
     /// On top of one cycle, for a jump to an address or register.
     jump: u64,
     /// On top of one cycle, for `BL`.
@@ -16,14 +16,14 @@ struct Pipeline {
     system: u64,
 }
 
-const M0: Pipeline = Pipeline {
+const M0: PipelineCost = PipelineCost {
     jump: 2,
     call: 3,
     pop: 3,
     system: 4,
 };
 
-const M0_PLUS: Pipeline = Pipeline {
+const M0_PLUS: PipelineCost = PipelineCost {
     jump: 1,
     call: 2,
     pop: 2,
@@ -40,7 +40,7 @@ pub fn cortex_m0_plus(instruction: &Instruction, _next: Option<&Instruction>) ->
     cost(&M0_PLUS, instruction.class)
 }
 
-fn cost(core: &Pipeline, class: Class) -> Cost {
+fn cost(core: &PipelineCost, class: Class) -> Cost {
     match class {
         Class::Load { .. } | Class::Store => Cost::new(2, 0),
         Class::LoadMultiple(n) | Class::StoreMultiple(n) => Cost::new(1 + u64::from(n), 0),

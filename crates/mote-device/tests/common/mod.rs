@@ -3,19 +3,20 @@
 
 use mote_device::core::Core;
 use mote_device::emulator;
-use mote_device::image::Workshop;
+use mote_device::image::FirmwareBuilder;
 use std::path::{Path, PathBuf};
 
-/// A workshop in which `cores` can be built and run; `None`, said loudly, when this machine cannot.
-pub fn workshop(cores: &[Core]) -> Option<Workshop> {
-    let workshop = Workshop::locate().unwrap();
+/// Returns a builder that can build and run images for `cores`; `None`, with a note on standard error, when this
+/// machine cannot.
+pub fn builder(cores: &[Core]) -> Option<FirmwareBuilder> {
+    let builder = FirmwareBuilder::locate().unwrap();
     let missing = emulator::version().map(drop).and_then(|()| {
         cores
             .iter()
-            .try_for_each(|c| workshop.toolchain(*c).map(drop))
+            .try_for_each(|c| builder.toolchain(*c).map(drop))
     });
     match missing {
-        Ok(()) => Some(workshop),
+        Ok(()) => Some(builder),
         Err(e) => {
             eprintln!("SKIPPED, devices cannot be emulated here (`cargo xtask setup` helps): {e}");
             None
