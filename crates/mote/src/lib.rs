@@ -50,6 +50,8 @@ pub mod format;
 mod interp;
 pub mod kernels;
 mod model;
+#[cfg(feature = "interpreter")]
+pub mod op;
 mod pager;
 pub mod quant;
 #[cfg(feature = "interpreter")]

@@ -2,35 +2,17 @@
 //!
 //! The linker keeps the operators of the slice given to the interpreter and drops the others.
 
-mod exit;
-mod packed;
-mod stream;
-
-use crate::format::op;
-use crate::kernels::activation::{self, ActivationI8};
-use crate::kernels::add::{self, AddI8};
-use crate::kernels::conv1d::Conv1d;
-use crate::kernels::conv1d_i8::Conv1dI8;
-use crate::kernels::convert::{self, Grid};
-use crate::kernels::depthwise::{Depthwise, DepthwiseI8};
-use crate::kernels::softmax::{self, SoftmaxI8};
-use crate::kernels::{Clamp, cells};
 use crate::model::{Elem, Tensor};
-use crate::quant::Multiplier;
+use crate::op::{self, Element, Operator, borrowed};
 use crate::{Error, Node};
 use core::cell::Cell;
 
 pub use crate::flow::Flow;
-pub use exit::{EXIT_F32, EXIT_I8};
-pub use packed::CONV_I4;
-pub use stream::{
-    HISTORY_F32, HISTORY_I8, WINDOW_AVERAGE_F32, WINDOW_AVERAGE_I8, WINDOW_MAX_F32, WINDOW_MAX_I8,
-};
 
 /// An operator of the interpreter.
 #[derive(Debug, Clone, Copy)]
 pub struct Kernel {
-    /// Code of the operator, see [`format::op`](crate::format::op).
+    /// [Code](Operator::CODE) of the operator.
     pub op: u8,
     /// Refuses a node it could not run.
     pub check: fn(&Node<'_>) -> Result<(), Error>,
@@ -38,440 +20,220 @@ pub struct Kernel {
     pub run: fn(&Node<'_>, &mut [u32]) -> Result<Flow, Error>,
 }
 
-/// Every operator.
-pub const ALL: &[Kernel] = &[
-    CONV_I8,
-    CONV_F32,
-    DEPTHWISE_I8,
-    DEPTHWISE_F32,
-    MAX_POOL_I8,
-    MAX_POOL_F32,
-    AVERAGE_POOL_I8,
-    AVERAGE_POOL_F32,
-    ADD_I8,
-    ADD_F32,
-    ACTIVATION_I8,
-    ACTIVATION_F32,
-    SOFTMAX_I8,
-    SOFTMAX_F32,
-    QUANTIZE,
-    DEQUANTIZE,
-    HISTORY_I8,
-    HISTORY_F32,
-    WINDOW_MAX_I8,
-    WINDOW_MAX_F32,
-    WINDOW_AVERAGE_I8,
-    WINDOW_AVERAGE_F32,
-    EXIT_I8,
-    EXIT_F32,
-    CONV_I4,
-];
-
-/// The int8 operators.
-pub const ALL_INT8: &[Kernel] = &[
-    CONV_I8,
-    DEPTHWISE_I8,
-    MAX_POOL_I8,
-    AVERAGE_POOL_I8,
-    ADD_I8,
-    ACTIVATION_I8,
-    SOFTMAX_I8,
-    HISTORY_I8,
-    WINDOW_MAX_I8,
-    WINDOW_AVERAGE_I8,
-    EXIT_I8,
-    CONV_I4,
-];
-
-/// The f32 operators.
-pub const ALL_F32: &[Kernel] = &[
-    CONV_F32,
-    DEPTHWISE_F32,
-    MAX_POOL_F32,
-    AVERAGE_POOL_F32,
-    ADD_F32,
-    ACTIVATION_F32,
-    SOFTMAX_F32,
-    HISTORY_F32,
-    WINDOW_MAX_F32,
-    WINDOW_AVERAGE_F32,
-    EXIT_F32,
-];
-
-/// Convolution and dense layer, int8.
-pub const CONV_I8: Kernel = Kernel {
-    op: op::CONV_I8,
-    check: |node| {
-        typed(node, Elem::I8)?;
-        borrowed(&conv_i8(node))?.validate()
-    },
-    run: |node, arena| {
-        let arena = i8s(arena);
-        borrowed(&conv_i8(node))?.run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// Convolution and dense layer, f32.
-pub const CONV_F32: Kernel = Kernel {
-    op: op::CONV_F32,
-    check: |node| {
-        let shape = node.conv_shape()?;
-        typed(node, Elem::F32)?;
-        if shape.groups() == 0 || node.parameters().len() < Conv1d::parameter_words(&shape) {
-            return Err(Error::Corrupt);
+impl Kernel {
+    /// Builds the kernel of an operator that keeps the element type.
+    const fn of<O, T>() -> Self
+    where
+        T: Element,
+        O: Operator<Input = T, Output = T>,
+    {
+        Self {
+            op: O::CODE,
+            check: check::<O>,
+            run: run::<O, T>,
         }
-        Ok(())
-    },
-    run: |node, arena| {
-        let arena = f32s(arena);
-        let conv = Conv1d {
-            shape: node.conv_shape()?,
-            clamp: Clamp::of(node.activation()),
-            parameters: node.parameters(),
-        };
-        conv.run(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)?;
-        Ok(Flow::Continue)
-    },
-};
+    }
 
-/// Depthwise convolution, int8.
-pub const DEPTHWISE_I8: Kernel = Kernel {
-    op: op::DEPTHWISE_I8,
-    check: |node| {
-        typed(node, Elem::I8)?;
-        borrowed(&depthwise_i8(node))?.validate()
-    },
-    run: |node, arena| {
-        let arena = i8s(arena);
-        borrowed(&depthwise_i8(node))?
-            .run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// Depthwise convolution, f32.
-pub const DEPTHWISE_F32: Kernel = Kernel {
-    op: op::DEPTHWISE_F32,
-    check: |node| {
-        let shape = node.conv_shape()?;
-        typed(node, Elem::F32)?;
-        let depthwise = shape.group_outputs == 1 && shape.groups() == shape.in_channels;
-        if !depthwise || node.parameters().len() < Depthwise::parameter_words(&shape) {
-            return Err(Error::Corrupt);
+    /// Builds the kernel of an operator that changes the element type.
+    const fn converting<O: Operator>() -> Self {
+        Self {
+            op: O::CODE,
+            check: check::<O>,
+            run: convert::<O>,
         }
-        Ok(())
-    },
-    run: |node, arena| {
-        let arena = f32s(arena);
-        let conv = Depthwise {
-            shape: node.conv_shape()?,
-            clamp: Clamp::of(node.activation()),
-            parameters: node.parameters(),
-        };
-        conv.run(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// Max pooling, int8.
-pub const MAX_POOL_I8: Kernel = Kernel {
-    op: op::MAX_POOL_I8,
-    check: |node| check_pool(node, Elem::I8),
-    run: |node, arena| {
-        let arena = i8s(arena);
-        node.pool_shape()?
-            .max_i8(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// Max pooling, f32.
-pub const MAX_POOL_F32: Kernel = Kernel {
-    op: op::MAX_POOL_F32,
-    check: |node| check_pool(node, Elem::F32),
-    run: |node, arena| {
-        let arena = f32s(arena);
-        node.pool_shape()?
-            .max_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// Average pooling, int8.
-pub const AVERAGE_POOL_I8: Kernel = Kernel {
-    op: op::AVERAGE_POOL_I8,
-    check: |node| check_pool(node, Elem::I8),
-    run: |node, arena| {
-        let arena = i8s(arena);
-        node.pool_shape()?
-            .average_i8(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// Average pooling, f32.
-pub const AVERAGE_POOL_F32: Kernel = Kernel {
-    op: op::AVERAGE_POOL_F32,
-    check: |node| check_pool(node, Elem::F32),
-    run: |node, arena| {
-        let arena = f32s(arena);
-        node.pool_shape()?
-            .average_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// Sum of two tensors, int8.
-pub const ADD_I8: Kernel = Kernel {
-    op: op::ADD_I8,
-    check: |node| {
-        same_shapes(node, Elem::I8)?;
-        add_i8(node).map(drop)
-    },
-    run: |node, arena| {
-        let arena = i8s(arena);
-        let (a, b) = (node.input()?.i8s(arena)?, node.second_input()?.i8s(arena)?);
-        add_i8(node)?.run(a, b, node.output()?.i8s(arena)?)?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// Sum of two tensors, f32.
-pub const ADD_F32: Kernel = Kernel {
-    op: op::ADD_F32,
-    check: |node| same_shapes(node, Elem::F32),
-    run: |node, arena| {
-        let arena = f32s(arena);
-        let (a, b) = (
-            node.input()?.f32s(arena)?,
-            node.second_input()?.f32s(arena)?,
-        );
-        add::run_f32(
-            Clamp::of(node.activation()),
-            a,
-            b,
-            node.output()?.f32s(arena)?,
-        )?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// Clamp and change of grid, int8.
-pub const ACTIVATION_I8: Kernel = Kernel {
-    op: op::ACTIVATION_I8,
-    check: |node| {
-        same_shape(node, Elem::I8)?;
-        node.words::<2>().map(drop)
-    },
-    run: |node, arena| {
-        let arena = i8s(arena);
-        let (input, output) = (node.input()?, node.output()?);
-        let &[value, exponent] = node.words()?;
-        let layer = ActivationI8 {
-            input_zero: input.zero_point,
-            factor: multiplier(value, exponent),
-            output: node.grid(output.zero_point),
-        };
-        layer.run(input.i8s(arena)?, output.i8s(arena)?)?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// Clamp, f32.
-pub const ACTIVATION_F32: Kernel = Kernel {
-    op: op::ACTIVATION_F32,
-    check: |node| same_shape(node, Elem::F32),
-    run: |node, arena| {
-        let arena = f32s(arena);
-        let clamp = Clamp::of(node.activation());
-        activation::run_f32(
-            clamp,
-            node.input()?.f32s(arena)?,
-            node.output()?.f32s(arena)?,
-        )?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// Softmax, int8.
-pub const SOFTMAX_I8: Kernel = Kernel {
-    op: op::SOFTMAX_I8,
-    check: |node| {
-        same_shape(node, Elem::I8)?;
-        node.words::<3>().map(drop)
-    },
-    run: |node, arena| {
-        let arena = i8s(arena);
-        let &[value, exponent, smallest] = node.words()?;
-        let layer = SoftmaxI8 {
-            factor: multiplier(value, exponent),
-            smallest: smallest as i32,
-        };
-        layer.run(node.input()?.i8s(arena)?, node.output()?.i8s(arena)?)?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// Softmax, f32.
-pub const SOFTMAX_F32: Kernel = Kernel {
-    op: op::SOFTMAX_F32,
-    check: |node| same_shape(node, Elem::F32),
-    run: |node, arena| {
-        let arena = f32s(arena);
-        softmax::run_f32(node.input()?.f32s(arena)?, node.output()?.f32s(arena)?)?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// f32 to int8.
-pub const QUANTIZE: Kernel = Kernel {
-    op: op::QUANTIZE,
-    check: check_conversion,
-    run: |node, arena| {
-        let (input, output) = (node.input()?, node.output()?);
-        let (x, y) = disjoint(arena, &input, &output)?;
-        let whole = Tensor { offset: 0, ..input };
-        let y = i8s(y).get(..output.len()).ok_or(Error::ArenaTooSmall)?;
-        convert::quantize(grid(node, output.zero_point)?, whole.f32s(f32s(x))?, y)?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// int8 to f32.
-pub const DEQUANTIZE: Kernel = Kernel {
-    op: op::DEQUANTIZE,
-    check: check_conversion,
-    run: |node, arena| {
-        let (input, output) = (node.input()?, node.output()?);
-        let (x, y) = disjoint(arena, &input, &output)?;
-        let x = i8s(x).get(..input.len()).ok_or(Error::ArenaTooSmall)?;
-        let whole = Tensor {
-            offset: 0,
-            ..output
-        };
-        convert::dequantize(grid(node, input.zero_point)?, x, whole.f32s(f32s(y))?)?;
-        Ok(Flow::Continue)
-    },
-};
-
-/// `result` by reference: moving a descriptor out of it would cost a `memcpy`, and its 700 bytes.
-fn borrowed<T>(result: &Result<T, Error>) -> Result<&T, Error> {
-    result.as_ref().map_err(|&e| e)
-}
-
-/// The arena as int8 elements.
-fn i8s(arena: &mut [u32]) -> &[Cell<i8>] {
-    bytemuck::try_cast_slice_mut(arena).map_or(&[], cells)
-}
-
-/// The arena as f32 elements.
-fn f32s(arena: &mut [u32]) -> &[Cell<f32>] {
-    bytemuck::try_cast_slice_mut(arena).map_or(&[], cells)
-}
-
-/// Words of `a` and of `b`, which may not overlap.
-fn disjoint<'a>(
-    arena: &'a mut [u32],
-    a: &Tensor,
-    b: &Tensor,
-) -> Result<(&'a mut [u32], &'a mut [u32]), Error> {
-    let range = |t: &Tensor| t.offset..t.offset + t.words();
-    let [a, b] = arena
-        .get_disjoint_mut([range(a), range(b)])
-        .map_err(|_| Error::Corrupt)?;
-    Ok((a, b))
-}
-
-fn multiplier(value: u32, exponent: u32) -> Multiplier {
-    Multiplier {
-        value: value as i32,
-        exponent: exponent as i32,
     }
 }
 
-fn typed(node: &Node<'_>, elem: Elem) -> Result<(), Error> {
-    if node.input()?.elem == elem && node.output()?.elem == elem {
+/// Declares a constant per operator, and the lists of them.
+macro_rules! operators {
+    ($($(#[$doc:meta])* $name:ident: $($operator:ident)::+ $(=> $make:ident)?;)*) => {
+        $(
+            $(#[$doc])*
+            pub const $name: Kernel = operators!(@kernel $($operator)::+ $(=> $make)?);
+        )*
+
+        /// Every operator.
+        pub const ALL: &[Kernel] = &[$($name),*];
+
+        /// Element types of every operator, in the order of [`ALL`].
+        const ELEMENTS: &[[Elem; 2]] = &[$([
+            <op::$($operator)::+ as Operator>::Input::ELEM,
+            <op::$($operator)::+ as Operator>::Output::ELEM,
+        ]),*];
+    };
+    (@kernel $($operator:ident)::+) => { Kernel::of::<op::$($operator)::+, _>() };
+    (@kernel $($operator:ident)::+ => $make:ident) => { Kernel::$make::<op::$($operator)::+>() };
+}
+
+operators! {
+    /// Convolution and dense layer, int8.
+    CONV_I8: conv::I8;
+    /// Convolution and dense layer, f32.
+    CONV_F32: conv::F32;
+    /// Depthwise convolution, int8.
+    DEPTHWISE_I8: depthwise::I8;
+    /// Depthwise convolution, f32.
+    DEPTHWISE_F32: depthwise::F32;
+    /// Max pooling, int8.
+    MAX_POOL_I8: pool::MaxI8;
+    /// Max pooling, f32.
+    MAX_POOL_F32: pool::MaxF32;
+    /// Average pooling, int8.
+    AVERAGE_POOL_I8: pool::AverageI8;
+    /// Average pooling, f32.
+    AVERAGE_POOL_F32: pool::AverageF32;
+    /// Sum of two tensors, int8.
+    ADD_I8: add::I8;
+    /// Sum of two tensors, f32.
+    ADD_F32: add::F32;
+    /// Clamp and change of grid, int8.
+    ACTIVATION_I8: activation::I8;
+    /// Clamp, f32.
+    ACTIVATION_F32: activation::F32;
+    /// Softmax, int8.
+    SOFTMAX_I8: softmax::I8;
+    /// Softmax, f32.
+    SOFTMAX_F32: softmax::F32;
+    /// f32 to int8.
+    QUANTIZE: convert::Quantize => converting;
+    /// int8 to f32.
+    DEQUANTIZE: convert::Dequantize => converting;
+    /// Old steps in front of new ones, int8.
+    HISTORY_I8: history::I8;
+    /// Old steps in front of new ones, f32.
+    HISTORY_F32: history::F32;
+    /// Largest elements of windows of a stream, int8.
+    WINDOW_MAX_I8: window_pool::MaxI8;
+    /// Largest elements of windows of a stream, f32.
+    WINDOW_MAX_F32: window_pool::MaxF32;
+    /// Means of windows of a stream, int8.
+    WINDOW_AVERAGE_I8: window_pool::AverageI8;
+    /// Means of windows of a stream, f32.
+    WINDOW_AVERAGE_F32: window_pool::AverageF32;
+    /// Early exit, int8.
+    EXIT_I8: exit::I8;
+    /// Early exit, f32.
+    EXIT_F32: exit::F32;
+    /// Convolution and dense layer, int8 with weights of four bits.
+    CONV_I4: conv_i4::I4;
+}
+
+/// The int8 operators.
+pub const ALL_INT8: &[Kernel] = &only::<{ count(Elem::I8) }>(Elem::I8);
+
+/// The f32 operators.
+pub const ALL_F32: &[Kernel] = &only::<{ count(Elem::F32) }>(Elem::F32);
+
+/// Whether both element types of an operator are `elem`.
+const fn is_only(elements: [Elem; 2], elem: Elem) -> bool {
+    elements[0] as u8 == elem as u8 && elements[1] as u8 == elem as u8
+}
+
+/// Counts the operators of one element type.
+const fn count(elem: Elem) -> usize {
+    let (mut index, mut count) = (0, 0);
+    while index < ELEMENTS.len() {
+        if is_only(ELEMENTS[index], elem) {
+            count += 1;
+        }
+        index += 1;
+    }
+    count
+}
+
+/// Collects the operators of one element type, of which there are `N`.
+const fn only<const N: usize>(elem: Elem) -> [Kernel; N] {
+    let mut kernels = [ALL[0]; N];
+    let (mut index, mut next) = (0, 0);
+    while index < ELEMENTS.len() {
+        if is_only(ELEMENTS[index], elem) {
+            kernels[next] = ALL[index];
+            next += 1;
+        }
+        index += 1;
+    }
+    kernels
+}
+
+/// Refuses a node that the operator could not run.
+fn check<O: Operator>(node: &Node<'_>) -> Result<(), Error> {
+    check_types(node, O::Input::ELEM, O::Output::ELEM)?;
+    O::check(node)
+}
+
+/// Refuses a node whose tensors have other element types than its operator.
+#[inline(never)] // one function for all operators
+fn check_types(node: &Node<'_>, input: Elem, output: Elem) -> Result<(), Error> {
+    let read = [node.input()?.elem, node.second_input()?.elem];
+    if read == [input; 2] && node.output()?.elem == output {
         Ok(())
     } else {
         Err(Error::ElementType)
     }
 }
 
-fn same_shape(node: &Node<'_>, elem: Elem) -> Result<(), Error> {
-    typed(node, elem)?;
-    if node.input()?.len() == node.output()?.len() {
-        Ok(())
-    } else {
-        Err(Error::Corrupt)
-    }
-}
-
-fn same_shapes(node: &Node<'_>, elem: Elem) -> Result<(), Error> {
-    same_shape(node, elem)?;
-    let (second, output) = (node.second_input()?, node.output()?);
-    if second.elem == elem && second.len() == output.len() {
-        Ok(())
-    } else {
-        Err(Error::Corrupt)
-    }
-}
-
-fn conv_i8<'m>(node: &Node<'m>) -> Result<Conv1dI8<'m>, Error> {
-    let grid = node.grid(node.output()?.zero_point);
-    let input_zero = node.input()?.zero_point;
-    Conv1dI8::new(
-        node.conv_shape()?,
-        input_zero,
-        grid,
-        node.rounding(),
-        node.parameters(),
+/// Runs a node whose tensors share the arena.
+fn run<O, T>(node: &Node<'_>, arena: &mut [u32]) -> Result<Flow, Error>
+where
+    T: Element,
+    O: Operator<Input = T, Output = T>,
+{
+    let (inputs, output) = elements::<T>(node, T::arena(arena))?;
+    O::run(
+        borrowed(&O::parse(node, node.parameters()))?,
+        inputs,
+        output,
     )
 }
 
-fn depthwise_i8<'m>(node: &Node<'m>) -> Result<DepthwiseI8<'m>, Error> {
-    let grid = node.grid(node.output()?.zero_point);
-    DepthwiseI8::new(
-        node.conv_shape()?,
-        node.input()?.zero_point,
-        grid,
-        node.parameters(),
-    )
+/// Elements that a node reads, and those it writes.
+type Elements<'a, T> = ([&'a [Cell<T>]; 2], &'a [Cell<T>]);
+
+/// Finds the elements of a node's tensors in the arena.
+#[inline(never)] // one function for all operators of an element type
+fn elements<'a, T: Element>(
+    node: &Node<'_>,
+    arena: &'a [Cell<T>],
+) -> Result<Elements<'a, T>, Error> {
+    let [input, second, output] = [node.input()?, node.second_input()?, node.output()?];
+    let inputs = [T::elements(&input, arena)?, T::elements(&second, arena)?];
+    Ok((inputs, T::elements(&output, arena)?))
 }
 
-fn check_pool(node: &Node<'_>, elem: Elem) -> Result<(), Error> {
-    typed(node, elem)?;
-    if node.input()?.channels == node.output()?.channels {
-        Ok(())
-    } else {
-        Err(Error::Corrupt)
-    }
-}
-
-fn add_i8(node: &Node<'_>) -> Result<AddI8, Error> {
-    let &[a, a_exponent, b, b_exponent, sum, sum_exponent] = node.words()?;
-    Ok(AddI8 {
-        zeros: [node.input()?.zero_point, node.second_input()?.zero_point],
-        factors: [multiplier(a, a_exponent), multiplier(b, b_exponent)],
-        factor: multiplier(sum, sum_exponent),
-        output: node.grid(node.output()?.zero_point),
-    })
-}
-
-fn grid(node: &Node<'_>, zero_point: i8) -> Result<Grid, Error> {
-    let &[scale] = node.words()?;
-    Ok(Grid {
-        scale: f32::from_bits(scale),
-        zero_point,
-    })
-}
-
-fn check_conversion(node: &Node<'_>) -> Result<(), Error> {
+/// Runs a node whose two tensors have different element types and do not overlap.
+fn convert<O: Operator>(node: &Node<'_>, arena: &mut [u32]) -> Result<Flow, Error> {
     let (input, output) = (node.input()?, node.output()?);
-    let overlap = input.offset < output.offset + output.words()
-        && output.offset < input.offset + input.words();
-    if overlap || input.len() != output.len() || input.elem == output.elem {
-        return Err(Error::Corrupt);
+    let range = |t: &Tensor| t.offset..t.offset + t.words();
+    let [x, y] = arena
+        .get_disjoint_mut([range(&input), range(&output)])
+        .map_err(|_| Error::Corrupt)?;
+    let first = |tensor| Tensor {
+        offset: 0,
+        ..tensor
+    };
+    let x = O::Input::elements(&first(input), O::Input::arena(x))?;
+    let y = O::Output::elements(&first(output), O::Output::arena(y))?;
+    O::run(&O::parse(node, node.parameters())?, [x, x], y)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operator_has_a_code_of_its_own() {
+        for (index, kernel) in ALL.iter().enumerate() {
+            assert!(ALL.iter().skip(index + 1).all(|k| k.op != kernel.op));
+        }
     }
-    node.words::<1>().map(drop)
+
+    #[test]
+    fn operators_of_one_element_type_are_listed_in_the_order_of_all() {
+        assert_eq!((ALL_INT8.len(), ALL_F32.len()), (12, 11));
+        let int8 = ALL
+            .iter()
+            .zip(ELEMENTS)
+            .filter(|(_, e)| **e == [Elem::I8; 2]);
+        assert!(int8.map(|(k, _)| k.op).eq(ALL_INT8.iter().map(|k| k.op)));
+    }
 }

@@ -1,0 +1,73 @@
+//! Sum of two tensors of one shape, then a clamp.
+//!
+//! Parameters: none in f32, where the record has the clamp; in int8 value and exponent of the multipliers of both
+//! inputs and of the sum.
+
+use super::{Operator, ensure, multiplier, same_len, words};
+use crate::kernels::Clamp;
+use crate::kernels::add::{AddI8, run_f32};
+use crate::{Error, Flow, Node};
+use core::cell::Cell;
+
+/// The int8 sum.
+#[derive(Debug, Clone, Copy)]
+pub struct I8;
+
+impl Operator for I8 {
+    const CODE: u8 = 9;
+    const INPUTS: usize = 2;
+    type Input = i8;
+    type Output = i8;
+    type Layer<'m> = AddI8;
+
+    fn parse(node: &Node<'_>, parameters: &[u32]) -> Result<AddI8, Error> {
+        let &[a, a_exponent, b, b_exponent, sum, sum_exponent] = words(parameters)?;
+        Ok(AddI8 {
+            zeros: [node.input()?.zero_point, node.second_input()?.zero_point],
+            factors: [multiplier([a, a_exponent]), multiplier([b, b_exponent])],
+            factor: multiplier([sum, sum_exponent]),
+            output: node.grid(node.output()?.zero_point),
+        })
+    }
+
+    fn check(node: &Node<'_>) -> Result<(), Error> {
+        same_lens(node)?;
+        Self::parse(node, node.parameters()).map(drop)
+    }
+
+    fn run(layer: &AddI8, [a, b]: [&[Cell<i8>]; 2], output: &[Cell<i8>]) -> Result<Flow, Error> {
+        layer.run(a, b, output)?;
+        Ok(Flow::Continue)
+    }
+}
+
+/// The f32 sum.
+#[derive(Debug, Clone, Copy)]
+pub struct F32;
+
+impl Operator for F32 {
+    const CODE: u8 = 10;
+    const INPUTS: usize = 2;
+    type Input = f32;
+    type Output = f32;
+    type Layer<'m> = Clamp;
+
+    fn parse(node: &Node<'_>, _: &[u32]) -> Result<Clamp, Error> {
+        Ok(Clamp::of(node.activation()))
+    }
+
+    fn check(node: &Node<'_>) -> Result<(), Error> {
+        same_lens(node)
+    }
+
+    fn run(layer: &Clamp, [a, b]: [&[Cell<f32>]; 2], output: &[Cell<f32>]) -> Result<Flow, Error> {
+        run_f32(*layer, a, b, output)?;
+        Ok(Flow::Continue)
+    }
+}
+
+/// Refuses a node whose three tensors are not all of one length.
+fn same_lens(node: &Node<'_>) -> Result<(), Error> {
+    same_len(node)?;
+    ensure(node.second_input()?.len() == node.output()?.len())
+}

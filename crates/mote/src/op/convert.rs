@@ -1,0 +1,81 @@
+//! Between f32 and int8 tensors, which may not overlap.
+//!
+//! Parameters: the scale of the int8 side.
+
+use super::{Operator, ensure, same_len, words};
+use crate::kernels::convert::{Grid, dequantize, quantize};
+use crate::{Error, Flow, Node};
+use core::cell::Cell;
+
+/// f32 to int8.
+#[derive(Debug, Clone, Copy)]
+pub struct Quantize;
+
+impl Operator for Quantize {
+    const CODE: u8 = 15;
+    type Input = f32;
+    type Output = i8;
+    type Layer<'m> = Grid;
+
+    fn parse(node: &Node<'_>, parameters: &[u32]) -> Result<Grid, Error> {
+        grid(parameters, node.output()?.zero_point)
+    }
+
+    fn check(node: &Node<'_>) -> Result<(), Error> {
+        check(node)
+    }
+
+    fn run(
+        layer: &Grid,
+        [input, _]: [&[Cell<f32>]; 2],
+        output: &[Cell<i8>],
+    ) -> Result<Flow, Error> {
+        quantize(*layer, input, output)?;
+        Ok(Flow::Continue)
+    }
+}
+
+/// int8 to f32.
+#[derive(Debug, Clone, Copy)]
+pub struct Dequantize;
+
+impl Operator for Dequantize {
+    const CODE: u8 = 16;
+    type Input = i8;
+    type Output = f32;
+    type Layer<'m> = Grid;
+
+    fn parse(node: &Node<'_>, parameters: &[u32]) -> Result<Grid, Error> {
+        grid(parameters, node.input()?.zero_point)
+    }
+
+    fn check(node: &Node<'_>) -> Result<(), Error> {
+        check(node)
+    }
+
+    fn run(
+        layer: &Grid,
+        [input, _]: [&[Cell<i8>]; 2],
+        output: &[Cell<f32>],
+    ) -> Result<Flow, Error> {
+        dequantize(*layer, input, output)?;
+        Ok(Flow::Continue)
+    }
+}
+
+fn grid(parameters: &[u32], zero_point: i8) -> Result<Grid, Error> {
+    let &[scale] = words(parameters)?;
+    Ok(Grid {
+        scale: f32::from_bits(scale),
+        zero_point,
+    })
+}
+
+fn check(node: &Node<'_>) -> Result<(), Error> {
+    let (input, output) = (node.input()?, node.output()?);
+    let overlap = input.offset < output.offset + output.words()
+        && output.offset < input.offset + input.words();
+    ensure(!overlap)?;
+    same_len(node)?;
+    words::<1>(node.parameters()).map(drop)
+}

@@ -1,0 +1,78 @@
+//! Depthwise convolutions: each channel has a kernel of its own.
+//!
+//! The record has the geometry. Parameters, **int8**: per channel, rounded up to four, a
+//! [`Channel`](crate::quant::Channel); then per four channels a word per tap. **f32**: biases, then per tap the channels.
+
+use super::{Operator, borrowed, ensure};
+use crate::kernels::Clamp;
+use crate::kernels::depthwise::{Depthwise, DepthwiseI8};
+use crate::{Error, Flow, Node};
+use core::cell::Cell;
+
+/// The int8 depthwise convolution.
+#[derive(Debug, Clone, Copy)]
+pub struct I8;
+
+impl Operator for I8 {
+    const CODE: u8 = 3;
+    type Input = i8;
+    type Output = i8;
+    type Layer<'m> = DepthwiseI8<'m>;
+
+    fn parse<'m>(node: &Node<'_>, parameters: &'m [u32]) -> Result<DepthwiseI8<'m>, Error> {
+        let grid = node.grid(node.output()?.zero_point);
+        DepthwiseI8::new(
+            node.conv_shape()?,
+            node.input()?.zero_point,
+            grid,
+            parameters,
+        )
+    }
+
+    fn check(node: &Node<'_>) -> Result<(), Error> {
+        borrowed(&Self::parse(node, node.parameters()))?.validate()
+    }
+
+    fn run(
+        layer: &DepthwiseI8<'_>,
+        [input, _]: [&[Cell<i8>]; 2],
+        output: &[Cell<i8>],
+    ) -> Result<Flow, Error> {
+        layer.run(input, output)?;
+        Ok(Flow::Continue)
+    }
+}
+
+/// The f32 depthwise convolution.
+#[derive(Debug, Clone, Copy)]
+pub struct F32;
+
+impl Operator for F32 {
+    const CODE: u8 = 4;
+    type Input = f32;
+    type Output = f32;
+    type Layer<'m> = Depthwise<'m>;
+
+    fn parse<'m>(node: &Node<'_>, parameters: &'m [u32]) -> Result<Depthwise<'m>, Error> {
+        Ok(Depthwise {
+            shape: node.conv_shape()?,
+            clamp: Clamp::of(node.activation()),
+            parameters,
+        })
+    }
+
+    fn check(node: &Node<'_>) -> Result<(), Error> {
+        let shape = node.conv_shape()?;
+        ensure(shape.group_outputs == 1 && shape.groups() == shape.in_channels)?;
+        ensure(node.parameters().len() >= Depthwise::parameter_words(&shape))
+    }
+
+    fn run(
+        layer: &Depthwise<'_>,
+        [input, _]: [&[Cell<f32>]; 2],
+        output: &[Cell<f32>],
+    ) -> Result<Flow, Error> {
+        layer.run(input, output)?;
+        Ok(Flow::Continue)
+    }
+}
