@@ -18,8 +18,9 @@
 //! mod model_data { /* statics: everything that is model and not code */ }
 //! ```
 //!
-//! It has no unsafe code, needs the engine only and does not allocate; but one of boxed layers needs `mote_baseline` and a global allocator, which its second line, `// features: heap`, asks the firmware
-//! for. One whose weights are [paged](mote_model::WeightMemory::Paged) is generic over its [`mote::Storage`], has besides
+//! It has no unsafe code, needs the engine only and does not allocate; but one of boxed layers needs the engine's feature
+//! `boxed` and a global allocator, which its second line, `// features: heap`, asks the firmware for. One whose weights
+//! are [paged](mote_model::WeightMemory::Paged) is generic over its [`mote::Storage`], has besides
 //!
 //! ```text
 //! pub struct Pipeline<S = &'static [u32]>;

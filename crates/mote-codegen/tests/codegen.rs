@@ -109,11 +109,11 @@ const WINDOWS: usize = 8;
 /// A crate with one module and one line of `main` per pipeline.
 fn write_crate(dir: &Path, pipelines: &[(String, String)]) {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let (engine, baseline) = (crates.join("mote"), crates.join("mote-baseline"));
+    let engine = crates.join("mote");
     fs::create_dir_all(dir.join("src")).unwrap();
     let manifest = format!(
         "[package]\nname = \"generated\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-         [dependencies]\nmote = {{ path = {engine:?} }}\nmote-baseline = {{ path = {baseline:?} }}\n"
+         [dependencies]\nmote = {{ path = {engine:?}, features = [\"boxed\"] }}\n"
     );
     fs::write(dir.join("Cargo.toml"), manifest).unwrap();
     let sample = "fn sample(n: usize, i: usize, counts: bool) -> i16 {

@@ -164,7 +164,7 @@ impl FirmwareBuilder {
         let kept = self
             .cache
             .join("images")
-            .join(self.key(&dir, &features, settings, &toolchain)?);
+            .join(self.key(&dir, settings, &toolchain)?);
         let images = Images {
             deploy: kept.join("deploy"),
             measure: kept.join("measure"),
@@ -308,15 +308,13 @@ impl FirmwareBuilder {
     fn key(
         &self,
         dir: &Path,
-        features: &str,
         settings: &BuildSettings,
         toolchain: &Toolchain,
     ) -> Result<String, Error> {
         let mut hash = Sha256::new();
         hash.update(format!("{settings:?} {toolchain}"));
         absorb(&mut hash, dir)?;
-        let baseline = has(features, "heap").then_some("crates/mote-baseline");
-        for source in ["firmware", "crates/mote"].into_iter().chain(baseline) {
+        for source in ["firmware", "crates/mote"] {
             absorb(&mut hash, &self.home.join(source))?;
         }
         Ok(hex(hash))

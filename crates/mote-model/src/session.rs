@@ -5,8 +5,7 @@
 use crate::stream::Schedule;
 use crate::{Error, Graph, Quant, Strategy, TensorId, blob::to_words, plan, sensor};
 use mote::kernels::argmax;
-use mote::registry::Flow;
-use mote::{Interpreter, Model, View, registry};
+use mote::{Interpreter, Model, StepOutcome, View, registry};
 
 /// Writes the model that the engine reads, as it lies in flash.
 ///
@@ -127,24 +126,24 @@ impl<'c> Session<'c> {
         let end = match self.compiled.stream {
             None => self
                 .load()
-                .and_then(|()| self.interpreter.run_flow(&mut self.arena)),
+                .and_then(|()| self.interpreter.run_outcome(&mut self.arena)),
             Some(schedule) => self.run_stream(schedule),
         };
         end.and_then(|end| {
             Ok(Decision {
                 scores: self.scores()?,
-                early: end == Flow::Decided,
+                early: end == StepOutcome::Exited,
             })
         })
         .map_err(|error| Error::engine(self.compiled, error))
     }
 
     /// Feeds the window tick by tick to a new stream, up to its first decision.
-    fn run_stream(&mut self, schedule: Schedule) -> Result<Flow, mote::Error> {
+    fn run_stream(&mut self, schedule: Schedule) -> Result<StepOutcome, mote::Error> {
         let window = core::mem::take(&mut self.counts);
         let input = self.interpreter.model().input()?;
         self.arena.fill(0);
-        let mut end = Flow::Waiting;
+        let mut end = StepOutcome::NeedMoreSamples;
         for tick in 0..schedule.first {
             self.counts.clear();
             // The last tick may go on behind the window; the decision does not depend on that part.
@@ -152,10 +151,10 @@ impl<'c> Session<'c> {
             self.counts.extend(samples);
             self.counts.resize(input.len(), 0);
             self.load()?;
-            end = self.interpreter.run_flow(&mut self.arena)?;
+            end = self.interpreter.run_outcome(&mut self.arena)?;
         }
         match end {
-            Flow::Waiting => Err(mote::Error::BufferLength),
+            StepOutcome::NeedMoreSamples => Err(mote::Error::BufferLength),
             end => Ok(end),
         }
     }

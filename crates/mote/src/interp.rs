@@ -3,8 +3,8 @@
 use crate::kernels::cells;
 use crate::kernels::frontend::Frontend;
 use crate::model::{Elem, Tensor};
-use crate::registry::{Flow, Kernel};
-use crate::{Error, Model, Node};
+use crate::registry::Kernel;
+use crate::{Error, Model, Node, StepOutcome};
 
 /// Elements of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,22 +64,22 @@ impl<'m> Interpreter<'m> {
     /// # Errors
     /// [`Error::ArenaTooSmall`].
     pub fn run(&self, arena: &mut [u32]) -> Result<bool, Error> {
-        Ok(self.run_flow(arena)? != Flow::Waiting)
+        Ok(self.run_outcome(arena)? != StepOutcome::NeedMoreSamples)
     }
 
-    /// As [`Interpreter::run`], and tells how the run ended: [`Flow::Continue`] when every node ran,
-    /// [`Flow::Decided`] at an early exit.
+    /// As [`Interpreter::run`], and tells how the run ended: [`StepOutcome::Continue`] when every node ran,
+    /// [`StepOutcome::Exited`] at an early exit.
     ///
     /// # Errors
     /// [`Error::ArenaTooSmall`].
-    pub fn run_flow(&self, arena: &mut [u32]) -> Result<Flow, Error> {
+    pub fn run_outcome(&self, arena: &mut [u32]) -> Result<StepOutcome, Error> {
         for node in self.model.nodes() {
             match mote_step(&node, self.kernels, arena)? {
-                Flow::Continue => (),
+                StepOutcome::Continue => (),
                 end => return Ok(end),
             }
         }
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 
     /// Runs every node, whether its output is needed or not, and shows that to `observe`, with the node's index.
@@ -157,7 +157,11 @@ impl<'m> Interpreter<'m> {
 
 /// Runs one node. A function of its own, so that a profiler can watch its address and tell the layers apart.
 #[inline(never)]
-pub fn mote_step(node: &Node<'_>, kernels: &[Kernel], arena: &mut [u32]) -> Result<Flow, Error> {
+pub fn mote_step(
+    node: &Node<'_>,
+    kernels: &[Kernel],
+    arena: &mut [u32],
+) -> Result<StepOutcome, Error> {
     (find(kernels, node)?.run)(node, arena)
 }
 

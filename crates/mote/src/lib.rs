@@ -8,6 +8,8 @@
 //!   shapes.
 //! - [`Page`]s of weights that do not lie in the image come from a [`Storage`], checked; with [`Halves`] of a window,
 //!   one comes while another is computed with.
+//! - With the feature `boxed` there is another way to run a model: as boxed layers on a heap, the baseline that the other
+//!   ways are compared with.
 //! - [`quant`] is TensorFlow Lite's fixed-point arithmetic.
 //!
 //! Without the default features `interpreter` and `libm` the engine is what generated int8 code calls, and
@@ -39,12 +41,15 @@
 #[cfg(target_endian = "big")]
 compile_error!("the model format is little-endian and read in place");
 
+#[cfg(any(feature = "boxed", test))]
+extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[cfg(feature = "boxed")]
+pub mod boxed;
 mod crc;
 mod error;
-mod flow;
 pub mod format;
 #[cfg(feature = "interpreter")]
 mod interp;
@@ -52,6 +57,7 @@ pub mod kernels;
 mod model;
 #[cfg(feature = "interpreter")]
 pub mod op;
+mod outcome;
 mod pager;
 pub mod quant;
 #[cfg(feature = "interpreter")]
@@ -61,9 +67,9 @@ mod storage;
 
 pub use crc::crc32;
 pub use error::Error;
-pub use flow::Flow;
 #[cfg(feature = "interpreter")]
 pub use interp::{Interpreter, View};
 pub use model::{Elem, Model, Node, Tensor};
+pub use outcome::StepOutcome;
 pub use pager::{Halves, Page};
 pub use storage::Storage;

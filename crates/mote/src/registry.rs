@@ -3,11 +3,9 @@
 //! The linker keeps the operators of the slice given to the interpreter and drops the others.
 
 use crate::model::{Elem, Tensor};
-use crate::op::{self, Element, Operator, borrowed};
-use crate::{Error, Node};
+use crate::op::{self, Element, Operator, borrowed, for_each_operator};
+use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
-
-pub use crate::flow::Flow;
 
 /// An operator of the interpreter.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +15,7 @@ pub struct Kernel {
     /// Refuses a node it could not run.
     pub check: fn(&Node<'_>) -> Result<(), Error>,
     /// Runs a node in an arena of [`Model::arena_words`](crate::Model::arena_words).
-    pub run: fn(&Node<'_>, &mut [u32]) -> Result<Flow, Error>,
+    pub run: fn(&Node<'_>, &mut [u32]) -> Result<StepOutcome, Error>,
 }
 
 impl Kernel {
@@ -44,7 +42,7 @@ impl Kernel {
     }
 }
 
-/// Declares a constant per operator, and the lists of them.
+/// Declares a constant per operator, and the list of all of them.
 macro_rules! operators {
     ($($(#[$doc:meta])* $name:ident: $($operator:ident)::+ $(=> $make:ident)?;)*) => {
         $(
@@ -65,58 +63,7 @@ macro_rules! operators {
     (@kernel $($operator:ident)::+ => $make:ident) => { Kernel::$make::<op::$($operator)::+>() };
 }
 
-operators! {
-    /// Convolution and dense layer, int8.
-    CONV_I8: conv::I8;
-    /// Convolution and dense layer, f32.
-    CONV_F32: conv::F32;
-    /// Depthwise convolution, int8.
-    DEPTHWISE_I8: depthwise::I8;
-    /// Depthwise convolution, f32.
-    DEPTHWISE_F32: depthwise::F32;
-    /// Max pooling, int8.
-    MAX_POOL_I8: pool::MaxI8;
-    /// Max pooling, f32.
-    MAX_POOL_F32: pool::MaxF32;
-    /// Average pooling, int8.
-    AVERAGE_POOL_I8: pool::AverageI8;
-    /// Average pooling, f32.
-    AVERAGE_POOL_F32: pool::AverageF32;
-    /// Sum of two tensors, int8.
-    ADD_I8: add::I8;
-    /// Sum of two tensors, f32.
-    ADD_F32: add::F32;
-    /// Clamp and change of grid, int8.
-    ACTIVATION_I8: activation::I8;
-    /// Clamp, f32.
-    ACTIVATION_F32: activation::F32;
-    /// Softmax, int8.
-    SOFTMAX_I8: softmax::I8;
-    /// Softmax, f32.
-    SOFTMAX_F32: softmax::F32;
-    /// f32 to int8.
-    QUANTIZE: convert::Quantize => converting;
-    /// int8 to f32.
-    DEQUANTIZE: convert::Dequantize => converting;
-    /// Old steps in front of new ones, int8.
-    HISTORY_I8: history::I8;
-    /// Old steps in front of new ones, f32.
-    HISTORY_F32: history::F32;
-    /// Largest elements of windows of a stream, int8.
-    WINDOW_MAX_I8: window_pool::MaxI8;
-    /// Largest elements of windows of a stream, f32.
-    WINDOW_MAX_F32: window_pool::MaxF32;
-    /// Means of windows of a stream, int8.
-    WINDOW_AVERAGE_I8: window_pool::AverageI8;
-    /// Means of windows of a stream, f32.
-    WINDOW_AVERAGE_F32: window_pool::AverageF32;
-    /// Early exit, int8.
-    EXIT_I8: exit::I8;
-    /// Early exit, f32.
-    EXIT_F32: exit::F32;
-    /// Convolution and dense layer, int8 with weights of four bits.
-    CONV_I4: conv_i4::I4;
-}
+for_each_operator!(operators);
 
 /// The int8 operators.
 pub const ALL_INT8: &[Kernel] = &only::<{ count(Elem::I8) }>(Elem::I8);
@@ -173,7 +120,7 @@ fn check_types(node: &Node<'_>, input: Elem, output: Elem) -> Result<(), Error> 
 }
 
 /// Runs a node whose tensors share the arena.
-fn run<O, T>(node: &Node<'_>, arena: &mut [u32]) -> Result<Flow, Error>
+fn run<O, T>(node: &Node<'_>, arena: &mut [u32]) -> Result<StepOutcome, Error>
 where
     T: Element,
     O: Operator<Input = T, Output = T>,
@@ -201,7 +148,7 @@ fn elements<'a, T: Element>(
 }
 
 /// Runs a node whose two tensors have different element types and do not overlap.
-fn convert<O: Operator>(node: &Node<'_>, arena: &mut [u32]) -> Result<Flow, Error> {
+fn convert<O: Operator>(node: &Node<'_>, arena: &mut [u32]) -> Result<StepOutcome, Error> {
     let (input, output) = (node.input()?, node.output()?);
     let range = |t: &Tensor| t.offset..t.offset + t.words();
     let [x, y] = arena

@@ -17,7 +17,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     let output = suffix(pipeline.output.elem);
     let words = pipeline.words.len();
     let model = words_list(pipeline.words);
-    let kinds = pipeline.operators("layers")?;
+    let kinds = pipeline.operators("layer")?;
     let keep = match runtime.weights {
         WeightMemory::InRam => "Copied",
         WeightMemory::InFlash | WeightMemory::Paged { .. } => "InPlace",
@@ -39,7 +39,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     Ok(format!(
         "{head}\
 use mote::Error;
-use mote_baseline::{{Keep, Network, Settings, layers}};
+use mote::boxed::{{Keep, Network, Settings, layer}};
 
 const SETTINGS: Settings<'static> = Settings {{
     kinds: {kinds},

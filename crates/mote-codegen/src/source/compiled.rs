@@ -61,12 +61,12 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
         let result = if code.flows {
             calls.push_str(&format!(
                 "        match {function}(arena{extra})? {{\n\
-                 \x20           Flow::Continue => (),\n\
-                 \x20           Flow::Decided => return Ok(true),\n\
-                 \x20           Flow::Waiting => return Ok(false),\n\
+                 \x20           StepOutcome::Continue => (),\n\
+                 \x20           StepOutcome::Exited => return Ok(true),\n\
+                 \x20           StepOutcome::NeedMoreSamples => return Ok(false),\n\
                  \x20       }}\n"
             ));
-            "Flow"
+            "StepOutcome"
         } else {
             calls.push_str(&format!("        {function}(arena{extra})?;\n"));
             "()"
@@ -154,7 +154,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
         "{head}\
 use core::cell::Cell;
 #[allow(unused_imports)]
-use mote::Flow;
+use mote::StepOutcome;
 use mote::{{Error, kernels}};
 #[allow(unused_imports)]
 use mote::quant::{{Multiplier, Output, Rounding}};

@@ -6,7 +6,7 @@
 use super::{Operator, multiplier, same_len, words};
 use crate::kernels::Clamp;
 use crate::kernels::activation::{ActivationI8, run_f32};
-use crate::{Error, Flow, Node};
+use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
 
 /// The int8 clamp, which may change the scale too.
@@ -32,13 +32,17 @@ impl Operator for I8 {
         Self::parse(node, node.parameters()).map(drop)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(2)
+    }
+
     fn run(
         layer: &ActivationI8,
         [input, _]: [&[Cell<i8>]; 2],
         output: &[Cell<i8>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         layer.run(input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }
 
@@ -60,12 +64,16 @@ impl Operator for F32 {
         same_len(node)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(0)
+    }
+
     fn run(
         layer: &Clamp,
         [input, _]: [&[Cell<f32>]; 2],
         output: &[Cell<f32>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         run_f32(*layer, input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }

@@ -6,7 +6,7 @@
 use super::{Operator, ensure, multiplier, same_len, words};
 use crate::kernels::Clamp;
 use crate::kernels::add::{AddI8, run_f32};
-use crate::{Error, Flow, Node};
+use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
 
 /// The int8 sum.
@@ -35,9 +35,17 @@ impl Operator for I8 {
         Self::parse(node, node.parameters()).map(drop)
     }
 
-    fn run(layer: &AddI8, [a, b]: [&[Cell<i8>]; 2], output: &[Cell<i8>]) -> Result<Flow, Error> {
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(6)
+    }
+
+    fn run(
+        layer: &AddI8,
+        [a, b]: [&[Cell<i8>]; 2],
+        output: &[Cell<i8>],
+    ) -> Result<StepOutcome, Error> {
         layer.run(a, b, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }
 
@@ -60,9 +68,17 @@ impl Operator for F32 {
         same_lens(node)
     }
 
-    fn run(layer: &Clamp, [a, b]: [&[Cell<f32>]; 2], output: &[Cell<f32>]) -> Result<Flow, Error> {
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(0)
+    }
+
+    fn run(
+        layer: &Clamp,
+        [a, b]: [&[Cell<f32>]; 2],
+        output: &[Cell<f32>],
+    ) -> Result<StepOutcome, Error> {
         run_f32(*layer, a, b, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Operator, borrowed, ensure};
 use crate::kernels::Clamp;
 use crate::kernels::conv1d::Conv1d;
 use crate::kernels::conv1d_i8::Conv1dI8;
-use crate::{Error, Flow, Node};
+use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
 
 /// The int8 convolution.
@@ -37,13 +37,19 @@ impl Operator for I8 {
         borrowed(&Self::parse(node, node.parameters()))?.validate()
     }
 
+    fn parameter_words(node: &Node<'_>) -> Result<usize, Error> {
+        let layer = Self::parse(node, node.parameters());
+        let layer = borrowed(&layer)?;
+        Ok(layer.channels.as_flattened().len() + layer.weights.as_flattened().len())
+    }
+
     fn run(
         layer: &Conv1dI8<'_>,
         [input, _]: [&[Cell<i8>]; 2],
         output: &[Cell<i8>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         layer.run(input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }
 
@@ -71,12 +77,16 @@ impl Operator for F32 {
         ensure(node.parameters().len() >= Conv1d::parameter_words(&shape))
     }
 
+    fn parameter_words(node: &Node<'_>) -> Result<usize, Error> {
+        Ok(Conv1d::parameter_words(&node.conv_shape()?))
+    }
+
     fn run(
         layer: &Conv1d<'_>,
         [input, _]: [&[Cell<f32>]; 2],
         output: &[Cell<f32>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         layer.run(input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }

@@ -4,8 +4,10 @@
 //! [`format`](crate::format).
 
 use super::{Operator, borrowed};
+#[cfg(feature = "boxed")]
+use crate::kernels::conv1d_i4::unpack;
 use crate::kernels::conv1d_i4::{Conv1dI4, SCRATCH_GROUPS};
-use crate::{Error, Flow, Node};
+use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
 
 /// Scratch of fields of up to 64 taps.
@@ -35,17 +37,41 @@ impl Operator for I4 {
         borrowed(&Self::parse(node, node.parameters()))?.validate()
     }
 
+    fn parameter_words(node: &Node<'_>) -> Result<usize, Error> {
+        let layer = Self::parse(node, node.parameters());
+        let layer = borrowed(&layer)?;
+        Ok(layer.channels.as_flattened().len() + layer.weights.len())
+    }
+
     fn run(
         layer: &Conv1dI4<'_>,
         [input, _]: [&[Cell<i8>]; 2],
         output: &[Cell<i8>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         if layer.scratch_groups() <= SHORT_GROUPS {
             run::<SHORT_GROUPS>(layer, input, output)?;
         } else {
             run::<SCRATCH_GROUPS>(layer, input, output)?;
         }
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
+    }
+
+    /// Unpacks the weights once, which then take eight bits on the heap.
+    #[cfg(feature = "boxed")]
+    fn load(
+        node: &Node<'static>,
+        own: &'static [u32],
+        _: crate::boxed::Keep,
+    ) -> Result<alloc::boxed::Box<dyn crate::boxed::Layer>, Error> {
+        let packed = Self::parse(node, own);
+        let packed = borrowed(&packed)?;
+        let mut groups = alloc::vec![[0; 2]; packed.weights.len()];
+        unpack(packed.weights, &mut groups);
+        let words = [packed.channels.as_flattened(), groups.as_flattened()].concat();
+        Ok(crate::boxed::Loaded::<super::conv::I8>::boxed(
+            node,
+            words.into(),
+        ))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::{Operator, ensure, same_len, words};
 use crate::kernels::convert::{Grid, dequantize, quantize};
-use crate::{Error, Flow, Node};
+use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
 
 /// f32 to int8.
@@ -25,13 +25,17 @@ impl Operator for Quantize {
         check(node)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(1)
+    }
+
     fn run(
         layer: &Grid,
         [input, _]: [&[Cell<f32>]; 2],
         output: &[Cell<i8>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         quantize(*layer, input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }
 
@@ -53,13 +57,17 @@ impl Operator for Dequantize {
         check(node)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(1)
+    }
+
     fn run(
         layer: &Grid,
         [input, _]: [&[Cell<i8>]; 2],
         output: &[Cell<f32>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         dequantize(*layer, input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }
 

@@ -6,7 +6,7 @@
 use super::{Operator, borrowed, ensure};
 use crate::kernels::Clamp;
 use crate::kernels::depthwise::{Depthwise, DepthwiseI8};
-use crate::{Error, Flow, Node};
+use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
 
 /// The int8 depthwise convolution.
@@ -33,13 +33,19 @@ impl Operator for I8 {
         borrowed(&Self::parse(node, node.parameters()))?.validate()
     }
 
+    fn parameter_words(node: &Node<'_>) -> Result<usize, Error> {
+        let layer = Self::parse(node, node.parameters());
+        let layer = borrowed(&layer)?;
+        Ok(layer.channels.as_flattened().len() + layer.weights.len())
+    }
+
     fn run(
         layer: &DepthwiseI8<'_>,
         [input, _]: [&[Cell<i8>]; 2],
         output: &[Cell<i8>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         layer.run(input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }
 
@@ -67,12 +73,16 @@ impl Operator for F32 {
         ensure(node.parameters().len() >= Depthwise::parameter_words(&shape))
     }
 
+    fn parameter_words(node: &Node<'_>) -> Result<usize, Error> {
+        Ok(Depthwise::parameter_words(&node.conv_shape()?))
+    }
+
     fn run(
         layer: &Depthwise<'_>,
         [input, _]: [&[Cell<f32>]; 2],
         output: &[Cell<f32>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         layer.run(input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }

@@ -18,6 +18,13 @@ pub trait Element: Copy + 'static {
     /// # Errors
     /// When they have another type, or the arena is too small.
     fn elements<'a>(tensor: &Tensor, arena: &'a [Cell<Self>]) -> Result<&'a [Cell<Self>], Error>;
+
+    /// Returns the elements of a buffer.
+    ///
+    /// # Errors
+    /// When they have another type.
+    #[cfg(feature = "boxed")]
+    fn of(cells: crate::boxed::Cells<'_>) -> Result<&[Cell<Self>], Error>;
 }
 
 impl Element for i8 {
@@ -30,6 +37,11 @@ impl Element for i8 {
     fn elements<'a>(tensor: &Tensor, arena: &'a [Cell<i8>]) -> Result<&'a [Cell<i8>], Error> {
         tensor.i8s(arena)
     }
+
+    #[cfg(feature = "boxed")]
+    fn of(cells: crate::boxed::Cells<'_>) -> Result<&[Cell<i8>], Error> {
+        cells.i8s()
+    }
 }
 
 impl Element for f32 {
@@ -41,5 +53,10 @@ impl Element for f32 {
 
     fn elements<'a>(tensor: &Tensor, arena: &'a [Cell<f32>]) -> Result<&'a [Cell<f32>], Error> {
         tensor.f32s(arena)
+    }
+
+    #[cfg(feature = "boxed")]
+    fn of(cells: crate::boxed::Cells<'_>) -> Result<&[Cell<f32>], Error> {
+        cells.f32s()
     }
 }

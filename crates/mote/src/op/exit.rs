@@ -4,7 +4,7 @@
 
 use super::{Operator, same_len, words};
 use crate::kernels::exit::{run_f32, run_i8};
-use crate::{Error, Flow, Node};
+use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
 
 /// The early exit over int8 scores.
@@ -27,12 +27,16 @@ impl Operator for I8 {
         Self::parse(node, node.parameters()).map(drop)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(1)
+    }
+
     fn run(
         margin: &i32,
         [scores, _]: [&[Cell<i8>]; 2],
         output: &[Cell<i8>],
-    ) -> Result<Flow, Error> {
-        Ok(Flow::unless(run_i8(*margin, scores, output)?))
+    ) -> Result<StepOutcome, Error> {
+        Ok(StepOutcome::exit_if(run_i8(*margin, scores, output)?))
     }
 }
 
@@ -56,11 +60,15 @@ impl Operator for F32 {
         Self::parse(node, node.parameters()).map(drop)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(1)
+    }
+
     fn run(
         margin: &f32,
         [scores, _]: [&[Cell<f32>]; 2],
         output: &[Cell<f32>],
-    ) -> Result<Flow, Error> {
-        Ok(Flow::unless(run_f32(*margin, scores, output)?))
+    ) -> Result<StepOutcome, Error> {
+        Ok(StepOutcome::exit_if(run_f32(*margin, scores, output)?))
     }
 }

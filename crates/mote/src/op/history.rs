@@ -4,7 +4,7 @@
 
 use super::{Operator, ensure, same_channels};
 use crate::kernels::history::{run_f32, run_i8};
-use crate::{Error, Flow, Node};
+use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
 
 /// The int8 history.
@@ -25,9 +25,17 @@ impl Operator for I8 {
         check(node)
     }
 
-    fn run((): &(), [input, _]: [&[Cell<i8>]; 2], output: &[Cell<i8>]) -> Result<Flow, Error> {
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(0)
+    }
+
+    fn run(
+        (): &(),
+        [input, _]: [&[Cell<i8>]; 2],
+        output: &[Cell<i8>],
+    ) -> Result<StepOutcome, Error> {
         run_i8(input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }
 
@@ -49,9 +57,17 @@ impl Operator for F32 {
         check(node)
     }
 
-    fn run((): &(), [input, _]: [&[Cell<f32>]; 2], output: &[Cell<f32>]) -> Result<Flow, Error> {
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(0)
+    }
+
+    fn run(
+        (): &(),
+        [input, _]: [&[Cell<f32>]; 2],
+        output: &[Cell<f32>],
+    ) -> Result<StepOutcome, Error> {
         run_f32(input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }
 

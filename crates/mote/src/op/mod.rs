@@ -4,7 +4,8 @@
 //! a node's record and words, what a node is refused for, and the kernel that runs it. The
 //! [interpreter](crate::Interpreter) runs a node from that; whatever else reads or writes models goes by it too.
 //!
-//! An operator that is not in the list of [`registry`](crate::registry) does not exist for anyone.
+//! An operator that is not in the list of this module, `for_each_operator`, does not exist for anyone. How to add one is in
+//! CONTRIBUTING.md.
 
 pub mod activation;
 pub mod add;
@@ -22,9 +23,71 @@ pub mod window_pool;
 pub use element::Element;
 
 use crate::quant::Multiplier;
-use crate::{Error, Flow, Node};
+use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
 use core::fmt::Debug;
+
+/// Hands the list of all operators to the macro `$then`: name of the constant in tables of operators, and where the
+/// operator is. A conversion between element types says so.
+///
+/// The interpreter looks an operator up from the front.
+macro_rules! for_each_operator {
+    ($then:ident) => {
+        $then! {
+            /// Convolution and dense layer, int8.
+            CONV_I8: conv::I8;
+            /// Convolution and dense layer, f32.
+            CONV_F32: conv::F32;
+            /// Depthwise convolution, int8.
+            DEPTHWISE_I8: depthwise::I8;
+            /// Depthwise convolution, f32.
+            DEPTHWISE_F32: depthwise::F32;
+            /// Max pooling, int8.
+            MAX_POOL_I8: pool::MaxI8;
+            /// Max pooling, f32.
+            MAX_POOL_F32: pool::MaxF32;
+            /// Average pooling, int8.
+            AVERAGE_POOL_I8: pool::AverageI8;
+            /// Average pooling, f32.
+            AVERAGE_POOL_F32: pool::AverageF32;
+            /// Sum of two tensors, int8.
+            ADD_I8: add::I8;
+            /// Sum of two tensors, f32.
+            ADD_F32: add::F32;
+            /// Clamp and change of grid, int8.
+            ACTIVATION_I8: activation::I8;
+            /// Clamp, f32.
+            ACTIVATION_F32: activation::F32;
+            /// Softmax, int8.
+            SOFTMAX_I8: softmax::I8;
+            /// Softmax, f32.
+            SOFTMAX_F32: softmax::F32;
+            /// f32 to int8.
+            QUANTIZE: convert::Quantize => converting;
+            /// int8 to f32.
+            DEQUANTIZE: convert::Dequantize => converting;
+            /// Old steps in front of new ones, int8.
+            HISTORY_I8: history::I8;
+            /// Old steps in front of new ones, f32.
+            HISTORY_F32: history::F32;
+            /// Largest elements of windows of a stream, int8.
+            WINDOW_MAX_I8: window_pool::MaxI8;
+            /// Largest elements of windows of a stream, f32.
+            WINDOW_MAX_F32: window_pool::MaxF32;
+            /// Means of windows of a stream, int8.
+            WINDOW_AVERAGE_I8: window_pool::AverageI8;
+            /// Means of windows of a stream, f32.
+            WINDOW_AVERAGE_F32: window_pool::AverageF32;
+            /// Early exit, int8.
+            EXIT_I8: exit::I8;
+            /// Early exit, f32.
+            EXIT_F32: exit::F32;
+            /// Convolution and dense layer, int8 with weights of four bits.
+            CONV_I4: conv_i4::I4;
+        }
+    };
+}
+pub(crate) use for_each_operator;
 
 /// An operator for one element type.
 ///
@@ -58,6 +121,12 @@ pub trait Operator {
     /// [`Error::Corrupt`] when shapes or parameters do not fit together.
     fn check(node: &Node<'_>) -> Result<(), Error>;
 
+    /// Returns how many words of parameters `node` has.
+    ///
+    /// # Errors
+    /// As [`Operator::parse`].
+    fn parameter_words(node: &Node<'_>) -> Result<usize, Error>;
+
     /// Computes `output` from `inputs`; an operator of one input gets it twice.
     ///
     /// # Errors
@@ -66,7 +135,26 @@ pub trait Operator {
         layer: &Self::Layer<'_>,
         inputs: [&[Cell<Self::Input>]; 2],
         output: &[Cell<Self::Output>],
-    ) -> Result<Flow, Error>;
+    ) -> Result<StepOutcome, Error>;
+
+    /// Makes a boxed layer of `node`, whose [check](Operator::check) has passed and whose parameters are `own`.
+    ///
+    /// # Errors
+    /// As [`Operator::parse`].
+    #[cfg(feature = "boxed")]
+    fn load(
+        node: &Node<'static>,
+        own: &'static [u32],
+        keep: crate::boxed::Keep,
+    ) -> Result<alloc::boxed::Box<dyn crate::boxed::Layer>, Error>
+    where
+        Self: Sized + 'static,
+    {
+        Ok(crate::boxed::Loaded::<Self>::boxed(
+            node,
+            keep.parameters(own),
+        ))
+    }
 }
 
 /// The first `N` of the words of a node's parameters.

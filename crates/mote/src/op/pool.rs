@@ -4,7 +4,7 @@
 
 use super::{Operator, same_channels};
 use crate::kernels::pool::Shape;
-use crate::{Error, Flow, Node};
+use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
 
 /// Largest element of each window, int8.
@@ -25,13 +25,17 @@ impl Operator for MaxI8 {
         same_channels(node)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(0)
+    }
+
     fn run(
         layer: &Shape,
         [input, _]: [&[Cell<i8>]; 2],
         output: &[Cell<i8>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         layer.max_i8(input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }
 
@@ -53,13 +57,17 @@ impl Operator for MaxF32 {
         same_channels(node)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(0)
+    }
+
     fn run(
         layer: &Shape,
         [input, _]: [&[Cell<f32>]; 2],
         output: &[Cell<f32>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         layer.max_f32(input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }
 
@@ -81,13 +89,17 @@ impl Operator for AverageI8 {
         same_channels(node)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(0)
+    }
+
     fn run(
         layer: &Shape,
         [input, _]: [&[Cell<i8>]; 2],
         output: &[Cell<i8>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         layer.average_i8(input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }
 
@@ -109,12 +121,16 @@ impl Operator for AverageF32 {
         same_channels(node)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(0)
+    }
+
     fn run(
         layer: &Shape,
         [input, _]: [&[Cell<f32>]; 2],
         output: &[Cell<f32>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         layer.average_f32(input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{Operator, multiplier, same_len, words};
 use crate::kernels::softmax::{SoftmaxI8, run_f32};
-use crate::{Error, Flow, Node};
+use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
 
 /// The int8 softmax.
@@ -30,13 +30,17 @@ impl Operator for I8 {
         Self::parse(node, node.parameters()).map(drop)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(3)
+    }
+
     fn run(
         layer: &SoftmaxI8,
         [input, _]: [&[Cell<i8>]; 2],
         output: &[Cell<i8>],
-    ) -> Result<Flow, Error> {
+    ) -> Result<StepOutcome, Error> {
         layer.run(input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }
 
@@ -58,8 +62,16 @@ impl Operator for F32 {
         same_len(node)
     }
 
-    fn run((): &(), [input, _]: [&[Cell<f32>]; 2], output: &[Cell<f32>]) -> Result<Flow, Error> {
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(0)
+    }
+
+    fn run(
+        (): &(),
+        [input, _]: [&[Cell<f32>]; 2],
+        output: &[Cell<f32>],
+    ) -> Result<StepOutcome, Error> {
         run_f32(input, output)?;
-        Ok(Flow::Continue)
+        Ok(StepOutcome::Continue)
     }
 }

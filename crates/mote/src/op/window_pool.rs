@@ -5,7 +5,7 @@
 
 use super::{Operator, ensure, same_channels};
 use crate::kernels::window_pool::Shape;
-use crate::{Error, Flow, Node};
+use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
 
 /// Largest element of each window, int8.
@@ -27,12 +27,18 @@ impl Operator for MaxI8 {
         check(node, Shape::state_max_i8)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(2)
+    }
+
     fn run(
         layer: &Shape,
         [input, state]: [&[Cell<i8>]; 2],
         output: &[Cell<i8>],
-    ) -> Result<Flow, Error> {
-        Ok(Flow::on(layer.max_i8(input, state, output)?))
+    ) -> Result<StepOutcome, Error> {
+        Ok(StepOutcome::continue_if(
+            layer.max_i8(input, state, output)?,
+        ))
     }
 }
 
@@ -55,12 +61,18 @@ impl Operator for MaxF32 {
         check(node, Shape::state_f32)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(2)
+    }
+
     fn run(
         layer: &Shape,
         [input, state]: [&[Cell<f32>]; 2],
         output: &[Cell<f32>],
-    ) -> Result<Flow, Error> {
-        Ok(Flow::on(layer.max_f32(input, state, output)?))
+    ) -> Result<StepOutcome, Error> {
+        Ok(StepOutcome::continue_if(
+            layer.max_f32(input, state, output)?,
+        ))
     }
 }
 
@@ -84,12 +96,18 @@ impl Operator for AverageI8 {
         ensure(node.window_pool_shape()?.sums_fit())
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(2)
+    }
+
     fn run(
         layer: &Shape,
         [input, state]: [&[Cell<i8>]; 2],
         output: &[Cell<i8>],
-    ) -> Result<Flow, Error> {
-        Ok(Flow::on(layer.average_i8(input, state, output)?))
+    ) -> Result<StepOutcome, Error> {
+        Ok(StepOutcome::continue_if(
+            layer.average_i8(input, state, output)?,
+        ))
     }
 }
 
@@ -112,12 +130,18 @@ impl Operator for AverageF32 {
         check(node, Shape::state_f32)
     }
 
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(2)
+    }
+
     fn run(
         layer: &Shape,
         [input, state]: [&[Cell<f32>]; 2],
         output: &[Cell<f32>],
-    ) -> Result<Flow, Error> {
-        Ok(Flow::on(layer.average_f32(input, state, output)?))
+    ) -> Result<StepOutcome, Error> {
+        Ok(StepOutcome::continue_if(
+            layer.average_f32(input, state, output)?,
+        ))
     }
 }
 

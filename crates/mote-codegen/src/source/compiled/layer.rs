@@ -429,7 +429,7 @@ impl<'a> Layer<'a> {
         let shape = self.node.window_pool_shape().map_err(refused)?;
         let call = format!(
             "let complete = kernels::window_pool::{shape:?}.{kernel}(input, second, output)?;\n    \
-             Ok(Flow::on(complete))"
+             Ok(StepOutcome::continue_if(complete))"
         );
         Ok(Code {
             data: String::new(),
@@ -448,7 +448,7 @@ impl<'a> Layer<'a> {
 fn exit(call: &str) -> Code {
     Code {
         data: String::new(),
-        call: format!("Ok(Flow::unless(kernels::exit::{call}?))"),
+        call: format!("Ok(StepOutcome::exit_if(kernels::exit::{call}?))"),
         flows: true,
         reads_weights: false,
     }

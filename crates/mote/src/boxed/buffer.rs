@@ -1,10 +1,10 @@
 //! A tensor's memory.
 
+use crate::kernels::cells;
+use crate::{Elem, Error, Tensor};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::Cell;
-use mote::kernels::cells;
-use mote::{Elem, Error, Tensor};
 
 /// The elements of one tensor, time-major, in an allocation of their own.
 #[derive(Debug, Clone, PartialEq)]

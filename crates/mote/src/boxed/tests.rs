@@ -1,7 +1,7 @@
 extern crate std;
 
 use super::*;
-use mote::{Interpreter, registry};
+use crate::{Interpreter, registry};
 use mote_model::stream::stream;
 use mote_model::{Activation, Conv1d, Graph, Op, PoolKind, Quant, Shape, Strategy, Weights};
 use mote_model::{blob, plan};
@@ -82,8 +82,8 @@ fn sample(n: usize, i: usize) -> i16 {
 fn agrees_with_the_interpreter(words: Vec<u32>) {
     let words: &'static [u32] = words.leak();
     for (kinds, keep, lazy) in [
-        (layers::ALL, Keep::Copied, false),
-        (layers::ALL, Keep::InPlace, true),
+        (layer::ALL, Keep::Copied, false),
+        (layer::ALL, Keep::InPlace, true),
     ] {
         let settings = Settings {
             kinds,
@@ -263,7 +263,7 @@ fn what_the_interpreter_refuses_is_refused() {
     let tensors = Model::parse(&words).unwrap().tensors().count();
     words[8 + 2 * tensors] |= 0xff;
     let last = words.len() - 1;
-    words[last] = mote::crc32(&words[..last]);
+    words[last] = crate::crc32(&words[..last]);
     assert_eq!(error(&words), Some(Error::UnsupportedOp));
 }
 
@@ -274,7 +274,7 @@ fn a_layer_that_writes_its_own_input_is_refused() {
     let [op, input, second, _] = words[8 + 2 * tensors].to_le_bytes();
     words[8 + 2 * tensors] = u32::from_le_bytes([op, input, second, input]);
     let last = words.len() - 1;
-    words[last] = mote::crc32(&words[..last]);
+    words[last] = crate::crc32(&words[..last]);
     let network = Network::new(words.leak(), Settings::BASELINE);
     assert_eq!(network.err(), Some(Error::Corrupt));
 }

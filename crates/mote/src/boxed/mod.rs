@@ -7,32 +7,29 @@
 //! to see what each is worth.
 //!
 //! Nothing else separates it from the other ways to run a network: it reads the same model format and calls the
-//! same kernels, so that its outputs are those of [`mote::Interpreter`], bit for bit.
-#![no_std]
-#![deny(unsafe_code)]
-
-extern crate alloc;
+//! same kernels, so that its outputs are those of [`crate::Interpreter`], bit for bit.
 
 mod buffer;
-pub mod layers;
+pub mod layer;
 
 pub use buffer::{Buffer, Cells};
-pub use layers::{Keep, Kind, Layer};
+pub(crate) use layer::Loaded;
+pub use layer::{Keep, Kind, Layer};
+
+use crate::format::FRONTEND_WORDS;
+use crate::kernels::frontend::Frontend;
+use crate::{Error, Model, Node, StepOutcome, Tensor};
 
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::hint::black_box;
-use mote::format::FRONTEND_WORDS;
-use mote::kernels::frontend::Frontend;
-use mote::registry::Flow;
-use mote::{Error, Model, Node, Tensor};
 
 /// How a network is loaded: the properties that techniques change.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings<'s> {
-    /// The operators that are linked: [`layers::ALL`], or the ones in use.
+    /// The operators that are linked: [`layer::ALL`], or the ones in use.
     pub kinds: &'static [Kind],
     /// Where weights stay.
     pub keep: Keep,
@@ -45,7 +42,7 @@ pub struct Settings<'s> {
 impl Settings<'_> {
     /// The baseline: every operator, weights on the heap, all loaded at start, no labels.
     pub const BASELINE: Self = Self {
-        kinds: layers::ALL,
+        kinds: layer::ALL,
         keep: Keep::Copied,
         lazy: false,
         labels: &[],
@@ -85,7 +82,7 @@ impl Network {
     /// Like the collections it is made of, it ends in the allocation error handler when the heap is full.
     ///
     /// # Errors
-    /// As [`Model::parse`] and [`mote::Interpreter::new`]; those of a layer that is loaded later come from
+    /// As [`Model::parse`] and [`crate::Interpreter::new`]; those of a layer that is loaded later come from
     /// [`Network::run`].
     pub fn new(model: &'static [u32], settings: Settings<'_>) -> Result<Self, Error> {
         // As if it came from a file. A compiler that sees the words drops the operators they do not name, and
@@ -123,7 +120,7 @@ impl Network {
         let Some(step) = self.steps.get_mut(index).filter(|s| s.layer.is_none()) else {
             return Ok(());
         };
-        step.layer = Some(layers::load(&step.node, self.kinds, self.keep)?);
+        step.layer = Some(layer::load(&step.node, self.kinds, self.keep)?);
         let tensors = step.node.tensors();
         self.allocate(tensors)
     }
@@ -139,7 +136,7 @@ impl Network {
     }
 
     /// Runs the network on what is in its input. Returns whether the output holds a new decision, as
-    /// [`mote::Interpreter::run`] does.
+    /// [`crate::Interpreter::run`] does.
     ///
     /// # Errors
     /// [`Error::ElementType`] or [`Error::BufferLength`] for a model that contradicts itself.
@@ -154,9 +151,9 @@ impl Network {
             self.load(index)?;
             let step = self.steps.get(index).ok_or(Error::Corrupt)?;
             match mote_step(step, &mut self.buffers)? {
-                Flow::Continue => (),
-                Flow::Decided => return Ok(true),
-                Flow::Waiting => return Ok(false),
+                StepOutcome::Continue => (),
+                StepOutcome::Exited => return Ok(true),
+                StepOutcome::NeedMoreSamples => return Ok(false),
             }
         }
         Ok(true)
@@ -248,7 +245,7 @@ impl Sensor {
 
 /// Runs one layer. A function of its own, so that a profiler can watch its address and tell the layers apart.
 #[inline(never)]
-fn mote_step(step: &Step, buffers: &mut [Option<Buffer>]) -> Result<Flow, Error> {
+fn mote_step(step: &Step, buffers: &mut [Option<Buffer>]) -> Result<StepOutcome, Error> {
     let layer = step.layer.as_ref().ok_or(Error::Corrupt)?;
     let [first, second, output] = step.node.tensors().map(usize::from);
     if first == second {

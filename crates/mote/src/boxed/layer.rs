@@ -1,0 +1,132 @@
+//! Boxed layers, and the table of the operators they can have.
+
+use super::Cells;
+use crate::op::{self, Element, Operator, borrowed, for_each_operator};
+use crate::registry::{self, Kernel};
+use crate::{Error, Node, StepOutcome};
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use core::cell::Cell;
+use core::marker::PhantomData;
+
+/// One layer of a network, with all it needs but its tensors.
+pub trait Layer {
+    /// Computes `output` from `inputs`; a layer of one input gets it twice.
+    ///
+    /// # Errors
+    /// [`Error::ElementType`] or [`Error::BufferLength`] when the tensors are not those it was made for.
+    fn forward(&self, inputs: [Cells<'_>; 2], output: Cells<'_>) -> Result<StepOutcome, Error>;
+}
+
+/// Where the weights of a layer stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Copied to the heap, as a program does that reads its model from a file.
+    Copied,
+    /// Read where they lie, in flash.
+    InPlace,
+}
+
+impl Keep {
+    /// Keeps the parameters of a layer.
+    #[inline(never)] // one function for all operators
+    pub(crate) fn parameters(self, own: &'static [u32]) -> Cow<'static, [u32]> {
+        match self {
+            Keep::Copied => Cow::Owned(own.to_vec()),
+            Keep::InPlace => Cow::Borrowed(own),
+        }
+    }
+}
+
+/// Makes the layer of a node whose own parameters are given.
+type Load = fn(&Node<'static>, &'static [u32], Keep) -> Result<Box<dyn Layer>, Error>;
+
+/// How layers of one operator are made.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// Code of the operator.
+    pub(super) op: u8,
+    /// Refuses a node that could not run.
+    check: fn(&Node<'_>) -> Result<(), Error>,
+    words: fn(&Node<'_>) -> Result<usize, Error>,
+    load: Load,
+}
+
+impl Kind {
+    const fn of<O: Operator + 'static>(kernel: Kernel) -> Self {
+        Self {
+            op: O::CODE,
+            check: kernel.check,
+            words: O::parameter_words,
+            load: O::load,
+        }
+    }
+}
+
+/// Declares one constant per operator, named as in the engine's registry, and the list of all of them.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident: $($operator:ident)::+ $(=> $make:ident)?;)*) => {
+        $(
+            $(#[$doc])*
+            pub const $name: Kind = Kind::of::<op::$($operator)::+>(registry::$name);
+        )*
+
+        /// Every operator.
+        pub const ALL: &[Kind] = &[$($name),*];
+    };
+}
+
+for_each_operator!(kinds);
+
+/// Makes the layer of `node` with the one of `kinds` that has its operator.
+pub(super) fn load(
+    node: &Node<'static>,
+    kinds: &[Kind],
+    keep: Keep,
+) -> Result<Box<dyn Layer>, Error> {
+    let kind = kinds
+        .iter()
+        .find(|kind| kind.op == node.op())
+        .ok_or(Error::UnsupportedOp)?;
+    (kind.check)(node)?;
+    let own = node.parameters().get(..(kind.words)(node)?);
+    (kind.load)(node, own.ok_or(Error::Corrupt)?, keep)
+}
+
+/// A layer of the operator `O`: its node, and its weights and other parameters.
+pub(crate) struct Loaded<O> {
+    node: Node<'static>,
+    parameters: Cow<'static, [u32]>,
+    operator: PhantomData<O>,
+}
+
+impl<O: Operator + 'static> Loaded<O> {
+    /// Boxes the layer of `node` with `parameters`.
+    pub fn boxed(node: &Node<'static>, parameters: Cow<'static, [u32]>) -> Box<dyn Layer> {
+        Box::new(Self {
+            node: *node,
+            parameters,
+            operator: PhantomData,
+        })
+    }
+}
+
+impl<O: Operator> Layer for Loaded<O> {
+    fn forward(&self, inputs: [Cells<'_>; 2], output: Cells<'_>) -> Result<StepOutcome, Error> {
+        let (inputs, output) = elements(inputs, output)?;
+        let layer = O::parse(&self.node, &self.parameters);
+        O::run(borrowed(&layer)?, inputs, output)
+    }
+}
+
+/// Elements that a layer reads, and those it writes.
+type Elements<'a, I, O> = ([&'a [Cell<I>]; 2], &'a [Cell<O>]);
+
+/// Finds the elements of a layer's buffers.
+#[inline(never)] // one function for all operators of an element type
+fn elements<'a, I: Element, O: Element>(
+    [first, second]: [Cells<'a>; 2],
+    output: Cells<'a>,
+) -> Result<Elements<'a, I, O>, Error> {
+    Ok(([I::of(first)?, I::of(second)?], O::of(output)?))
+}
