@@ -41,7 +41,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("the model format is little-endian and read in place");
 
-#[cfg(any(feature = "boxed", test))]
+#[cfg(any(feature = "boxed", feature = "describe", test))]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
@@ -49,6 +49,8 @@ extern crate std;
 #[cfg(feature = "boxed")]
 pub mod boxed;
 mod crc;
+#[cfg(feature = "describe")]
+pub mod describe;
 mod error;
 pub mod format;
 #[cfg(feature = "interpreter")]
@@ -64,6 +66,8 @@ pub mod quant;
 pub mod registry;
 mod simd;
 mod storage;
+#[cfg(all(test, feature = "boxed", feature = "describe"))]
+mod testing;
 
 pub use crc::crc32;
 pub use error::Error;

@@ -271,5 +271,5 @@ fn disjoint<const N: usize>(
     Ok(cells)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "describe"))]
 mod tests;

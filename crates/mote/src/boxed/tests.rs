@@ -1,76 +1,8 @@
 extern crate std;
 
 use super::*;
+use crate::testing::{exiting, graphs, load, words};
 use crate::{Interpreter, registry};
-use mote_model::stream::stream;
-use mote_model::{Activation, Conv1d, Graph, Op, PoolKind, Quant, Shape, Strategy, Weights};
-use mote_model::{blob, plan};
-
-fn load(name: &str) -> Graph {
-    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../mote-import/tests/models");
-    let bytes = std::fs::read(std::format!("{models}/{name}.tflite")).unwrap();
-    mote_import::tflite::import(name, &bytes).unwrap()
-}
-
-/// The f32 operator no reference network has.
-fn depthwise() -> Graph {
-    let mut graph = Graph::new("depthwise", Shape::new(8, 3));
-    let conv = Conv1d {
-        out_channels: 3,
-        kernel: 2,
-        stride: 1,
-        dilation: 1,
-        padding: [0, 0],
-        groups: 3,
-        activation: Activation::None,
-        weights: Weights::F32 {
-            weights: vec![1.0, -2.0, 3.0, -4.0, 5.0, -6.0],
-            bias: vec![0.5, -0.5, 0.25],
-        },
-    };
-    graph.push("depthwise", Op::Conv1d(conv)).unwrap();
-    graph
-}
-
-/// A convolution whose weights are stored in four bits.
-fn packed() -> Graph {
-    let mut graph = Graph::new("packed", Shape::new(9, 3));
-    let conv = Conv1d {
-        out_channels: 5,
-        kernel: 4,
-        stride: 2,
-        dilation: 1,
-        padding: [1, 1],
-        groups: 1,
-        activation: Activation::Relu,
-        weights: Weights::I8 {
-            weights: (0..60).map(|i| i * 2 % 15 - 7).collect(),
-            bits: 4,
-            scales: std::vec![0.02; 5],
-            bias: std::vec![100, -100, 0, 7, 30],
-        },
-    };
-    graph.push("packed", Op::Conv1d(conv)).unwrap();
-    for (tensor, zero_point) in graph.tensors.iter_mut().zip([3, -100]) {
-        let scale = 0.1;
-        tensor.quant = Some(Quant { scale, zero_point });
-    }
-    graph
-}
-
-/// `graph` as a stream that decides in every run, with pools of `kind`.
-fn streamed(mut graph: Graph, kind: PoolKind) -> Graph {
-    for node in &mut graph.nodes {
-        if let Op::Pool(pool) = &mut node.op {
-            pool.kind = kind;
-        }
-    }
-    stream(&graph, 20, Some(20)).unwrap()
-}
-
-fn words(graph: &Graph) -> Vec<u32> {
-    blob::to_words(graph, &plan(graph, Strategy::InPlace).unwrap()).unwrap()
-}
 
 /// Sample `i` of window `n`, over the whole range.
 fn sample(n: usize, i: usize) -> i16 {
@@ -142,32 +74,6 @@ fn agrees(words: &'static [u32], settings: Settings<'_>) {
     assert!(outputs.len() > 1, "windows must not all look the same");
 }
 
-/// Means over time, which are the output when one leads clearly; otherwise they are clamped first.
-fn exiting(quant: Option<Quant>) -> Graph {
-    let mut graph = Graph::new("exit", Shape::new(2, 3));
-    let pool = mote_model::Pool {
-        kind: PoolKind::Average,
-        kernel: 2,
-        stride: 1,
-        padding: [0, 0],
-    };
-    let scores = graph.push("means", Op::Pool(pool)).unwrap();
-    graph
-        .push("clamp", Op::Activation(Activation::Relu))
-        .unwrap();
-    let exit = mote_model::Node {
-        name: "exit".into(),
-        op: Op::Exit(mote_model::Exit { margin: 20.0 }),
-        inputs: vec![scores],
-        output: graph.output,
-    };
-    graph.nodes.insert(1, exit);
-    for tensor in &mut graph.tensors {
-        tensor.quant = quant;
-    }
-    graph
-}
-
 #[test]
 fn an_early_exit_leaves_its_scores_unclamped() {
     let words = words(&exiting(None)).leak();
@@ -205,19 +111,7 @@ fn a_lazy_network_loads_what_a_run_reaches() {
 
 #[test]
 fn outputs_are_the_interpreters() {
-    let names = ["A_int8", "A_f32", "B_int8", "B_f32", "ops_int8", "ops_f32"];
-    let mut graphs: Vec<Graph> = names.map(load).into();
-    graphs.extend([load("head_int8"), depthwise(), packed()]);
-    for kind in [PoolKind::Max, PoolKind::Average] {
-        graphs.extend(["B_int8", "B_f32"].map(|name| streamed(load(name), kind)));
-    }
-    graphs.extend([
-        exiting(None),
-        exiting(Some(Quant {
-            scale: 0.5,
-            zero_point: 3,
-        })),
-    ]);
+    let graphs = graphs();
     let mut seen = Vec::new();
     for graph in &graphs {
         let words = words(graph);

@@ -4,9 +4,15 @@
 //! the scale.
 
 use super::{Operator, multiplier, same_len, words};
+#[cfg(feature = "describe")]
+use crate::describe::{Body, C, Describe, Fields, Tensors, c_grid, multiplier_words, rust_clamp};
 use crate::kernels::Clamp;
 use crate::kernels::activation::{ActivationI8, run_f32};
 use crate::{Error, Node, StepOutcome};
+#[cfg(feature = "describe")]
+use alloc::format;
+#[cfg(feature = "describe")]
+use alloc::vec::Vec;
 use core::cell::Cell;
 
 /// The int8 clamp, which may change the scale too.
@@ -46,6 +52,30 @@ impl Operator for I8 {
     }
 }
 
+#[cfg(feature = "describe")]
+impl Describe for I8 {
+    fn encode(layer: &ActivationI8) -> (Fields, Vec<u32>) {
+        let words = multiplier_words(layer.factor);
+        (Fields::bounded(layer.output), words.to_vec())
+    }
+
+    fn rust(layer: &ActivationI8) -> Body {
+        Body::Call(format!("kernels::activation::{layer:?}.run(input, output)"))
+    }
+
+    fn c(layer: &ActivationI8, [.., output]: &Tensors) -> Option<C> {
+        let fields = format!(
+            "{}, {}, {}, {}, {}",
+            output.len(),
+            layer.factor.value,
+            layer.factor.exponent,
+            layer.input_zero,
+            c_grid(layer.output)
+        );
+        C::with_constant("activation", "activation", fields)
+    }
+}
+
 /// The f32 clamp.
 #[derive(Debug, Clone, Copy)]
 pub struct F32;
@@ -75,5 +105,19 @@ impl Operator for F32 {
     ) -> Result<StepOutcome, Error> {
         run_f32(*layer, input, output)?;
         Ok(StepOutcome::Continue)
+    }
+}
+
+#[cfg(feature = "describe")]
+impl Describe for F32 {
+    fn encode(layer: &Clamp) -> (Fields, Vec<u32>) {
+        (Fields::clamped(*layer), Vec::new())
+    }
+
+    fn rust(layer: &Clamp) -> Body {
+        let clamp = rust_clamp(*layer);
+        Body::Call(format!(
+            "kernels::activation::run_f32({clamp}, input, output)"
+        ))
     }
 }

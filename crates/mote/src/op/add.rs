@@ -4,9 +4,17 @@
 //! inputs and of the sum.
 
 use super::{Operator, ensure, multiplier, same_len, words};
+#[cfg(feature = "describe")]
+use crate::describe::{Body, C, Describe, Fields, Tensors, c_grid, multiplier_words, rust_clamp};
 use crate::kernels::Clamp;
 use crate::kernels::add::{AddI8, run_f32};
 use crate::{Error, Node, StepOutcome};
+#[cfg(feature = "describe")]
+use alloc::format;
+#[cfg(feature = "describe")]
+use alloc::string::String;
+#[cfg(feature = "describe")]
+use alloc::vec::Vec;
 use core::cell::Cell;
 
 /// The int8 sum.
@@ -49,6 +57,36 @@ impl Operator for I8 {
     }
 }
 
+#[cfg(feature = "describe")]
+impl Describe for I8 {
+    fn encode(layer: &AddI8) -> (Fields, Vec<u32>) {
+        let [a, b] = layer.factors;
+        let words = [a, b, layer.factor].map(multiplier_words);
+        (Fields::bounded(layer.output), words.concat())
+    }
+
+    fn rust(layer: &AddI8) -> Body {
+        Body::Call(format!(
+            "kernels::add::{layer:?}.run(input, second, output)"
+        ))
+    }
+
+    fn c(layer: &AddI8, [.., output]: &Tensors) -> Option<C> {
+        let ([a, b], [zero_a, zero_b]) = (layer.factors, layer.zeros);
+        let factors: Vec<String> = [a, b, layer.factor]
+            .iter()
+            .map(|m| format!("{{{}, {}}}", m.value, m.exponent))
+            .collect();
+        let fields = format!(
+            "{}, {{{}}}, {{{zero_a}, {zero_b}}}, {}",
+            output.len(),
+            factors.join(", "),
+            c_grid(layer.output)
+        );
+        C::with_constant("add", "add", fields)
+    }
+}
+
 /// The f32 sum.
 #[derive(Debug, Clone, Copy)]
 pub struct F32;
@@ -79,6 +117,20 @@ impl Operator for F32 {
     ) -> Result<StepOutcome, Error> {
         run_f32(*layer, a, b, output)?;
         Ok(StepOutcome::Continue)
+    }
+}
+
+#[cfg(feature = "describe")]
+impl Describe for F32 {
+    fn encode(layer: &Clamp) -> (Fields, Vec<u32>) {
+        (Fields::clamped(*layer), Vec::new())
+    }
+
+    fn rust(layer: &Clamp) -> Body {
+        let clamp = rust_clamp(*layer);
+        Body::Call(format!(
+            "kernels::add::run_f32({clamp}, input, second, output)"
+        ))
     }
 }
 

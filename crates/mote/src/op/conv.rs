@@ -5,10 +5,18 @@
 //! blocks. The order inside the blocks is in [`format`](crate::format).
 
 use super::{Operator, borrowed, ensure};
+#[cfg(feature = "describe")]
+use crate::describe::{Body, Describe, Fields};
 use crate::kernels::Clamp;
 use crate::kernels::conv1d::Conv1d;
+#[cfg(feature = "describe")]
+use crate::kernels::conv1d::Shape;
 use crate::kernels::conv1d_i8::Conv1dI8;
+#[cfg(feature = "describe")]
+use crate::quant::{Output, Rounding};
 use crate::{Error, Node, StepOutcome};
+#[cfg(feature = "describe")]
+use alloc::vec::Vec;
 use core::cell::Cell;
 
 /// The int8 convolution.
@@ -53,6 +61,18 @@ impl Operator for I8 {
     }
 }
 
+#[cfg(feature = "describe")]
+impl Describe for I8 {
+    fn encode(layer: &Conv1dI8<'_>) -> (Fields, Vec<u32>) {
+        let words = [layer.channels.as_flattened(), layer.weights.as_flattened()].concat();
+        (fields_i8(&layer.shape, layer.rounding, layer.output), words)
+    }
+
+    fn rust(_: &Conv1dI8<'_>) -> Body {
+        Body::Weighted
+    }
+}
+
 /// The f32 convolution.
 #[derive(Debug, Clone, Copy)]
 pub struct F32;
@@ -88,5 +108,52 @@ impl Operator for F32 {
     ) -> Result<StepOutcome, Error> {
         layer.run(input, output)?;
         Ok(StepOutcome::Continue)
+    }
+}
+
+#[cfg(feature = "describe")]
+impl Describe for F32 {
+    fn encode(layer: &Conv1d<'_>) -> (Fields, Vec<u32>) {
+        let shape = &layer.shape;
+        let clamped = Fields::clamped(layer.clamp);
+        // A convolution of one tap and no padding is a dense layer per step, bit for bit.
+        let dense = [shape.kernel, shape.stride, shape.dilation, shape.padding] == [1, 1, 1, 0]
+            && shape.group_inputs == shape.in_channels;
+        let fields = match dense {
+            true => clamped,
+            false => shape.fields(clamped),
+        };
+        let words = layer.parameters.get(..Conv1d::parameter_words(shape));
+        (fields, words.unwrap_or(&[]).to_vec())
+    }
+
+    fn rust(_: &Conv1d<'_>) -> Body {
+        Body::Weighted
+    }
+}
+
+/// Numbers of an int8 convolution, or of a dense layer, which rounds once.
+#[cfg(feature = "describe")]
+pub(super) fn fields_i8(shape: &Shape, rounding: Rounding, output: Output) -> Fields {
+    let bounded = Fields::bounded(output);
+    match rounding {
+        Rounding::Once => bounded,
+        Rounding::Twice => shape.fields(bounded),
+    }
+}
+
+#[cfg(feature = "describe")]
+impl Shape {
+    /// Numbers of a convolution of this shape, with the clamp of `fields`.
+    pub(super) fn fields(&self, fields: Fields) -> Fields {
+        Fields {
+            kernel: self.kernel,
+            stride: self.stride,
+            dilation: self.dilation,
+            padding: self.padding,
+            group_inputs: self.group_inputs,
+            group_outputs: self.group_outputs,
+            ..fields
+        }
     }
 }

@@ -4,10 +4,14 @@
 //! [`format`](crate::format).
 
 use super::{Operator, borrowed};
+#[cfg(feature = "describe")]
+use crate::describe::{Body, Describe, Fields};
 #[cfg(feature = "boxed")]
 use crate::kernels::conv1d_i4::unpack;
 use crate::kernels::conv1d_i4::{Conv1dI4, SCRATCH_GROUPS};
 use crate::{Error, Node, StepOutcome};
+#[cfg(feature = "describe")]
+use alloc::vec::Vec;
 use core::cell::Cell;
 
 /// Scratch of fields of up to 64 taps.
@@ -72,6 +76,19 @@ impl Operator for I4 {
             node,
             words.into(),
         ))
+    }
+}
+
+#[cfg(feature = "describe")]
+impl Describe for I4 {
+    fn encode(layer: &Conv1dI4<'_>) -> (Fields, Vec<u32>) {
+        let words = [layer.channels.as_flattened(), layer.weights].concat();
+        let fields = super::conv::fields_i8(&layer.shape, layer.rounding, layer.output);
+        (fields, words)
+    }
+
+    fn rust(_: &Conv1dI4<'_>) -> Body {
+        Body::Weighted
     }
 }
 

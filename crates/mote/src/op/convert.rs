@@ -3,8 +3,16 @@
 //! Parameters: the scale of the int8 side.
 
 use super::{Operator, ensure, same_len, words};
+#[cfg(feature = "describe")]
+use crate::describe::{Body, Describe, Fields};
 use crate::kernels::convert::{Grid, dequantize, quantize};
 use crate::{Error, Node, StepOutcome};
+#[cfg(feature = "describe")]
+use alloc::format;
+#[cfg(feature = "describe")]
+use alloc::vec;
+#[cfg(feature = "describe")]
+use alloc::vec::Vec;
 use core::cell::Cell;
 
 /// f32 to int8.
@@ -39,6 +47,19 @@ impl Operator for Quantize {
     }
 }
 
+#[cfg(feature = "describe")]
+impl Describe for Quantize {
+    fn encode(layer: &Grid) -> (Fields, Vec<u32>) {
+        (Fields::none::<i8>(), vec![layer.scale.to_bits()])
+    }
+
+    fn rust(layer: &Grid) -> Body {
+        Body::Call(format!(
+            "kernels::convert::quantize(kernels::convert::{layer:?}, input, output)"
+        ))
+    }
+}
+
 /// int8 to f32.
 #[derive(Debug, Clone, Copy)]
 pub struct Dequantize;
@@ -68,6 +89,19 @@ impl Operator for Dequantize {
     ) -> Result<StepOutcome, Error> {
         dequantize(*layer, input, output)?;
         Ok(StepOutcome::Continue)
+    }
+}
+
+#[cfg(feature = "describe")]
+impl Describe for Dequantize {
+    fn encode(layer: &Grid) -> (Fields, Vec<u32>) {
+        (Fields::none::<f32>(), vec![layer.scale.to_bits()])
+    }
+
+    fn rust(layer: &Grid) -> Body {
+        Body::Call(format!(
+            "kernels::convert::dequantize(kernels::convert::{layer:?}, input, output)"
+        ))
     }
 }
 

@@ -4,9 +4,13 @@
 //! [`Channel`](crate::quant::Channel); then per four channels a word per tap. **f32**: biases, then per tap the channels.
 
 use super::{Operator, borrowed, ensure};
+#[cfg(feature = "describe")]
+use crate::describe::{Body, Describe, Fields};
 use crate::kernels::Clamp;
 use crate::kernels::depthwise::{Depthwise, DepthwiseI8};
 use crate::{Error, Node, StepOutcome};
+#[cfg(feature = "describe")]
+use alloc::vec::Vec;
 use core::cell::Cell;
 
 /// The int8 depthwise convolution.
@@ -49,6 +53,18 @@ impl Operator for I8 {
     }
 }
 
+#[cfg(feature = "describe")]
+impl Describe for I8 {
+    fn encode(layer: &DepthwiseI8<'_>) -> (Fields, Vec<u32>) {
+        let words = [layer.channels.as_flattened(), layer.weights].concat();
+        (layer.shape.fields(Fields::bounded(layer.output)), words)
+    }
+
+    fn rust(_: &DepthwiseI8<'_>) -> Body {
+        Body::Weighted
+    }
+}
+
 /// The f32 depthwise convolution.
 #[derive(Debug, Clone, Copy)]
 pub struct F32;
@@ -84,5 +100,20 @@ impl Operator for F32 {
     ) -> Result<StepOutcome, Error> {
         layer.run(input, output)?;
         Ok(StepOutcome::Continue)
+    }
+}
+
+#[cfg(feature = "describe")]
+impl Describe for F32 {
+    fn encode(layer: &Depthwise<'_>) -> (Fields, Vec<u32>) {
+        let words = layer
+            .parameters
+            .get(..Depthwise::parameter_words(&layer.shape));
+        let fields = layer.shape.fields(Fields::clamped(layer.clamp));
+        (fields, words.unwrap_or(&[]).to_vec())
+    }
+
+    fn rust(_: &Depthwise<'_>) -> Body {
+        Body::Weighted
     }
 }

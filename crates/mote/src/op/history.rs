@@ -3,8 +3,16 @@
 //! It has no parameters: how many steps are kept follows from the shapes. The output keeps its content from run to run.
 
 use super::{Operator, ensure, same_channels};
+#[cfg(feature = "describe")]
+use crate::describe::{Body, C, Describe, Fields, Tensors};
 use crate::kernels::history::{run_f32, run_i8};
 use crate::{Error, Node, StepOutcome};
+#[cfg(feature = "describe")]
+use alloc::borrow::ToOwned;
+#[cfg(feature = "describe")]
+use alloc::format;
+#[cfg(feature = "describe")]
+use alloc::vec::Vec;
 use core::cell::Cell;
 
 /// The int8 history.
@@ -39,6 +47,26 @@ impl Operator for I8 {
     }
 }
 
+#[cfg(feature = "describe")]
+impl Describe for I8 {
+    fn encode((): &()) -> (Fields, Vec<u32>) {
+        (Fields::none::<i8>(), Vec::new())
+    }
+
+    fn rust((): &()) -> Body {
+        Body::Call("kernels::history::run_i8(input, output)".to_owned())
+    }
+
+    fn c((): &(), [input, _, output]: &Tensors) -> Option<C> {
+        Some(C {
+            part: "history",
+            function: "history",
+            constant: None,
+            arguments: Some(format!("{}, {}", input.len(), output.len())),
+        })
+    }
+}
+
 /// The f32 history.
 #[derive(Debug, Clone, Copy)]
 pub struct F32;
@@ -68,6 +96,17 @@ impl Operator for F32 {
     ) -> Result<StepOutcome, Error> {
         run_f32(input, output)?;
         Ok(StepOutcome::Continue)
+    }
+}
+
+#[cfg(feature = "describe")]
+impl Describe for F32 {
+    fn encode((): &()) -> (Fields, Vec<u32>) {
+        (Fields::none::<f32>(), Vec::new())
+    }
+
+    fn rust((): &()) -> Body {
+        Body::Call("kernels::history::run_f32(input, output)".to_owned())
     }
 }
 

@@ -100,6 +100,9 @@ pub trait Operator {
     /// Tensors read, 1 or 2.
     const INPUTS: usize = 1;
 
+    /// Whether a run may end at the operator.
+    const ENDING: Ending = Ending::Never;
+
     /// Element type of the tensors read.
     type Input: Element;
 
@@ -155,6 +158,17 @@ pub trait Operator {
             keep.parameters(own),
         ))
     }
+}
+
+/// How a run may end at an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Not at all.
+    Never,
+    /// [As an early exit](StepOutcome::exit_if).
+    Exit,
+    /// [As a pool over windows of a stream](StepOutcome::continue_if).
+    Wait,
 }
 
 /// The first `N` of the words of a node's parameters.

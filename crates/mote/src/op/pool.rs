@@ -2,9 +2,19 @@
 //!
 //! It has no parameters besides the record: window, stride and the steps before the input.
 
+#[cfg(feature = "describe")]
+use super::Element;
 use super::{Operator, same_channels};
+#[cfg(feature = "describe")]
+use crate::describe::{Body, C, Describe, Fields, Tensors};
 use crate::kernels::pool::Shape;
 use crate::{Error, Node, StepOutcome};
+#[cfg(feature = "describe")]
+use alloc::format;
+#[cfg(feature = "describe")]
+use alloc::string::String;
+#[cfg(feature = "describe")]
+use alloc::vec::Vec;
 use core::cell::Cell;
 
 /// Largest element of each window, int8.
@@ -36,6 +46,21 @@ impl Operator for MaxI8 {
     ) -> Result<StepOutcome, Error> {
         layer.max_i8(input, output)?;
         Ok(StepOutcome::Continue)
+    }
+}
+
+#[cfg(feature = "describe")]
+impl Describe for MaxI8 {
+    fn encode(layer: &Shape) -> (Fields, Vec<u32>) {
+        (fields::<i8>(layer), Vec::new())
+    }
+
+    fn rust(layer: &Shape) -> Body {
+        Body::Call(format!("kernels::pool::{layer:?}.max_i8(input, output)"))
+    }
+
+    fn c(layer: &Shape, _: &Tensors) -> Option<C> {
+        C::with_constant("max_pool", "pool", c_fields(layer))
     }
 }
 
@@ -71,6 +96,17 @@ impl Operator for MaxF32 {
     }
 }
 
+#[cfg(feature = "describe")]
+impl Describe for MaxF32 {
+    fn encode(layer: &Shape) -> (Fields, Vec<u32>) {
+        (fields::<f32>(layer), Vec::new())
+    }
+
+    fn rust(layer: &Shape) -> Body {
+        Body::Call(format!("kernels::pool::{layer:?}.max_f32(input, output)"))
+    }
+}
+
 /// Mean of each window, int8.
 #[derive(Debug, Clone, Copy)]
 pub struct AverageI8;
@@ -100,6 +136,23 @@ impl Operator for AverageI8 {
     ) -> Result<StepOutcome, Error> {
         layer.average_i8(input, output)?;
         Ok(StepOutcome::Continue)
+    }
+}
+
+#[cfg(feature = "describe")]
+impl Describe for AverageI8 {
+    fn encode(layer: &Shape) -> (Fields, Vec<u32>) {
+        (fields::<i8>(layer), Vec::new())
+    }
+
+    fn rust(layer: &Shape) -> Body {
+        Body::Call(format!(
+            "kernels::pool::{layer:?}.average_i8(input, output)"
+        ))
+    }
+
+    fn c(layer: &Shape, _: &Tensors) -> Option<C> {
+        C::with_constant("average_pool", "pool", c_fields(layer))
     }
 }
 
@@ -133,4 +186,35 @@ impl Operator for AverageF32 {
         layer.average_f32(input, output)?;
         Ok(StepOutcome::Continue)
     }
+}
+
+#[cfg(feature = "describe")]
+impl Describe for AverageF32 {
+    fn encode(layer: &Shape) -> (Fields, Vec<u32>) {
+        (fields::<f32>(layer), Vec::new())
+    }
+
+    fn rust(layer: &Shape) -> Body {
+        Body::Call(format!(
+            "kernels::pool::{layer:?}.average_f32(input, output)"
+        ))
+    }
+}
+
+#[cfg(feature = "describe")]
+fn fields<T: Element>(shape: &Shape) -> Fields {
+    Fields {
+        kernel: shape.kernel,
+        stride: shape.stride,
+        padding: shape.padding,
+        ..Fields::none::<T>()
+    }
+}
+
+#[cfg(feature = "describe")]
+fn c_fields(shape: &Shape) -> String {
+    format!(
+        "{}, {}, {}, {}, {}, {}",
+        shape.in_time, shape.out_time, shape.channels, shape.kernel, shape.stride, shape.padding
+    )
 }

@@ -3,8 +3,18 @@
 //! Parameters: none in f32; in int8 value and exponent of the multiplier, and the smallest difference that counts.
 
 use super::{Operator, multiplier, same_len, words};
+#[cfg(feature = "describe")]
+use crate::describe::{Body, C, Describe, Fields, Tensors, multiplier_words};
 use crate::kernels::softmax::{SoftmaxI8, run_f32};
 use crate::{Error, Node, StepOutcome};
+#[cfg(feature = "describe")]
+use alloc::borrow::ToOwned;
+#[cfg(feature = "describe")]
+use alloc::format;
+#[cfg(feature = "describe")]
+use alloc::vec;
+#[cfg(feature = "describe")]
+use alloc::vec::Vec;
 use core::cell::Cell;
 
 /// The int8 softmax.
@@ -44,6 +54,30 @@ impl Operator for I8 {
     }
 }
 
+#[cfg(feature = "describe")]
+impl Describe for I8 {
+    fn encode(layer: &SoftmaxI8) -> (Fields, Vec<u32>) {
+        let [value, exponent] = multiplier_words(layer.factor);
+        let words = vec![value, exponent, layer.smallest as u32];
+        (Fields::none::<i8>(), words)
+    }
+
+    fn rust(layer: &SoftmaxI8) -> Body {
+        Body::Call(format!("kernels::softmax::{layer:?}.run(input, output)"))
+    }
+
+    fn c(layer: &SoftmaxI8, [.., output]: &Tensors) -> Option<C> {
+        let fields = format!(
+            "{}, {}, {}, {}",
+            output.len(),
+            layer.factor.value,
+            layer.factor.exponent,
+            layer.smallest
+        );
+        C::with_constant("softmax", "softmax", fields)
+    }
+}
+
 /// The f32 softmax.
 #[derive(Debug, Clone, Copy)]
 pub struct F32;
@@ -73,5 +107,16 @@ impl Operator for F32 {
     ) -> Result<StepOutcome, Error> {
         run_f32(input, output)?;
         Ok(StepOutcome::Continue)
+    }
+}
+
+#[cfg(feature = "describe")]
+impl Describe for F32 {
+    fn encode((): &()) -> (Fields, Vec<u32>) {
+        (Fields::none::<f32>(), Vec::new())
+    }
+
+    fn rust((): &()) -> Body {
+        Body::Call("kernels::softmax::run_f32(input, output)".to_owned())
     }
 }
