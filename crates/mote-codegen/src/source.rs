@@ -35,7 +35,7 @@ mod boxed;
 mod compiled;
 mod interpreter;
 
-use mote::format::op;
+use mote::describe;
 use mote::{Elem, Model, Tensor};
 use mote_model::{Backend, Error, Graph, Operators, Runtime, blob};
 
@@ -128,7 +128,11 @@ impl Pipeline<'_> {
         }
         let mut names: Vec<&str> = Vec::new();
         for node in self.model.nodes() {
-            let name = registry_name(node.op())?;
+            let entry = describe::operator(node.op()).ok_or_else(|| {
+                let what = format!("operator code {} is new to it", node.op());
+                Error::network("code generation", what)
+            })?;
+            let name = entry.name;
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -176,39 +180,4 @@ fn words_list(words: &[u32]) -> String {
         })
         .collect();
     format!("[\n{}    ]", lines.concat())
-}
-
-/// The registry's name of an operator of the model format.
-fn registry_name(code: u8) -> Result<&'static str, Error> {
-    Ok(match code {
-        op::CONV_I8 => "CONV_I8",
-        op::CONV_I4 => "CONV_I4",
-        op::CONV_F32 => "CONV_F32",
-        op::DEPTHWISE_I8 => "DEPTHWISE_I8",
-        op::DEPTHWISE_F32 => "DEPTHWISE_F32",
-        op::MAX_POOL_I8 => "MAX_POOL_I8",
-        op::MAX_POOL_F32 => "MAX_POOL_F32",
-        op::AVERAGE_POOL_I8 => "AVERAGE_POOL_I8",
-        op::AVERAGE_POOL_F32 => "AVERAGE_POOL_F32",
-        op::ADD_I8 => "ADD_I8",
-        op::ADD_F32 => "ADD_F32",
-        op::ACTIVATION_I8 => "ACTIVATION_I8",
-        op::ACTIVATION_F32 => "ACTIVATION_F32",
-        op::SOFTMAX_I8 => "SOFTMAX_I8",
-        op::SOFTMAX_F32 => "SOFTMAX_F32",
-        op::QUANTIZE => "QUANTIZE",
-        op::DEQUANTIZE => "DEQUANTIZE",
-        op::HISTORY_I8 => "HISTORY_I8",
-        op::HISTORY_F32 => "HISTORY_F32",
-        op::WINDOW_MAX_I8 => "WINDOW_MAX_I8",
-        op::WINDOW_MAX_F32 => "WINDOW_MAX_F32",
-        op::WINDOW_AVERAGE_I8 => "WINDOW_AVERAGE_I8",
-        op::WINDOW_AVERAGE_F32 => "WINDOW_AVERAGE_F32",
-        op::EXIT_I8 => "EXIT_I8",
-        op::EXIT_F32 => "EXIT_F32",
-        other => {
-            let what = format!("operator code {other} is new to it");
-            return Err(Error::network("code generation", what));
-        }
-    })
 }

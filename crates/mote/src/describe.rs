@@ -201,6 +201,8 @@ pub struct Description {
     pub name: &'static str,
     /// Tensors read.
     pub inputs: usize,
+    /// Words of parameters.
+    pub words: usize,
     /// Whether a run may end at the layer. A call then gives a `Result<bool, Error>`, otherwise a
     /// `Result<(), Error>`.
     pub ending: Ending,
@@ -226,6 +228,7 @@ impl Description {
         Ok(Self {
             name,
             inputs: O::INPUTS,
+            words: O::parameter_words(node)?,
             ending: O::ENDING,
             rust: O::rust(&layer),
             c: O::c(&layer, &tensors),
@@ -295,7 +298,7 @@ pub(crate) const fn multiplier_words(m: Multiplier) -> [u32; 2] {
 }
 
 /// Writes the clamp of an f32 layer as an expression.
-pub(crate) fn rust_clamp(clamp: Clamp) -> String {
+pub fn rust_clamp(clamp: Clamp) -> String {
     format!("kernels::Clamp::of({})", clamp_code(clamp))
 }
 

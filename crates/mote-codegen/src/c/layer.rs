@@ -1,11 +1,12 @@
 //! The layers of a network as constants and calls.
 
 use crate::Error;
-use mote::format::{FRONTEND_WORDS, op};
-use mote::kernels::conv1d_i4::Conv1dI4;
-use mote::kernels::conv1d_i8::Conv1dI8;
+use mote::describe::{C, Description, Weighted};
+use mote::format::FRONTEND_WORDS;
+use mote::kernels::conv1d::Shape;
 use mote::kernels::depthwise::DepthwiseI8;
-use mote::kernels::window_pool;
+use mote::op::Ending;
+use mote::quant::Rounding;
 use mote::{Node, Tensor};
 use mote_model::{Node as GraphNode, Weights};
 use std::fmt::Display;
@@ -107,46 +108,56 @@ impl Layers {
         self.count += 1;
         self.data
             .push_str(&format!("/* {} */\n", comment(&named.name)));
-        let (x, y) = (at(&layer.input), at(&layer.output));
-        let kind = match node.op() {
-            op::CONV_I8 | op::CONV_I4 => self.conv(&layer).map_err(engine)?,
-            op::DEPTHWISE_I8 => self.depthwise(&layer).map_err(engine)?,
-            op::MAX_POOL_I8 => self.pool(&layer, "max_pool").map_err(engine)?,
-            op::AVERAGE_POOL_I8 => self.pool(&layer, "average_pool").map_err(engine)?,
-            op::ADD_I8 => return self.sum(&layer).map_err(engine),
-            op::ACTIVATION_I8 => self.activation(&layer).map_err(engine)?,
-            op::SOFTMAX_I8 => self.softmax(&layer).map_err(engine)?,
-            op::HISTORY_I8 => {
-                self.needed.push("history");
-                let (len, whole) = (layer.input.len(), layer.output.len());
-                self.calls
-                    .push_str(&format!("    history({len}, {whole}, {x}, {y});\n"));
-                return Ok(());
+        match Weighted::of(node).map_err(engine)? {
+            Some(Weighted::ConvI8(conv)) => {
+                let (shape, rounding) = (conv.shape, conv.rounding);
+                self.conv(&layer, "dot_i8", &shape, rounding, conv.channels);
             }
-            op::WINDOW_MAX_I8 => return self.windows(&layer, "window_max").map_err(engine),
-            op::WINDOW_AVERAGE_I8 => return self.windows(&layer, "window_average").map_err(engine),
-            op::EXIT_I8 => {
-                let &[margin] = node.words().map_err(engine)?;
-                let len = layer.input.len();
-                self.needed.push("exit");
-                self.calls.push_str(&format!(
-                    "    if (leads({}, {len}, {x}, {y})) {{\n        return 1;\n    }}\n",
-                    margin as i32
-                ));
-                return Ok(());
+            Some(Weighted::ConvI4(conv)) => {
+                let (shape, rounding) = (conv.shape, conv.rounding);
+                self.conv(&layer, "dot_i4", &shape, rounding, conv.channels);
             }
-            _ => {
-                let what = format!(
-                    "layer `{}`: there is no C for the operator {} in f32 or between number types; export a network that is int8 throughout, or export to Rust",
-                    named.name,
-                    named.op.name()
-                );
-                return Err(Error::unsupported(super::TARGET, what));
-            }
-        };
-        self.calls
-            .push_str(&format!("    {kind}(&{}, {x}, {y});\n", layer.id));
+            Some(Weighted::DepthwiseI8(conv)) => self.depthwise(&layer, &conv),
+            _ => match Description::of(node).map_err(engine)? {
+                Description {
+                    c: Some(c),
+                    inputs,
+                    ending,
+                    ..
+                } => self.plain(&layer, c, inputs, ending),
+                _ => {
+                    let what = format!(
+                        "layer `{}`: there is no C for the operator {} in f32 or between number types; export a network that is int8 throughout, or export to Rust",
+                        named.name,
+                        named.op.name()
+                    );
+                    return Err(Error::unsupported(super::TARGET, what));
+                }
+            },
+        }
         Ok(())
+    }
+
+    /// A layer without weights.
+    fn plain(&mut self, layer: &Layer<'_>, c: C, inputs: usize, ending: Ending) {
+        let mut arguments = Vec::new();
+        if let Some((kind, fields)) = c.constant {
+            self.descriptor(layer, kind, fields);
+            arguments.push(format!("&{}", layer.id));
+        }
+        arguments.extend(c.arguments);
+        arguments.push(at(&layer.input));
+        if inputs == 2 {
+            arguments.push(at(&layer.second));
+        }
+        arguments.push(at(&layer.output));
+        let call = format!("{}({})", c.function, arguments.join(", "));
+        self.calls.push_str(&match ending {
+            Ending::Never => format!("    {call};\n"),
+            Ending::Exit => format!("    if ({call}) {{\n        return 1;\n    }}\n"),
+            Ending::Wait => format!("    if (!{call}) {{\n        return 0;\n    }}\n"),
+        });
+        self.needed.push(c.part);
     }
 
     /// A descriptor for the function `kind`.
@@ -156,19 +167,15 @@ impl Layers {
             .push_str(&format!("static const {kind}_t {id} = {{{fields}}};\n\n"));
     }
 
-    fn conv(&mut self, layer: &Layer<'_>) -> Result<&'static str, mote::Error> {
-        let node = layer.node;
-        let shape = node.conv_shape()?;
+    fn conv(
+        &mut self,
+        layer: &Layer<'_>,
+        dot: &'static str,
+        shape: &Shape,
+        rounding: Rounding,
+        engine_channels: &[[u32; 2]],
+    ) {
         let (in_zero, grid) = (layer.input.zero_point, layer.grid());
-        let output = node.grid(layer.output.zero_point);
-        let (rounding, parameters) = (node.rounding(), node.parameters());
-        let (dot, engine_channels) = if node.op() == op::CONV_I4 {
-            let conv = Conv1dI4::new(shape, in_zero, output, rounding, parameters)?;
-            ("dot_i4", conv.channels)
-        } else {
-            let conv = Conv1dI8::new(shape, in_zero, output, rounding, parameters)?;
-            ("dot_i8", conv.channels)
-        };
         let rows = shape.rows();
         let (outputs, taps) = (shape.group_outputs, rows.taps());
         let groups = shape.out_channels / outputs.max(1);
@@ -203,7 +210,7 @@ impl Layers {
             -((shape.padding * shape.in_channels) as i64),
             shape.stride * shape.in_channels,
         );
-        let once = u8::from(rounding == mote::quant::Rounding::Once);
+        let once = u8::from(rounding == Rounding::Once);
         let id = &layer.id;
         let fields = format!(
             "{dot}, {id}_weights, {id}_channels, {}, {}, {start}, {step}, {}, {}, {}, {groups}, {}, {outputs}, {in_zero}, {grid}, {once}",
@@ -216,19 +223,12 @@ impl Layers {
         );
         self.descriptor(layer, "conv", fields);
         self.needed.push(dot);
-        Ok("conv")
+        self.call(layer, "conv");
     }
 
-    fn depthwise(&mut self, layer: &Layer<'_>) -> Result<&'static str, mote::Error> {
-        let node = layer.node;
-        let shape = node.conv_shape()?;
+    fn depthwise(&mut self, layer: &Layer<'_>, conv: &DepthwiseI8<'_>) {
+        let shape = conv.shape;
         let (in_zero, grid) = (layer.input.zero_point, layer.grid());
-        let conv = DepthwiseI8::new(
-            shape,
-            in_zero,
-            node.grid(layer.output.zero_point),
-            node.parameters(),
-        )?;
         let channels: Vec<[u32; 2]> = conv
             .channels
             .iter()
@@ -249,7 +249,15 @@ impl Layers {
         );
         self.descriptor(layer, "depthwise", fields);
         self.needed.push("depthwise");
-        Ok("depthwise")
+        self.call(layer, "depthwise");
+    }
+
+    /// Calls `function` with the layer's constant.
+    fn call(&mut self, layer: &Layer<'_>, function: &str) {
+        let (x, y) = (at(&layer.input), at(&layer.output));
+        let id = &layer.id;
+        self.calls
+            .push_str(&format!("    {function}(&{id}, {x}, {y});\n"));
     }
 
     /// Weights and channels of a convolution.
@@ -264,85 +272,6 @@ impl Layers {
             lines(weights),
             lines(&rows)
         ));
-    }
-
-    fn pool(&mut self, layer: &Layer<'_>, kind: &'static str) -> Result<&'static str, mote::Error> {
-        let shape = layer.node.pool_shape()?;
-        let fields = [
-            shape.in_time,
-            shape.out_time,
-            shape.channels,
-            shape.kernel,
-            shape.stride,
-            shape.padding,
-        ];
-        self.descriptor(layer, "pool", list(fields));
-        self.needed.push(kind);
-        Ok(kind)
-    }
-
-    fn sum(&mut self, layer: &Layer<'_>) -> Result<(), mote::Error> {
-        let [a, a_by, b, b_by, sum, sum_by] = layer.node.words()?.map(|w| w as i32);
-        let (len, grid) = (layer.output.len(), layer.grid());
-        let zeros = braces([layer.input.zero_point, layer.second.zero_point]);
-        let fields = format!(
-            "{len}, {{{{{a}, {a_by}}}, {{{b}, {b_by}}}, {{{sum}, {sum_by}}}}}, {zeros}, {grid}"
-        );
-        self.descriptor(layer, "add", fields);
-        self.needed.push("add");
-        let (a, b, y) = (at(&layer.input), at(&layer.second), at(&layer.output));
-        self.calls
-            .push_str(&format!("    add(&{}, {a}, {b}, {y});\n", layer.id));
-        Ok(())
-    }
-
-    fn activation(&mut self, layer: &Layer<'_>) -> Result<&'static str, mote::Error> {
-        let [value, exponent] = layer.node.words()?.map(|w| w as i32);
-        let (len, grid) = (layer.output.len(), layer.grid());
-        let zero = layer.input.zero_point;
-        self.descriptor(
-            layer,
-            "activation",
-            format!("{len}, {value}, {exponent}, {zero}, {grid}"),
-        );
-        self.needed.push("activation");
-        Ok("activation")
-    }
-
-    fn softmax(&mut self, layer: &Layer<'_>) -> Result<&'static str, mote::Error> {
-        let [value, exponent, smallest] = layer.node.words()?.map(|w| w as i32);
-        let len = layer.output.len();
-        self.descriptor(
-            layer,
-            "softmax",
-            format!("{len}, {value}, {exponent}, {smallest}"),
-        );
-        self.needed.push("softmax");
-        Ok("softmax")
-    }
-
-    fn windows(&mut self, layer: &Layer<'_>, kind: &'static str) -> Result<(), mote::Error> {
-        let shape = layer.node.window_pool_shape()?;
-        let lanes = shape.lanes();
-        let window_pool::Shape {
-            in_time,
-            channels,
-            steps,
-            hop,
-            skip,
-        } = shape;
-        self.descriptor(
-            layer,
-            "windows",
-            list([in_time, channels, steps, hop, skip, lanes]),
-        );
-        self.needed.push(kind);
-        let (x, state, y) = (at(&layer.input), at(&layer.second), at(&layer.output));
-        self.calls.push_str(&format!(
-            "    if (!{kind}(&{}, {x}, {state}, {y})) {{\n        return 0;\n    }}\n",
-            layer.id
-        ));
-        Ok(())
     }
 }
 

@@ -36,16 +36,15 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
         .zip(&pipeline.graph.nodes)
         .map(|(index, named)| format!("layer_{index:02}_{}", identifier(&named.name)))
         .collect();
-    for (index, ((node, named), function)) in nodes
+    let all: Vec<Layer<'_>> = nodes
         .iter()
         .zip(&pipeline.graph.nodes)
-        .zip(&functions)
-        .enumerate()
-    {
-        let layer = Layer::new(node, named, elem)?;
+        .map(|(node, named)| Layer::new(node, named, elem))
+        .collect::<Result<_, _>>()?;
+    for (index, (layer, function)) in all.iter().zip(&functions).enumerate() {
         arena = arena.max(layer.reads_to());
         buffer = buffer.max(layer.buffer());
-        let behind = nodes.get(index + 1..).unwrap_or(&[]);
+        let behind = all.get(index + 1..).unwrap_or(&[]);
         let names = Names {
             constant: function.to_uppercase(),
             next: layer::next_convolution(behind)
@@ -58,7 +57,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
         } else {
             ("", "", "")
         };
-        let result = if code.flows {
+        let result = if layer.may_end() {
             calls.push_str(&format!(
                 "        match {function}(arena{extra})? {{\n\
                  \x20           StepOutcome::Continue => (),\n\

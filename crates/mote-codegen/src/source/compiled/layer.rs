@@ -3,15 +3,11 @@
 use super::Weights;
 use super::paged::Paged;
 use crate::source::words_list;
-use mote::format::op;
-use mote::kernels::activation::ActivationI8;
-use mote::kernels::add::AddI8;
-use mote::kernels::conv1d::Conv1d;
-use mote::kernels::conv1d_i4::Conv1dI4;
+use mote::describe::{Body, Description, Weighted, rust_clamp};
+use mote::kernels::conv1d::{Conv1d, Shape};
 use mote::kernels::conv1d_i8::{Conv1dI8, PaddedConv1dI8, ValidConv1dI8};
-use mote::kernels::depthwise::{Depthwise, DepthwiseI8};
-use mote::kernels::softmax::SoftmaxI8;
-use mote::quant::Multiplier;
+use mote::kernels::depthwise::Depthwise;
+use mote::op::Ending;
 use mote::{Elem, Node, Tensor};
 use mote_model::{Error, Node as GraphNode};
 
@@ -22,6 +18,8 @@ pub(super) struct Layer<'a> {
     input: Tensor,
     second: Tensor,
     output: Tensor,
+    description: Description,
+    weighted: Option<Weighted<'a>>,
 }
 
 /// What a layer becomes.
@@ -30,8 +28,6 @@ pub(super) struct Code {
     pub data: String,
     /// An expression that runs the layer on `input`, `second` and `output`.
     pub call: String,
-    /// Whether the call says how the run goes on.
-    pub flows: bool,
     /// Whether it reads weights from RAM: from their copy there, or through the window.
     pub reads_weights: bool,
 }
@@ -43,31 +39,12 @@ pub(super) struct Names {
     pub next: Option<String>,
 }
 
-/// The first convolution of `nodes`, unless the run may end before.
-pub(super) fn next_convolution(nodes: &[Node<'_>]) -> Option<usize> {
-    let ends = |code| {
-        matches!(
-            code,
-            op::WINDOW_MAX_I8
-                | op::WINDOW_MAX_F32
-                | op::WINDOW_AVERAGE_I8
-                | op::WINDOW_AVERAGE_F32
-                | op::EXIT_I8
-                | op::EXIT_F32
-        )
-    };
-    let next = nodes
+/// Returns the place of the first layer with weights in `layers`, unless the run may end before it.
+pub(super) fn next_convolution(layers: &[Layer<'_>]) -> Option<usize> {
+    let next = layers
         .iter()
-        .position(|node| is_convolution(node.op()) || ends(node.op()))?;
-    is_convolution(nodes.get(next)?.op()).then_some(next)
-}
-
-/// Whether the operator has weights.
-const fn is_convolution(code: u8) -> bool {
-    matches!(
-        code,
-        op::CONV_I8 | op::CONV_I4 | op::DEPTHWISE_I8 | op::CONV_F32 | op::DEPTHWISE_F32
-    )
+        .position(|layer| layer.weighted.is_some() || layer.may_end())?;
+    layers.get(next)?.weighted.map(|_| next)
 }
 
 impl<'a> Layer<'a> {
@@ -79,6 +56,8 @@ impl<'a> Layer<'a> {
             input: node.input().map_err(engine)?,
             second: node.second_input().map_err(engine)?,
             output: node.output().map_err(engine)?,
+            description: Description::of(node).map_err(engine)?,
+            weighted: Weighted::of(node).map_err(engine)?,
         };
         if layer.input.elem != elem || layer.output.elem != elem {
             return Err(Error::invalid(
@@ -90,6 +69,11 @@ impl<'a> Layer<'a> {
         Ok(layer)
     }
 
+    /// Whether a run may end here; then the code says how the run goes on.
+    pub fn may_end(&self) -> bool {
+        self.description.ending != Ending::Never
+    }
+
     /// Where inputs and output lie.
     pub fn bindings(&self) -> String {
         let size = if self.input.elem == Elem::F32 { 1 } else { 4 };
@@ -99,8 +83,7 @@ impl<'a> Layer<'a> {
         };
         let bind = |name, t: &Tensor| bind_len(name, t, t.len());
         let mut text = bind_len("input", &self.input, self.input.len().max(self.reads()));
-        let two = matches!(self.node.op(), op::ADD_I8 | op::ADD_F32);
-        if two || self.node.tensors()[0] != self.node.tensors()[1] {
+        if self.description.inputs == 2 {
             text.push_str(&bind("second", &self.second));
         }
         text + &bind("output", &self.output)
@@ -108,98 +91,32 @@ impl<'a> Layer<'a> {
 
     /// The code; `names` has that of what it puts into `model_data`, unless that goes to `weights`.
     pub fn code(&self, names: &Names, weights: &mut Weights) -> Result<Code, Error> {
-        let clamp = format!("kernels::Clamp::of({})", self.node.activation());
-        let call = match self.node.op() {
-            code if is_convolution(code) => return self.convolution(names, &clamp, weights),
-            op::MAX_POOL_I8 => self.pool("max_i8")?,
-            op::MAX_POOL_F32 => self.pool("max_f32")?,
-            op::AVERAGE_POOL_I8 => self.pool("average_i8")?,
-            op::AVERAGE_POOL_F32 => self.pool("average_f32")?,
-            op::ADD_I8 => {
-                let [a, a_exponent, b, b_exponent, sum, sum_exponent] = *self.words()?;
-                let add = AddI8 {
-                    zeros: [self.input.zero_point, self.second.zero_point],
-                    factors: [multiplier(a, a_exponent), multiplier(b, b_exponent)],
-                    factor: multiplier(sum, sum_exponent),
-                    output: self.node.grid(self.output.zero_point),
-                };
-                format!("kernels::add::{add:?}.run(input, second, output)")
-            }
-            op::ADD_F32 => format!("kernels::add::run_f32({clamp}, input, second, output)"),
-            op::ACTIVATION_I8 => {
-                let [value, exponent] = *self.words()?;
-                let layer = ActivationI8 {
-                    input_zero: self.input.zero_point,
-                    factor: multiplier(value, exponent),
-                    output: self.node.grid(self.output.zero_point),
-                };
-                format!("kernels::activation::{layer:?}.run(input, output)")
-            }
-            op::ACTIVATION_F32 => format!("kernels::activation::run_f32({clamp}, input, output)"),
-            op::SOFTMAX_I8 => {
-                let [value, exponent, smallest] = *self.words()?;
-                let layer = SoftmaxI8 {
-                    factor: multiplier(value, exponent),
-                    smallest: smallest as i32,
-                };
-                format!("kernels::softmax::{layer:?}.run(input, output)")
-            }
-            op::SOFTMAX_F32 => "kernels::softmax::run_f32(input, output)".to_owned(),
-            op::HISTORY_I8 => "kernels::history::run_i8(input, output)".to_owned(),
-            op::HISTORY_F32 => "kernels::history::run_f32(input, output)".to_owned(),
-            op::WINDOW_MAX_I8 => return self.windows("max_i8"),
-            op::WINDOW_MAX_F32 => return self.windows("max_f32"),
-            op::WINDOW_AVERAGE_I8 => return self.windows("average_i8"),
-            op::WINDOW_AVERAGE_F32 => return self.windows("average_f32"),
-            op::EXIT_I8 => {
-                let [margin] = *self.words()?;
-                return Ok(exit(&format!("run_i8({}, input, output)", margin as i32)));
-            }
-            op::EXIT_F32 => {
-                let [margin] = *self.words()?;
-                return Ok(exit(&format!(
-                    "run_f32(f32::from_bits({margin:#x}), input, output)"
-                )));
-            }
-            other => {
-                let what = format!("there is no compiled code for operator code {other}");
+        let call = match (&self.description.rust, self.weighted) {
+            (Body::Call(call), _) => call,
+            (Body::Weighted, Some(weighted)) => return self.convolution(&weighted, names, weights),
+            (Body::Weighted, None) => {
+                let what = "there is no compiled code for its weights";
                 return Err(Error::invalid(self.name, "operator", what));
             }
+        };
+        let call = match self.description.ending {
+            Ending::Never => call.clone(),
+            Ending::Exit => format!("Ok(StepOutcome::exit_if({call}?))"),
+            Ending::Wait => format!(
+                "let complete = {call}?;\n    \
+                 Ok(StepOutcome::continue_if(complete))"
+            ),
         };
         Ok(Code {
             data: String::new(),
             call,
-            flows: false,
             reads_weights: false,
         })
     }
 
-    /// The layer as an int8 convolution.
-    fn conv_i8(&self) -> Result<Conv1dI8<'a>, Error> {
-        let refused = |_| Error::invalid(self.name, "model", REFUSED);
-        let node = self.node;
-        let shape = node.conv_shape().map_err(refused)?;
-        let grid = node.grid(self.output.zero_point);
-        let zero = self.input.zero_point;
-        Conv1dI8::new(shape, zero, grid, node.rounding(), node.parameters()).map_err(refused)
-    }
-
-    /// The layer as a convolution with weights of four bits.
-    fn conv_i4(&self) -> Result<Conv1dI4<'a>, Error> {
-        let refused = |_| Error::invalid(self.name, "model", REFUSED);
-        let node = self.node;
-        let shape = node.conv_shape().map_err(refused)?;
-        let grid = node.grid(self.output.zero_point);
-        let zero = self.input.zero_point;
-        Conv1dI4::new(shape, zero, grid, node.rounding(), node.parameters()).map_err(refused)
-    }
-
     /// How a resident convolution runs.
     fn entry(&self) -> Entry<'a> {
-        if self.node.op() != op::CONV_I8 {
-            return Entry::Any;
-        }
-        let Ok(conv) = self.conv_i8() else {
+        let Some(Weighted::ConvI8(conv)) = self.weighted else {
             return Entry::Any;
         };
         match (conv.valid(), conv.padded()) {
@@ -238,93 +155,29 @@ impl<'a> Layer<'a> {
     /// that nothing is put together at run time; but weights in RAM are found at run time.
     fn convolution(
         &self,
+        weighted: &Weighted<'a>,
         names: &Names,
-        clamp: &str,
         weights: &mut Weights,
     ) -> Result<Code, Error> {
-        let refused = |_| Error::invalid(self.name, "model", REFUSED);
-        let node = self.node;
-        let shape = node.conv_shape().map_err(refused)?;
-        let zero = self.input.zero_point;
-        let grid = node.grid(self.output.zero_point);
+        let Kernel {
+            path: kernel,
+            shape,
+            values,
+            arrays,
+            arguments,
+            scratch,
+        } = Kernel::of(weighted);
         let constant = &names.constant;
-        let all = node.parameters();
-        let own = |len: usize| all.get(..len).unwrap_or(&[]);
-        let rounding = node.rounding();
-        // The last argument of kernels that unpack their weights.
-        let mut scratch = String::new();
-        let (kernel, values, arrays, words) = match node.op() {
-            op::CONV_I8 => {
-                let conv = self.conv_i8()?;
-                (
-                    "conv1d_i8::Conv1dI8",
-                    format!(
-                        "input_zero: {zero}, output: {grid:?}, rounding: Rounding::{rounding:?}"
-                    ),
-                    vec![
-                        ("channels", pairs_array(conv.channels)),
-                        ("weights", pairs_array(conv.weights)),
-                    ],
-                    own(conv.channels.as_flattened().len() + conv.weights.as_flattened().len()),
-                )
-            }
-            op::CONV_I4 => {
-                let conv = self.conv_i4()?;
-                scratch = format!(", &mut [[0; 2]; {}]", conv.scratch_groups());
-                (
-                    "conv1d_i4::Conv1dI4",
-                    format!(
-                        "input_zero: {zero}, output: {grid:?}, rounding: Rounding::{rounding:?}"
-                    ),
-                    vec![
-                        ("channels", pairs_array(conv.channels)),
-                        ("weights", words_array(conv.weights)),
-                    ],
-                    own(conv.channels.as_flattened().len() + conv.weights.len()),
-                )
-            }
-            op::DEPTHWISE_I8 => {
-                let conv = DepthwiseI8::new(shape, zero, grid, all).map_err(refused)?;
-                (
-                    "depthwise::DepthwiseI8",
-                    format!("input_zero: {zero}, output: {grid:?}"),
-                    vec![
-                        ("channels", pairs_array(conv.channels)),
-                        ("weights", words_array(conv.weights)),
-                    ],
-                    own(conv.channels.as_flattened().len() + conv.weights.len()),
-                )
-            }
-            op::CONV_F32 => {
-                let words = own(Conv1d::parameter_words(&shape));
-                let arrays = vec![("parameters", words_array(words))];
-                ("conv1d::Conv1d", format!("clamp: {clamp}"), arrays, words)
-            }
-            _ => {
-                let words = own(Depthwise::parameter_words(&shape));
-                let arrays = vec![("parameters", words_array(words))];
-                (
-                    "depthwise::Depthwise",
-                    format!("clamp: {clamp}"),
-                    arrays,
-                    words,
-                )
-            }
-        };
+        let words = self.node.parameters();
+        let words = words.get(..self.description.words).unwrap_or(words);
         // From parameters that are found at run time; borrowed, for to move a descriptor out of its result is a call
         // of `memcpy`.
-        let construct = |shape: &str, parameters: &str| match node.op() {
-            op::CONV_I8 | op::CONV_I4 | op::DEPTHWISE_I8 => {
-                let rounding = match node.op() {
-                    op::CONV_I8 | op::CONV_I4 => format!(", Rounding::{rounding:?}"),
-                    _ => String::new(),
-                };
-                format!(
-                    "let conv = kernels::{kernel}::new({shape}, {zero}, {grid:?}{rounding}, {parameters});\n    \
-                     let conv = conv.as_ref().map_err(|&e| e)?;\n"
-                )
-            }
-            _ => format!(
+        let construct = |shape: &str, parameters: &str| match &arguments {
+            Some(arguments) => format!(
+                "let conv = kernels::{kernel}::new({shape}, {arguments}, {parameters});\n    \
+                 let conv = conv.as_ref().map_err(|&e| e)?;\n"
+            ),
+            None => format!(
                 "let conv = kernels::{kernel} {{ shape: {shape}, {values}, parameters: {parameters} }};\n"
             ),
         };
@@ -332,11 +185,11 @@ impl<'a> Layer<'a> {
             let layer = Paged {
                 name: self.name,
                 constant,
-                op: node.op(),
+                weighted: *weighted,
                 shape,
                 words,
-                entry: match node.op() {
-                    op::CONV_I8 if self.conv_i8()?.is_short() => "run_short_tile",
+                entry: match weighted {
+                    Weighted::ConvI8(conv) if conv.is_short() => "run_short_tile",
                     _ => "run_tile",
                 },
                 scratch,
@@ -361,7 +214,6 @@ impl<'a> Layer<'a> {
                     true => format!("{conv}    conv.run(input, output)"),
                     false => format!("{conv}    conv.run_tile(input, output{tile})"),
                 },
-                flows: false,
                 reads_weights: true,
             });
         }
@@ -377,8 +229,14 @@ impl<'a> Layer<'a> {
         let contiguous = |conv: &ValidConv1dI8<'_>| {
             format!(
                 "kernels::conv1d_i8::ValidConv1dI8 {{ groups: {}, step: {}, steps: {}, outputs: {}, row: {}, \
-                 output: {grid:?}, rounding: Rounding::{rounding:?}{fields} }}",
-                conv.groups, conv.step, conv.steps, conv.outputs, conv.row
+                 output: {:?}, rounding: Rounding::{:?}{fields} }}",
+                conv.groups,
+                conv.step,
+                conv.steps,
+                conv.outputs,
+                conv.row,
+                conv.output,
+                conv.rounding
             )
         };
         let (kernel, entry, value) = match self.entry() {
@@ -391,9 +249,10 @@ impl<'a> Layer<'a> {
                 "conv1d_i8::PaddedConv1dI8",
                 "run::<BUFFER>".to_owned(),
                 format!(
-                    "kernels::conv1d_i8::PaddedConv1dI8 {{ valid: {}, padding: {}, input_zero: {zero} }}",
+                    "kernels::conv1d_i8::PaddedConv1dI8 {{ valid: {}, padding: {}, input_zero: {} }}",
                     contiguous(&conv.valid),
-                    conv.padding
+                    conv.padding,
+                    conv.input_zero
                 ),
             ),
             entry => (
@@ -413,44 +272,92 @@ impl<'a> Layer<'a> {
                 "static LAYER: kernels::{kernel}<'static> = {value};\n    \
                  LAYER.{entry}(input, output{tile})"
             ),
-            flows: false,
             reads_weights: false,
         })
-    }
-
-    fn pool(&self, kernel: &str) -> Result<String, Error> {
-        let refused = |_| Error::invalid(self.name, "model", REFUSED);
-        let shape = self.node.pool_shape().map_err(refused)?;
-        Ok(format!("kernels::pool::{shape:?}.{kernel}(input, output)"))
-    }
-
-    fn windows(&self, kernel: &str) -> Result<Code, Error> {
-        let refused = |_| Error::invalid(self.name, "model", REFUSED);
-        let shape = self.node.window_pool_shape().map_err(refused)?;
-        let call = format!(
-            "let complete = kernels::window_pool::{shape:?}.{kernel}(input, second, output)?;\n    \
-             Ok(StepOutcome::continue_if(complete))"
-        );
-        Ok(Code {
-            data: String::new(),
-            call,
-            flows: true,
-            reads_weights: false,
-        })
-    }
-
-    fn words<const N: usize>(&self) -> Result<&[u32; N], Error> {
-        let missing = |_| Error::invalid(self.name, "parameters", "fewer than the operator has");
-        self.node.words().map_err(missing)
     }
 }
 
-fn exit(call: &str) -> Code {
-    Code {
-        data: String::new(),
-        call: format!("Ok(StepOutcome::exit_if(kernels::exit::{call}?))"),
-        flows: true,
-        reads_weights: false,
+/// How a kernel with weights is written.
+struct Kernel {
+    /// Path of its type in the engine's `kernels`.
+    path: &'static str,
+    shape: Shape,
+    /// Fields of the type, but for shape and weights.
+    values: String,
+    /// Names of the fields that are weights.
+    arrays: Vec<(&'static str, Array)>,
+    /// Arguments of `new` between shape and parameters; without, the type has the parameters as they are.
+    arguments: Option<String>,
+    /// Last argument of kernels that unpack their weights.
+    scratch: String,
+}
+
+impl Kernel {
+    fn of(weighted: &Weighted<'_>) -> Self {
+        let scratch = String::new();
+        match weighted {
+            Weighted::ConvI8(conv) => Self {
+                path: "conv1d_i8::Conv1dI8",
+                shape: conv.shape,
+                values: format!(
+                    "input_zero: {}, output: {:?}, rounding: Rounding::{:?}",
+                    conv.input_zero, conv.output, conv.rounding
+                ),
+                arrays: vec![
+                    ("channels", pairs_array(conv.channels)),
+                    ("weights", pairs_array(conv.weights)),
+                ],
+                arguments: Some(format!(
+                    "{}, {:?}, Rounding::{:?}",
+                    conv.input_zero, conv.output, conv.rounding
+                )),
+                scratch,
+            },
+            Weighted::ConvI4(conv) => Self {
+                path: "conv1d_i4::Conv1dI4",
+                shape: conv.shape,
+                values: format!(
+                    "input_zero: {}, output: {:?}, rounding: Rounding::{:?}",
+                    conv.input_zero, conv.output, conv.rounding
+                ),
+                arrays: vec![
+                    ("channels", pairs_array(conv.channels)),
+                    ("weights", words_array(conv.weights)),
+                ],
+                arguments: Some(format!(
+                    "{}, {:?}, Rounding::{:?}",
+                    conv.input_zero, conv.output, conv.rounding
+                )),
+                scratch: format!(", &mut [[0; 2]; {}]", conv.scratch_groups()),
+            },
+            Weighted::DepthwiseI8(conv) => Self {
+                path: "depthwise::DepthwiseI8",
+                shape: conv.shape,
+                values: format!("input_zero: {}, output: {:?}", conv.input_zero, conv.output),
+                arrays: vec![
+                    ("channels", pairs_array(conv.channels)),
+                    ("weights", words_array(conv.weights)),
+                ],
+                arguments: Some(format!("{}, {:?}", conv.input_zero, conv.output)),
+                scratch,
+            },
+            Weighted::ConvF32(conv) => Self {
+                path: "conv1d::Conv1d",
+                shape: conv.shape,
+                values: format!("clamp: {}", rust_clamp(conv.clamp)),
+                arrays: parameters_array(conv.parameters, Conv1d::parameter_words(&conv.shape)),
+                arguments: None,
+                scratch,
+            },
+            Weighted::DepthwiseF32(conv) => Self {
+                path: "depthwise::Depthwise",
+                shape: conv.shape,
+                values: format!("clamp: {}", rust_clamp(conv.clamp)),
+                arrays: parameters_array(conv.parameters, Depthwise::parameter_words(&conv.shape)),
+                arguments: None,
+                scratch,
+            },
+        }
     }
 }
 
@@ -474,6 +381,12 @@ fn words_array(words: &[u32]) -> Array {
     ("u32", words.len(), words_list(words))
 }
 
+/// The only array of a kernel that has its parameters as they are: the first `len` of `words`.
+fn parameters_array(words: &[u32], len: usize) -> Vec<(&'static str, Array)> {
+    let own = words.get(..len).unwrap_or(words);
+    vec![("parameters", words_array(own))]
+}
+
 fn pairs_array(pairs: &[[u32; 2]]) -> Array {
     let lines: Vec<String> = pairs
         .chunks(5)
@@ -490,11 +403,4 @@ fn pairs_array(pairs: &[[u32; 2]]) -> Array {
         pairs.len(),
         format!("[\n{}    ]", lines.concat()),
     )
-}
-
-fn multiplier(value: u32, exponent: u32) -> Multiplier {
-    Multiplier {
-        value: value as i32,
-        exponent: exponent as i32,
-    }
 }

@@ -3,7 +3,7 @@
 use super::layer::Code;
 use crate::source::{Paging, words_list};
 use mote::Page;
-use mote::format::op;
+use mote::describe::Weighted;
 use mote::kernels::conv1d::{self, Shape};
 use mote::kernels::conv1d_i4;
 use mote::kernels::depthwise;
@@ -141,7 +141,7 @@ pub(super) struct Paged<'a> {
     pub name: &'a str,
     /// Name of what it puts into `model_data`.
     pub constant: &'a str,
-    pub op: u8,
+    pub weighted: Weighted<'a>,
     pub shape: Shape,
     pub words: &'a [u32],
     /// The kernel's function that computes some output channels.
@@ -166,22 +166,25 @@ struct Units {
 
 impl Units {
     /// `None` when the output channels are in groups.
-    fn of(op: u8, shape: &Shape) -> Option<Self> {
+    fn of(weighted: &Weighted<'_>, shape: &Shape) -> Option<Self> {
         let taps = shape.rows().taps();
-        let (channels, sections) = match op {
-            op::DEPTHWISE_I8 => (depthwise::BLOCK, vec![2 * depthwise::BLOCK, shape.kernel]),
-            op::DEPTHWISE_F32 => (1, vec![1; 1 + shape.kernel]),
+        let (channels, sections) = match weighted {
+            Weighted::DepthwiseI8(_) => {
+                (depthwise::BLOCK, vec![2 * depthwise::BLOCK, shape.kernel])
+            }
+            Weighted::DepthwiseF32(_) => (1, vec![1; 1 + shape.kernel]),
             _ if shape.group_inputs != shape.in_channels => return None,
-            op::CONV_I8 => (2, vec![4, 2 * taps.div_ceil(4)]),
-            op::CONV_I4 => (conv1d_i4::BLOCK, vec![8, 2 * taps.div_ceil(4)]),
-            _ => (conv1d::BLOCK, vec![conv1d::BLOCK, conv1d::BLOCK * taps]),
+            Weighted::ConvI8(_) => (2, vec![4, 2 * taps.div_ceil(4)]),
+            Weighted::ConvI4(_) => (conv1d_i4::BLOCK, vec![8, 2 * taps.div_ceil(4)]),
+            Weighted::ConvF32(_) => (conv1d::BLOCK, vec![conv1d::BLOCK, conv1d::BLOCK * taps]),
         };
         Some(Self {
             count: shape.out_channels.div_ceil(channels),
             channels,
             sections,
-            half: op == op::CONV_I4 && (1..=2).contains(&(shape.out_channels % channels)),
-            paired: op == op::CONV_I8,
+            half: matches!(weighted, Weighted::ConvI4(_))
+                && (1..=2).contains(&(shape.out_channels % channels)),
+            paired: matches!(weighted, Weighted::ConvI8(_)),
         })
     }
 
@@ -247,8 +250,8 @@ impl Paged<'_> {
                 .collect();
             let conv = construct("shape", "parameters");
             // Of a depthwise convolution, each channel is an input and a group of its own.
-            let tile = match self.op {
-                op::DEPTHWISE_I8 | op::DEPTHWISE_F32 => "in_channels: channels",
+            let tile = match self.weighted {
+                Weighted::DepthwiseI8(_) | Weighted::DepthwiseF32(_) => "in_channels: channels",
                 _ => "group_outputs: channels",
             };
             let work = format!(
@@ -298,14 +301,13 @@ impl Paged<'_> {
                 items.join(", ")
             ),
             call,
-            flows: false,
             reads_weights: true,
         })
     }
 
     /// How the parameters are cut, and the units of each page: as even as can be.
     fn tiles(&self, limit: usize) -> Result<(Units, usize), Error> {
-        let units = Units::of(self.op, &self.shape);
+        let units = Units::of(&self.weighted, &self.shape);
         let least = units.as_ref().map_or(self.words.len(), Units::words);
         match units {
             Some(units) if least <= limit => {
@@ -329,13 +331,21 @@ impl Paged<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mote::kernels::conv1d_i4::Conv1dI4;
+    use mote::quant::{Output, Rounding};
 
     #[test]
     fn packed_weights_are_cut_between_blocks_and_the_last_may_be_half_a_block() {
         // Three pairs of channels, of four words each, then of two words per pair.
         let shape = Shape::dense(8, 6);
         let words: Vec<u32> = (0..18).collect();
-        let units = Units::of(op::CONV_I4, &shape).unwrap();
+        let output = Output {
+            zero_point: 0,
+            low: i8::MIN,
+            high: i8::MAX,
+        };
+        let conv = Conv1dI4::new(shape, 0, output, Rounding::Once, &words).unwrap();
+        let units = Units::of(&Weighted::ConvI4(conv), &shape).unwrap();
         assert_eq!((units.count, units.words()), (2, 12));
         let first: Vec<u32> = (0..8).chain(12..16).collect();
         assert_eq!(units.cut(&words, 0, 1), first);
