@@ -5,6 +5,7 @@ pub mod blob;
 pub mod cnn;
 mod error;
 pub mod graph;
+pub mod op;
 pub mod plan;
 mod runtime;
 pub mod sensor;
@@ -16,10 +17,8 @@ mod validate;
 pub use blob::to_blob;
 pub use cnn::{Block, Cnn, ConvGeometry, ConvLayer, Nonlinearity, Padding};
 pub use error::Error;
-pub use graph::{
-    Activation, Conv1d, Dense, Exit, Frontend, Graph, History, Node, Op, Pool, PoolKind, Quant,
-    SENSOR_G_PER_COUNT, Shape, Tensor, TensorId, Weights, WindowPool,
-};
+pub use graph::{Frontend, Graph, Node, Quant, SENSOR_G_PER_COUNT, Shape, Tensor, TensorId};
+pub use op::{Activation, Conv1d, Dense, Exit, History, Op, Pool, PoolKind, Weights, WindowPool};
 pub use plan::{Plan, Strategy, plan};
 pub use runtime::{ArenaLayout, Backend, Init, Operators, PageBuffers, Runtime, WeightMemory};
 pub use session::Session;

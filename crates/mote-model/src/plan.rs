@@ -12,7 +12,6 @@ mod overlap;
 mod pack;
 
 use crate::{Error, Graph, Node, Op, TensorId};
-pub(crate) use overlap::is_depthwise;
 use pack::{Buffer, Problem};
 
 /// Every tensor starts at a multiple of this many bytes.

@@ -18,8 +18,9 @@
 //! skips them. With strides, a few more steps are kept than the kernel needs, so that their number is whole: that
 //! is a delay, known from the beginning. See [`Schedule`].
 
+use crate::op::Streaming;
 use crate::shapes::output_shape;
-use crate::{Error, Graph, History, Node, Op, Pool, Shape, Tensor, TensorId, WindowPool};
+use crate::{Error, Graph, History, Node, Op, Shape, Tensor, TensorId, WindowPool};
 
 /// When a stream's runs give decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +51,10 @@ impl Schedule {
 pub fn total_stride(graph: &Graph) -> usize {
     let mut rates = vec![1usize; graph.tensors.len()];
     for node in &graph.nodes {
-        let stride = match &node.op {
-            Op::Conv1d(c) => c.stride,
-            Op::Pool(p) if !is_global(graph, node, p) => p.stride,
+        let input = node.inputs.first().and_then(|&i| graph.tensors.get(i));
+        let streaming = input.map(|t| node.op.with(|op| op.streaming(t.shape)));
+        let stride = match streaming {
+            Some(Streaming::Windowed { stride, .. }) => stride,
             _ => 1,
         };
         let rate = node.inputs.iter().filter_map(|&i| rates.get(i)).max();
@@ -62,12 +64,6 @@ pub fn total_stride(graph: &Graph) -> usize {
         }
     }
     rates.into_iter().max().unwrap_or(1)
-}
-
-/// Whether a pool covers its whole input.
-fn is_global(graph: &Graph, node: &Node, pool: &Pool) -> bool {
-    let input = node.inputs.first().and_then(|&i| graph.tensors.get(i));
-    input.is_some_and(|t| t.shape.time == pool.kernel) && pool.padding == [0, 0]
 }
 
 /// The network that consumes `tick` samples per run and decides every `hop` samples about the last window, as
@@ -180,19 +176,17 @@ impl<'g> Writer<'g> {
             }
             inputs.push(other);
         }
-        match (&node.op, flow) {
-            (Op::Exit(_), _) => fail(
-                "operator",
-                "there is nothing to skip in a stream, where every layer moves on with every sample; remove it",
-            ),
-            (Op::History(_) | Op::WindowPool(_), _) => {
-                fail("operator", "the network is a stream already")
+        let shape = self.graph.tensor(first)?.shape;
+        match (node.op.with(|op| op.streaming(shape)), flow) {
+            (Streaming::Never(why), _) => fail("operator", why),
+            (_, Flow::Whole) | (Streaming::PerStep, _) => {
+                self.push(node, node.op.clone(), inputs, flow)
             }
-            (op, Flow::Whole) => self.push(node, op.clone(), inputs, flow),
-            (Op::Pool(p), Flow::Steps { rate, delay }) if is_global(self.graph, node, p) => {
+            (Streaming::WholeWindow(why), _) => fail("inputs", why),
+            (Streaming::GlobalPool(kind), Flow::Steps { rate, delay }) => {
                 let pool = WindowPool {
-                    kind: p.kind,
-                    steps: p.kernel,
+                    kind,
+                    steps: shape.time,
                     hop: self.hop / rate,
                     skip: delay,
                 };
@@ -200,24 +194,14 @@ impl<'g> Writer<'g> {
                 inputs.push(self.add(state));
                 self.push(node, Op::WindowPool(pool), inputs, Flow::Whole)
             }
-            (Op::Conv1d(c), Flow::Steps { rate, delay }) => {
-                let span = (c.kernel - 1).saturating_mul(c.dilation).saturating_add(1);
-                self.windowed(node, [span, c.stride], c.padding, input, [rate, delay])
-            }
-            (Op::Pool(p), Flow::Steps { rate, delay }) => {
-                self.windowed(node, [p.kernel, p.stride], p.padding, input, [rate, delay])
-            }
-            (Op::Dense(d), _) if !d.is_per_step(self.graph.tensor(first)?.shape) => fail(
-                "inputs",
-                "it takes all steps of the window at once; put a global pool before it",
-            ),
-            (Op::Softmax, _) => fail(
-                "inputs",
-                "it takes all steps of the window at once; put it behind the global pool",
-            ),
-            (Op::Dense(_) | Op::Add(_) | Op::Activation(_) | Op::Quantize | Op::Dequantize, _) => {
-                self.push(node, node.op.clone(), inputs, flow)
-            }
+            (
+                Streaming::Windowed {
+                    span,
+                    stride,
+                    padding,
+                },
+                Flow::Steps { rate, delay },
+            ) => self.windowed(node, [span, stride], padding, input, [rate, delay]),
         }
     }
 

@@ -1,17 +1,10 @@
 //! Checks of a whole [`Graph`].
 
+use crate::op::{Grids, Site};
 use crate::shapes::output_shape;
-use crate::{Error, Graph, Node, Op, PoolKind, Quant, Shape, TensorId, Weights};
-use mote::format::MAX_TAPS_I4;
-use mote::kernels::conv1d_i4::LIMIT;
+use crate::{Error, Graph, Node, Op, PoolKind, Quant, Shape, Weights};
 use mote::kernels::window_pool::MAX_SUM;
 use std::collections::HashSet;
-
-/// Scale and zero point the int8 softmax always writes.
-pub const SOFTMAX_QUANT: Quant = Quant {
-    scale: 1.0 / 256.0,
-    zero_point: -128,
-};
 
 /// Largest number of elements of one tensor: anything above cannot be meant for a microcontroller, and sums
 /// of lengths below it cannot overflow.
@@ -183,10 +176,7 @@ impl Graph {
     }
 
     fn check_node(&self, node: &Node) -> Result<(), Error> {
-        let arity = match node.op {
-            Op::Add(_) | Op::WindowPool(_) => 2,
-            _ => 1,
-        };
+        let arity = node.op.with(|op| op.inputs());
         let &[first, ..] = node.inputs.as_slice() else {
             return Err(Error::invalid(&node.name, "inputs", "none"));
         };
@@ -204,170 +194,64 @@ impl Graph {
             );
             return Err(Error::invalid(&node.name, "output shape", what));
         }
-        if let Op::Pool(p) = &node.op
-            && p.padding.iter().any(|&pad| pad >= p.kernel)
-        {
-            let what = format!(
-                "{:?} leaves a window of {} without any input",
-                p.padding, p.kernel
-            );
-            return Err(Error::invalid(&node.name, "padding", what));
-        }
-        for &other in node.inputs.iter().skip(1) {
-            let is_sum = matches!(node.op, Op::Add(_));
-            if is_sum && self.tensor(other)?.shape != input.shape {
-                return Err(Error::invalid(&node.name, "inputs", "shapes differ"));
-            }
-        }
-        self.check_quant(node, first)?;
-        match &node.op {
-            Op::Conv1d(c) => {
-                let per_output = c
-                    .kernel
-                    .saturating_mul(input.shape.channels / c.groups.max(1));
-                check_weights(&node.name, &c.weights, c.out_channels, per_output)?;
-                check_bits(&node.name, &c.weights, c.groups, per_output)
-            }
-            Op::Dense(d) => {
-                let per_output = if d.is_per_step(input.shape) {
-                    input.shape.channels
-                } else {
-                    input.shape.len()
-                };
-                check_weights(&node.name, &d.weights, d.out_features, per_output)?;
-                check_bits(&node.name, &d.weights, 1, per_output)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Element types and quantization on both sides of `node`.
-    fn check_quant(&self, node: &Node, first: TensorId) -> Result<(), Error> {
-        let fail = |what: &str| Err(Error::invalid(&node.name, "quantization", what));
-        let input = self.tensor(first)?.quant;
-        let output = self.tensor(node.output)?.quant;
-        for &other in node.inputs.iter().skip(1) {
-            if self.tensor(other)?.quant.is_some() != input.is_some() {
-                return fail("one input is int8 and the other f32");
-            }
-        }
-        match &node.op {
-            Op::Quantize if input.is_some() || output.is_none() => {
-                return fail("quantize reads f32 and writes int8");
-            }
-            Op::Dequantize if input.is_none() || output.is_some() => {
-                return fail("dequantize reads int8 and writes f32");
-            }
-            Op::Quantize | Op::Dequantize => return Ok(()),
-            _ => {}
-        }
-        if input.is_some() != output.is_some() {
-            return fail(
-                "int8 on one side and f32 on the other; only quantize and dequantize convert",
-            );
-        }
-        let int8_weights = match node.op.weights() {
-            Some(Weights::I8 { .. }) => Some(true),
-            Some(Weights::F32 { .. }) => Some(false),
-            None => None,
+        let second = node.inputs.get(1).copied().unwrap_or(first);
+        let site = Site {
+            node: &node.name,
+            input,
+            second: self.tensor(second)?,
+            output: self.tensor(node.output)?,
         };
-        match int8_weights {
-            Some(true) if input.is_none() => return fail("int8 weights on f32 tensors"),
-            Some(false) if input.is_some() => return fail("f32 weights on int8 tensors"),
-            _ => {}
+        check_grids(node, &site)?;
+        node.op.with(|op| op.check(&site))
+    }
+}
+
+/// Checks element types and quantization on both sides of `node`.
+fn check_grids(node: &Node, site: &Site<'_>) -> Result<(), Error> {
+    let fail = |what: &str| Err(site.error("quantization", what));
+    let (input, output) = (site.input.quant, site.output.quant);
+    if site.second.quant.is_some() != input.is_some() {
+        return fail("one input is int8 and the other f32");
+    }
+    let grids = node.op.with(|op| op.grids());
+    match grids {
+        Grids::Quantizes if input.is_some() || output.is_none() => {
+            return fail("quantize reads f32 and writes int8");
         }
-        match node.op {
-            Op::Softmax if output.is_some_and(|q| q != SOFTMAX_QUANT) => {
-                fail("the int8 softmax writes scale 1/256 and zero point -128")
-            }
-            Op::Pool(_) | Op::WindowPool(_) | Op::History(_) | Op::Exit(_) if input != output => {
-                fail("it does not requantize: input and output must have one scale and zero point")
-            }
-            _ => Ok(()),
+        Grids::Dequantizes if input.is_none() || output.is_some() => {
+            return fail("dequantize reads int8 and writes f32");
         }
+        Grids::Quantizes | Grids::Dequantizes => return Ok(()),
+        Grids::Free | Grids::Same | Grids::Fixed(_) => {}
+    }
+    if input.is_some() != output.is_some() {
+        return fail("int8 on one side and f32 on the other; only quantize and dequantize convert");
+    }
+    match node.op.weights() {
+        Some(Weights::I8 { .. }) if input.is_none() => {
+            return fail("int8 weights on f32 tensors");
+        }
+        Some(Weights::F32 { .. }) if input.is_some() => {
+            return fail("f32 weights on int8 tensors");
+        }
+        _ => {}
+    }
+    match grids {
+        Grids::Fixed(grid) if output.is_some_and(|q| q != grid) => {
+            let Quant { scale, zero_point } = grid;
+            fail(&format!(
+                "the int8 {} writes scale 1/{} and zero point {zero_point}",
+                node.op.name(),
+                1.0 / scale
+            ))
+        }
+        Grids::Same if input != output => {
+            fail("it does not requantize: input and output must have one scale and zero point")
+        }
+        _ => Ok(()),
     }
 }
 
 fn positive(x: f32) -> bool {
     x.is_finite() && x > 0.0
-}
-
-/// Checks lengths and values of the parameters of a layer of `outputs` channels with `per_output` weights each.
-fn check_weights(
-    node: &str,
-    weights: &Weights,
-    outputs: usize,
-    per_output: usize,
-) -> Result<(), Error> {
-    let length = |field, found: usize, expected: usize| {
-        if found == expected {
-            Ok(())
-        } else {
-            let what = format!("{found} values; expected {expected}");
-            Err(Error::invalid(node, field, what))
-        }
-    };
-    let not_finite = |field, values: &[f32]| match values.iter().find(|v| !v.is_finite()) {
-        Some(v) => Err(Error::invalid(
-            node,
-            field,
-            format!("contains {v}; expected finite numbers"),
-        )),
-        None => Ok(()),
-    };
-    match weights {
-        Weights::F32 { weights, bias } => {
-            length("weights", weights.len(), outputs.saturating_mul(per_output))?;
-            length("bias", bias.len(), outputs)?;
-            not_finite("weights", weights)?;
-            not_finite("bias", bias)
-        }
-        Weights::I8 {
-            weights,
-            scales,
-            bias,
-            bits: _,
-        } => {
-            length("weights", weights.len(), outputs.saturating_mul(per_output))?;
-            length("scales", scales.len(), outputs)?;
-            length("bias", bias.len(), outputs)?;
-            match scales.iter().find(|&&s| !positive(s)) {
-                Some(s) => {
-                    let what = format!("contains {s}; expected positive numbers");
-                    Err(Error::invalid(node, "scales", what))
-                }
-                None => Ok(()),
-            }
-        }
-    }
-}
-
-/// Checks that int8 weights fit the bits they are to take in the model, `per_output` of them in `groups` groups.
-fn check_bits(
-    node: &str,
-    weights: &Weights,
-    groups: usize,
-    per_output: usize,
-) -> Result<(), Error> {
-    let fail = |what: String| Err(Error::invalid(node, "weights", what));
-    match weights {
-        Weights::F32 { .. } | Weights::I8 { bits: 8, .. } => Ok(()),
-        Weights::I8 {
-            bits: 4, weights, ..
-        } => {
-            if groups != 1 || per_output > MAX_TAPS_I4 {
-                return fail(format!(
-                    "{per_output} per channel in {groups} groups; 4 bits go with up to {MAX_TAPS_I4} in one group: \
-                     take 8"
-                ));
-            }
-            match weights.iter().find(|w| !(-LIMIT..=LIMIT).contains(*w)) {
-                Some(w) => fail(format!(
-                    "contain {w}; of 4 bits they are -{LIMIT} to {LIMIT}"
-                )),
-                None => Ok(()),
-            }
-        }
-        Weights::I8 { bits, .. } => fail(format!("of {bits} bits; there are 8 and 4")),
-    }
 }

@@ -1,8 +1,8 @@
 //! What a network takes in flash before it is quantized, or even trained.
 
 use super::to_words;
-use crate::validate::SOFTMAX_QUANT;
-use crate::{Error, Graph, Op, Quant, Strategy, Weights, plan};
+use crate::op::Grids;
+use crate::{Error, Graph, Quant, Strategy, Weights, plan};
 
 /// Bytes of the model of `graph`, an f32 network, once it is quantized with eight bits for all weights. Only shapes
 /// count, and whether there is a front end; not what the weights are.
@@ -16,18 +16,14 @@ pub fn int8_bytes(graph: &Graph) -> Result<usize, Error> {
         tensor.quant = Some(Quant { scale, zero_point });
     }
     for node in &mut graph.nodes {
-        let weights = match &mut node.op {
-            Op::Conv1d(conv) => &mut conv.weights,
-            Op::Dense(dense) => &mut dense.weights,
-            Op::Softmax => {
-                if let Some(output) = graph.tensors.get_mut(node.output) {
-                    output.quant = Some(SOFTMAX_QUANT);
-                }
-                continue;
-            }
-            _ => continue,
-        };
-        if let Weights::F32 { weights: w, bias } = weights {
+        if let Grids::Fixed(grid) = node.op.with(|op| op.grids())
+            && let Some(output) = graph.tensors.get_mut(node.output)
+        {
+            output.quant = Some(grid);
+        }
+        if let Some(weights) = node.op.weights_mut()
+            && let Weights::F32 { weights: w, bias } = weights
+        {
             *weights = Weights::I8 {
                 weights: vec![0; w.len()],
                 bits: 8,

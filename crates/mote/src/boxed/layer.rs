@@ -1,13 +1,11 @@
 //! Boxed layers, and the table of the operators they can have.
 
 use super::Cells;
-use crate::op::{self, Element, Operator, borrowed, for_each_operator};
+use crate::op::{self, Element, Operator, for_each_operator};
 use crate::registry::{self, Kernel};
 use crate::{Error, Node, StepOutcome};
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::cell::Cell;
-use core::marker::PhantomData;
 
 /// One layer of a network, with all it needs but its tensors.
 pub trait Layer {
@@ -28,12 +26,12 @@ pub enum Keep {
 }
 
 impl Keep {
-    /// Keeps the parameters of a layer.
+    /// Keeps the parameters of a layer, for the rest of the program: a network is never unloaded.
     #[inline(never)] // one function for all operators
-    pub(crate) fn parameters(self, own: &'static [u32]) -> Cow<'static, [u32]> {
+    pub(crate) fn parameters(self, own: &'static [u32]) -> &'static [u32] {
         match self {
-            Keep::Copied => Cow::Owned(own.to_vec()),
-            Keep::InPlace => Cow::Borrowed(own),
+            Keep::Copied => own.to_vec().leak(),
+            Keep::InPlace => own,
         }
     }
 }
@@ -93,29 +91,23 @@ pub(super) fn load(
     (kind.load)(node, own.ok_or(Error::Corrupt)?, keep)
 }
 
-/// A layer of the operator `O`: its node, and its weights and other parameters.
-pub(crate) struct Loaded<O> {
-    node: Node<'static>,
-    parameters: Cow<'static, [u32]>,
-    operator: PhantomData<O>,
-}
+/// A layer of the operator `O`.
+pub(crate) struct Loaded<O: Operator>(O::Layer<'static>);
 
 impl<O: Operator + 'static> Loaded<O> {
     /// Boxes the layer of `node` with `parameters`.
-    pub fn boxed(node: &Node<'static>, parameters: Cow<'static, [u32]>) -> Box<dyn Layer> {
-        Box::new(Self {
-            node: *node,
-            parameters,
-            operator: PhantomData,
-        })
+    pub fn boxed(
+        node: &Node<'static>,
+        parameters: &'static [u32],
+    ) -> Result<Box<dyn Layer>, Error> {
+        Ok(Box::new(Self(O::parse(node, parameters)?)))
     }
 }
 
 impl<O: Operator> Layer for Loaded<O> {
     fn forward(&self, inputs: [Cells<'_>; 2], output: Cells<'_>) -> Result<StepOutcome, Error> {
         let (inputs, output) = elements(inputs, output)?;
-        let layer = O::parse(&self.node, &self.parameters);
-        O::run(borrowed(&layer)?, inputs, output)
+        O::run(&self.0, inputs, output)
     }
 }
 

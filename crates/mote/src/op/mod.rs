@@ -153,10 +153,7 @@ pub trait Operator {
     where
         Self: Sized + 'static,
     {
-        Ok(crate::boxed::Loaded::<Self>::boxed(
-            node,
-            keep.parameters(own),
-        ))
+        crate::boxed::Loaded::<Self>::boxed(node, keep.parameters(own))
     }
 }
 

@@ -1,24 +1,29 @@
-//! Parameters of convolutions and dense layers, in the order the kernels read them.
+//! Weights of convolutions and dense layers, in the order the kernels read them.
 
-use super::packed;
-use crate::{Error, Quant, Weights};
+use super::{Activation, Site, Weights, output_grid};
+use crate::{Error, Quant};
+use mote::describe::Encoded;
 use mote::format::MAX_TAPS;
+use mote::kernels::conv1d::Conv1d;
+use mote::kernels::conv1d_i4::{Conv1dI4, pack};
+use mote::kernels::conv1d_i8::{Conv1dI8, Group};
+use mote::kernels::depthwise::{Depthwise, DepthwiseI8};
 use mote::kernels::{conv1d, depthwise};
-use mote::quant::{Channel, Multiplier};
+use mote::op;
+use mote::quant::{Channel, Multiplier, Rounding};
 
 /// A layer with weights.
-pub(super) struct Layer<'a> {
-    pub name: &'a str,
+pub(super) struct Layout<'a> {
+    pub site: &'a Site<'a>,
     pub shape: conv1d::Shape,
     pub weights: &'a Weights,
-    /// Quantization of input and output; `None` for f32.
-    pub quant: Option<(Quant, Quant)>,
+    pub activation: Activation,
 }
 
 /// Order of four taps in two words: one sign extension of the even bytes of an input word yields taps 0 and 2.
 const TAP_ORDER: [usize; 4] = [0, 2, 1, 3];
 
-impl Layer<'_> {
+impl Layout<'_> {
     /// Weights of one output channel: kernel taps times input channels of its group.
     fn taps(&self) -> usize {
         self.shape.kernel * self.shape.group_inputs
@@ -29,74 +34,114 @@ impl Layer<'_> {
     }
 
     fn error(&self, field: &'static str, what: impl Into<String>) -> Error {
-        Error::invalid(self.name, field, what)
+        self.site.error(field, what)
     }
 
-    /// Parameters for the convolution kernels.
-    pub fn convolution(&self) -> Result<Vec<u32>, Error> {
-        match self.weights {
-            Weights::F32 { weights, bias } => Ok(self.convolution_f32(weights, bias)),
+    /// Writes a convolution or, when it rounds once, a dense layer.
+    pub fn convolution(&self, rounding: Rounding) -> Result<Encoded, Error> {
+        let shape = self.shape;
+        let (weights, bits, scales, bias) = match self.weights {
+            Weights::F32 { weights, bias } => {
+                return Ok(Encoded::of::<op::conv::F32>(&Conv1d {
+                    shape,
+                    clamp: self.activation.clamp(),
+                    parameters: &self.convolution_f32(weights, bias),
+                }));
+            }
             Weights::I8 {
                 weights,
+                bits,
                 scales,
                 bias,
-                bits,
-            } => {
-                let channels = self.channels(weights, scales, bias)?;
-                let words = self.convolution_i8(weights, &channels)?;
-                if *bits == 8 {
-                    return Ok(words);
-                }
-                packed::packed(&words, self.shape.out_channels).ok_or_else(|| {
-                    self.error("weights", "do not fit 4 bits; quantize them to -7 to 7")
-                })
-            }
+            } => (weights, *bits, scales, bias),
+        };
+        let (input, output) = self.grids()?;
+        let channels = self.channels(weights, scales, bias)?;
+        let groups = self.convolution_i8(weights)?;
+        let channels = self.pairs(&channels);
+        if bits == 8 {
+            return Ok(Encoded::of::<op::conv::I8>(&Conv1dI8 {
+                shape,
+                input_zero: input.zero_point,
+                output: output_grid(output, self.activation),
+                rounding,
+                channels: &channels,
+                weights: &groups,
+            }));
         }
+        let packed: Option<Vec<u32>> = groups.iter().map(|&group| pack(group)).collect();
+        let packed = packed
+            .ok_or_else(|| self.error("weights", "do not fit 4 bits; quantize them to -7 to 7"))?;
+        Ok(Encoded::of::<op::conv_i4::I4>(&Conv1dI4 {
+            shape,
+            input_zero: input.zero_point,
+            output: output_grid(output, self.activation),
+            rounding,
+            channels: &channels,
+            weights: &packed,
+        }))
     }
 
-    /// Parameters for the depthwise kernels.
-    pub fn depthwise(&self) -> Result<Vec<u32>, Error> {
-        let kernel = self.shape.kernel;
-        let channels = self.shape.in_channels;
-        match self.weights {
+    /// Writes a depthwise convolution.
+    pub fn depthwise(&self) -> Result<Encoded, Error> {
+        let shape = self.shape;
+        let (kernel, channels) = (shape.kernel, shape.in_channels);
+        let (weights, scales, bias) = match self.weights {
             Weights::F32 { weights, bias } => {
                 let mut words: Vec<u32> = bias.iter().map(|b| b.to_bits()).collect();
                 for tap in 0..kernel {
                     words.extend((0..channels).map(|c| at(weights, c * kernel + tap).to_bits()));
                 }
-                Ok(words)
+                return Ok(Encoded::of::<op::depthwise::F32>(&Depthwise {
+                    shape,
+                    clamp: self.activation.clamp(),
+                    parameters: &words,
+                }));
             }
             Weights::I8 {
                 weights,
                 scales,
                 bias,
                 ..
-            } => {
-                if kernel > MAX_TAPS {
-                    let what = format!("{kernel} taps; int8 sums allow up to {MAX_TAPS}");
-                    return Err(self.error("kernel", what));
-                }
-                let block = depthwise::BLOCK;
-                let mut all = self.channels(weights, scales, bias)?;
-                all.resize(channels.next_multiple_of(block), NO_CHANNEL);
-                let mut words: Vec<u32> = all.iter().flat_map(|c| c.to_words()).collect();
-                for first in (0..channels).step_by(block) {
-                    for tap in 0..kernel {
-                        let weight = |i: usize| match first + i {
-                            c if c < channels => at(weights, c * kernel + tap) as u8,
-                            _ => 0,
-                        };
-                        words.push(u32::from_le_bytes([
-                            weight(0),
-                            weight(1),
-                            weight(2),
-                            weight(3),
-                        ]));
-                    }
-                }
-                Ok(words)
+            } => (weights, scales, bias),
+        };
+        if kernel > MAX_TAPS {
+            let what = format!("{kernel} taps; int8 sums allow up to {MAX_TAPS}");
+            return Err(self.error("kernel", what));
+        }
+        let (input, output) = self.grids()?;
+        let block = depthwise::BLOCK;
+        let mut all = self.channels(weights, scales, bias)?;
+        all.resize(channels.next_multiple_of(block), NO_CHANNEL);
+        let all: Vec<[u32; 2]> = all.iter().map(|c| c.to_words()).collect();
+        let mut words = Vec::new();
+        for first in (0..channels).step_by(block) {
+            for tap in 0..kernel {
+                let weight = |i: usize| match first + i {
+                    c if c < channels => at(weights, c * kernel + tap) as u8,
+                    _ => 0,
+                };
+                words.push(u32::from_le_bytes([
+                    weight(0),
+                    weight(1),
+                    weight(2),
+                    weight(3),
+                ]));
             }
         }
+        Ok(Encoded::of::<op::depthwise::I8>(&DepthwiseI8 {
+            shape,
+            input_zero: input.zero_point,
+            output: output_grid(output, self.activation),
+            channels: &all,
+            weights: &words,
+        }))
+    }
+
+    /// Grids of input and output.
+    fn grids(&self) -> Result<(Quant, Quant), Error> {
+        let grids = self.site.input.quant.zip(self.site.output.quant);
+        grids.ok_or_else(|| self.error("weights", "int8 weights between f32 tensors"))
     }
 
     fn convolution_f32(&self, weights: &[f32], bias: &[f32]) -> Vec<u32> {
@@ -132,31 +177,15 @@ impl Layer<'_> {
         words
     }
 
-    fn convolution_i8(&self, weights: &[i8], channels: &[Channel]) -> Result<Vec<u32>, Error> {
+    fn convolution_i8(&self, weights: &[i8]) -> Result<Vec<Group>, Error> {
         let outputs = self.shape.group_outputs;
         let taps = self.taps();
         if taps > MAX_TAPS {
             let what = format!("{taps} taps; int8 sums allow up to {MAX_TAPS}");
             return Err(self.error("kernel", what));
         }
-        // First output channel of each pair, and whether the second exists.
-        let pairs: Vec<(usize, bool)> = (0..self.groups())
-            .flat_map(|group| {
-                (0..outputs)
-                    .step_by(2)
-                    .map(move |o| (group * outputs + o, o + 1 < outputs))
-            })
-            .collect();
+        let pairs = self.pair_places();
         let mut words = Vec::new();
-        for &(first, second) in &pairs {
-            let none = if second {
-                at_channel(channels, first + 1)
-            } else {
-                NO_CHANNEL
-            };
-            words.extend(at_channel(channels, first).to_words());
-            words.extend(none.to_words());
-        }
         let packed = |(first, second): (usize, bool), tap: usize| {
             // A tap of both channels in one number; see `mote::format`.
             if tap >= taps {
@@ -176,12 +205,38 @@ impl Layer<'_> {
                 for four in (0..taps).step_by(4) {
                     for &pair in block {
                         let [a, b, c, d] = TAP_ORDER.map(|i| u32::from(packed(pair, four + i)));
-                        words.extend([a | b << 16, c | d << 16]);
+                        words.push([a | b << 16, c | d << 16]);
                     }
                 }
             }
         }
         Ok(words)
+    }
+
+    /// First output channel of each pair, and whether the second exists.
+    fn pair_places(&self) -> Vec<(usize, bool)> {
+        let outputs = self.shape.group_outputs;
+        (0..self.groups())
+            .flat_map(|group| {
+                (0..outputs)
+                    .step_by(2)
+                    .map(move |o| (group * outputs + o, o + 1 < outputs))
+            })
+            .collect()
+    }
+
+    /// The words of all channels, an even number in each group.
+    fn pairs(&self, channels: &[Channel]) -> Vec<[u32; 2]> {
+        let mut words = Vec::new();
+        for (first, second) in self.pair_places() {
+            let none = match second {
+                true => at_channel(channels, first + 1),
+                false => NO_CHANNEL,
+            };
+            words.push(at_channel(channels, first).to_words());
+            words.push(none.to_words());
+        }
+        words
     }
 
     /// Bias and factor of every output channel.
@@ -191,9 +246,7 @@ impl Layer<'_> {
         scales: &[f32],
         bias: &[i32],
     ) -> Result<Vec<Channel>, Error> {
-        let Some((input, output)) = self.quant else {
-            return Err(self.error("weights", "int8 weights between f32 tensors"));
-        };
+        let (input, output) = self.grids()?;
         if weights.contains(&i8::MIN) {
             let what = "contain -128; int8 weights are symmetric, -127 to 127";
             return Err(self.error("weights", what));
