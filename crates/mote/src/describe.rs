@@ -310,7 +310,7 @@ pub(crate) fn c_grid(output: Output) -> String {
 /// The tensors of a node: both inputs, then the output.
 pub type Tensors = [Tensor; 3];
 
-#[cfg(all(test, feature = "boxed"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::format::{HEADER_WORDS, TENSOR_WORDS};

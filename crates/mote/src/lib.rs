@@ -66,7 +66,7 @@ pub mod quant;
 pub mod registry;
 mod simd;
 mod storage;
-#[cfg(all(test, feature = "boxed", feature = "describe"))]
+#[cfg(test)]
 mod testing;
 
 pub use crc::crc32;

@@ -5,7 +5,6 @@ use crate::op::{self, Element, Operator, for_each_operator};
 use crate::registry::{self, Kernel};
 use crate::{Error, Node, StepOutcome};
 use alloc::boxed::Box;
-use core::cell::Cell;
 
 /// One layer of a network, with all it needs but its tensors.
 pub trait Layer {
@@ -105,20 +104,16 @@ impl<O: Operator + 'static> Loaded<O> {
 }
 
 impl<O: Operator> Layer for Loaded<O> {
-    fn forward(&self, inputs: [Cells<'_>; 2], output: Cells<'_>) -> Result<StepOutcome, Error> {
-        let (inputs, output) = elements(inputs, output)?;
-        O::run(&self.0, inputs, output)
+    fn forward(
+        &self,
+        [first, second]: [Cells<'_>; 2],
+        output: Cells<'_>,
+    ) -> Result<StepOutcome, Error> {
+        let first = O::Input::of(first)?;
+        let second = match O::INPUTS {
+            2 => O::Input::of(second)?,
+            _ => first,
+        };
+        O::run(&self.0, [first, second], O::Output::of(output)?)
     }
-}
-
-/// Elements that a layer reads, and those it writes.
-type Elements<'a, I, O> = ([&'a [Cell<I>]; 2], &'a [Cell<O>]);
-
-/// Finds the elements of a layer's buffers.
-#[inline(never)] // one function for all operators of an element type
-fn elements<'a, I: Element, O: Element>(
-    [first, second]: [Cells<'a>; 2],
-    output: Cells<'a>,
-) -> Result<Elements<'a, I, O>, Error> {
-    Ok(([I::of(first)?, I::of(second)?], O::of(output)?))
 }

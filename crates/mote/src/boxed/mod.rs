@@ -271,5 +271,5 @@ fn disjoint<const N: usize>(
     Ok(cells)
 }
 
-#[cfg(all(test, feature = "describe"))]
+#[cfg(test)]
 mod tests;
