@@ -162,8 +162,7 @@ fn parse(text: &str, origin: &str) -> Result<Vec<Pipeline>> {
             )));
         }
         for step in &pipeline.techniques {
-            let name = step.split(':').next().unwrap_or(step).trim();
-            mote_techniques::find(name)
+            step.parse::<mote_techniques::Step>()
                 .place(|| format!("pipeline `{}` of `{origin}`", pipeline.name))?;
         }
     }
@@ -199,13 +198,20 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_technique_names_pipeline_and_file() {
-        let text = "[[pipeline]]\nname = \"a\"\nmodel = \"cnn\"\ntechniques = [\"int9\"]";
-        let message = parse(text, "mine.toml").unwrap_err().line();
-        assert!(
-            message.contains("mine.toml") && message.contains("int9"),
-            "{message}"
-        );
+    fn a_wrong_technique_names_pipeline_file_and_option() {
+        for (step, part) in [
+            ("int9", "`int9`"),
+            ("int8:calibration=mze", "one of minmax, percentile, mse"),
+            ("int8:mixed=0.2,bits=4", "mixed"),
+        ] {
+            let text =
+                format!("[[pipeline]]\nname = \"a\"\nmodel = \"cnn\"\ntechniques = [\"{step}\"]");
+            let message = parse(&text, "mine.toml").unwrap_err().line();
+            assert!(
+                message.contains("mine.toml") && message.contains(part),
+                "{message}"
+            );
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub struct Space {
     pub epochs: Vec<usize>,
     /// Bits of weights.
     pub bits: Vec<u8>,
-    /// Contrastive pretraining and teachers may be used: they take several times as long to train.
+    /// Contrastive pretraining may be used: it takes several times as long to train.
     pub slow_training: bool,
     /// Weights may lie in a storage outside.
     pub paging: bool,
@@ -81,7 +81,6 @@ impl Space {
             blocks,
             epochs: pick(&self.epochs, 25, rng),
             contrastive: 0,
-            distill: 0,
             pca: 0,
             prune: 0,
             qat: 0,
@@ -120,10 +119,7 @@ impl Space {
             0 | 1 => spec.qat = pick(&[0, 5, 8], 0, rng),
             2 => spec.prune = pick(&[0, 30, 50], 0, rng),
             3 => spec.bits = pick(&self.bits, 8, rng),
-            4 if self.slow_training && rng.random_bool(0.5) => {
-                spec.contrastive = pick(&[0, 30], 0, rng);
-            }
-            4 if self.slow_training => spec.distill = pick(&[0, 2], 0, rng),
+            4 if self.slow_training => spec.contrastive = pick(&[0, 30], 0, rng),
             5 if self.paging => spec.page = pick(&[0, 512, 1024], 0, rng),
             _ => spec.lazy = !spec.stream && !spec.lazy,
         }
@@ -189,7 +185,7 @@ mod tests {
             assert!(space.windows_ms.contains(&spec.window_ms));
             assert!((1..=MOST_BLOCKS).contains(&spec.blocks.len()));
             assert!(!(spec.stream && (spec.lazy || spec.same_padding)), "{spec}");
-            assert!(spec.distill == 0 && spec.page == 0 && [4, 8].contains(&spec.bits));
+            assert!(spec.contrastive == 0 && spec.page == 0 && [4, 8].contains(&spec.bits));
             seen.insert(spec.clone());
         }
         assert!(seen.len() > 400, "{} different ones", seen.len());

@@ -35,8 +35,6 @@ pub struct Spec {
     pub epochs: usize,
     /// Epochs of contrastive pretraining; 0 is none.
     pub contrastive: usize,
-    /// Channels of a teacher, as a multiple of the network's; 0 is none.
-    pub distill: usize,
     /// Principal components in place of the convolutions; 0 is none.
     pub pca: usize,
     /// Percent of multiply-accumulates that structured pruning removes; 0 is none.
@@ -94,9 +92,6 @@ impl Spec {
         if self.contrastive > 0 {
             let pretraining = shorter(self.contrastive);
             all.push(format!("contrastive:epochs={pretraining},head=finetune"));
-        }
-        if self.distill > 0 {
-            all.push(format!("distill:teacher={}", self.distill));
         }
         if self.pca > 0 {
             all.push(format!("pca:components={},head=mlp", self.pca));
@@ -180,7 +175,6 @@ impl fmt::Display for Spec {
         )?;
         let numbers = [
             ("contrastive", self.contrastive),
-            ("distill", self.distill),
             ("pca", self.pca),
             ("prune", usize::from(self.prune)),
             ("qat", self.qat),
@@ -223,7 +217,6 @@ fn parse(text: &str) -> Result<Spec, String> {
         blocks: Vec::new(),
         epochs: 25,
         contrastive: 0,
-        distill: 0,
         pca: 0,
         prune: 0,
         qat: 0,
@@ -246,7 +239,6 @@ fn parse(text: &str) -> Result<Spec, String> {
             }
             "epochs" => spec.epochs = number(name, value, 1..=10_000)?,
             "contrastive" => spec.contrastive = number(name, value, 0..=10_000)?,
-            "distill" => spec.distill = number(name, value, 0..=16)?,
             "pca" => spec.pca = number(name, value, 0..=4096)?,
             "prune" => spec.prune = number(name, value, 0..=95)? as u8,
             "qat" => spec.qat = number(name, value, 0..=10_000)?,
@@ -262,8 +254,8 @@ fn parse(text: &str) -> Result<Spec, String> {
             "page" => spec.page = number(name, value, 0..=1 << 20)?,
             _ => {
                 return Err(format!(
-                    "`{name}` is not known; there are: window, hop, pad, net, epochs, contrastive, distill, pca, \
-                     prune, qat, bits, run, exit, page"
+                    "`{name}` is not known; there are: window, hop, pad, net, epochs, contrastive, pca, prune, \
+                    , qat, bits, run, exit, page"
                 ));
             }
         }
@@ -343,7 +335,7 @@ mod tests {
 
     fn specs() -> impl Strategy<Value = Spec> {
         let flags = (any::<bool>(), any::<bool>(), any::<bool>());
-        let training = (1..200usize, 0..100usize, 0..5usize, 0..60usize);
+        let training = (1..200usize, 0..100usize, 0..60usize);
         let compression = (
             0..96u8,
             0..20usize,
@@ -367,7 +359,7 @@ mod tests {
                     training,
                     compression,
                 )| {
-                    let (epochs, contrastive, distill, pca) = training;
+                    let (epochs, contrastive, pca) = training;
                     let (prune, qat, bits, page) = compression;
                     Spec {
                         window_ms,
@@ -376,7 +368,6 @@ mod tests {
                         blocks,
                         epochs,
                         contrastive,
-                        distill,
                         pca,
                         prune,
                         qat,
@@ -422,13 +413,14 @@ mod tests {
 
     #[test]
     fn techniques_come_in_an_order_that_works() {
-        let spec: Spec = "window=5,net=c8k3s2-d16k3,epochs=20,distill=2,prune=50,qat=4,run=stream"
-            .parse()
-            .unwrap();
+        let spec: Spec =
+            "window=5,net=c8k3s2-d16k3,epochs=20,contrastive=30,prune=50,qat=4,run=stream"
+                .parse()
+                .unwrap();
         assert_eq!(
             spec.techniques(20.0, 20),
             [
-                "distill:teacher=2",
+                "contrastive:epochs=30,head=finetune",
                 "prune-channels:share=0.5,epochs=20",
                 "qat:bits=8,epochs=4",
                 "int8",

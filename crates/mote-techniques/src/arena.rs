@@ -5,27 +5,24 @@
 //! image. The planner says whether the arena is provably the smallest (`mote_model::plan`). After Katsaragakis et
 //! al. (ISCAS 2020), who move Python objects between static and dynamic memory.
 
-use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use crate::artifact::{Artifact, Context};
+use crate::error::Error;
+use crate::technique::{Change, Kind, Technique};
 use mote_model::{ArenaLayout, Plan, Strategy, plan};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// See the [module's description](self).
-pub struct Arena;
+/// One static arena planned by lifetimes instead of a buffer per tensor for the whole run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Arena {}
 
 impl Technique for Arena {
-    fn name(&self) -> &'static str {
-        "arena"
-    }
+    const NAME: &'static str = "arena";
+    const KIND: Kind = Kind::System;
 
-    fn kind(&self) -> Kind {
-        Kind::System
-    }
-
-    fn summary(&self) -> &'static str {
-        "one static arena planned by lifetimes instead of a buffer per tensor for the whole run"
-    }
-
-    fn apply(&self, artifact: &mut Artifact, _: &Options, _: &Context) -> Result<Change, Error> {
-        self.once(artifact.runtime.arena == ArenaLayout::Planned)?;
+    fn apply(&self, artifact: &mut Artifact, _: &Context) -> Result<Change, Error> {
+        Self::only_once(artifact.runtime.arena == ArenaLayout::Planned)?;
         artifact.runtime = artifact.runtime.planned();
         let graph = artifact.network()?;
         let every = plan(&graph, Strategy::KeepAll)?;
@@ -41,7 +38,7 @@ impl Technique for Arena {
         )];
         lines.extend(picture(&graph, &overlaid));
         Ok(Change {
-            technique: self.name().to_owned(),
+            technique: Self::NAME.to_owned(),
             lines,
         })
     }
@@ -101,18 +98,12 @@ mod tests {
             training: None,
         };
         let mut artifact = Artifact::baseline(graph);
-        let change = Arena
-            .apply(&mut artifact, &Options::default(), &context)
-            .unwrap();
+        let change = Arena {}.apply(&mut artifact, &context).unwrap();
         // In place, four tensors of 32 bytes become one.
         assert!(
             change.lines[0].starts_with("tensors take 32 bytes instead of 128"),
             "{change:?}"
         );
-        assert!(
-            Arena
-                .apply(&mut artifact, &Options::default(), &context)
-                .is_err()
-        );
+        assert!(Arena {}.apply(&mut artifact, &context).is_err());
     }
 }

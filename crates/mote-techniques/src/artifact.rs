@@ -1,6 +1,6 @@
 //! What flows through a pipeline, and what a technique may look at.
 
-use crate::{Error, Technique};
+use crate::error::Error;
 use mote_data::Windows;
 use mote_model::Runtime;
 use mote_model::{Graph, stream};
@@ -52,25 +52,21 @@ impl Artifact {
     pub fn to_train_on<'t>(
         &'t self,
         training: &Training<'t>,
-        technique: &dyn Technique,
+        technique: &'static str,
     ) -> Result<&'t Trained, Error> {
         let trained = self.trained.as_ref().unwrap_or(training.trained);
         if trained.graph == self.graph {
             return Ok(trained);
         }
-        let name = technique.name();
         let why = if self.graph.is_int8() {
-            format!("it trains, and the network is int8 already; name `{name}` before `int8`")
+            format!("it trains, and the network is int8 already; name `{technique}` before `int8`")
         } else {
             format!(
-                "it trains, and the network is no longer what training made; name `{name}` before the techniques \
+                "it trains, and the network is no longer what training made; name `{technique}` before the techniques \
                  that change it otherwise"
             )
         };
-        Err(Error::Impossible {
-            technique: name,
-            why,
-        })
+        Err(Error::Impossible { technique, why })
     }
 
     /// The network the device runs: [`Artifact::graph`], or what consumes one tick of it.
@@ -131,10 +127,10 @@ impl Training<'_> {
     /// Those of `train`.
     pub fn run<T>(
         &self,
-        technique: &dyn Technique,
+        technique: &'static str,
         train: impl FnOnce(Hooks<'_>) -> Result<T, mote_train::Error>,
     ) -> Result<T, Error> {
-        let folder = self.directory.map(|d| d.join(technique.name()));
+        let folder = self.directory.map(|d| d.join(technique));
         Ok(train(Hooks {
             stop: self.stop,
             checkpoint: folder.as_deref(),
@@ -156,9 +152,9 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// [`Error::Impossible`] for a network that came without its training.
-    pub fn training(&self, technique: &dyn Technique) -> Result<Training<'a>, Error> {
+    pub fn training(&self, technique: &'static str) -> Result<Training<'a>, Error> {
         self.training.ok_or_else(|| Error::Impossible {
-            technique: technique.name(),
+            technique,
             why: "it trains, and this network came without its training".into(),
         })
     }

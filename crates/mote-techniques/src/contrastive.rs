@@ -5,112 +5,106 @@
 //! all windows of one class are pulled together (Khosla et al. 2020, arXiv 2004.11362). What is deployed has the
 //! network's size and speed: pretraining leaves nothing behind but weights. It pays where labels are few.
 
-use crate::{Artifact, Change, Context, Error, Kind, Options, Technique, Training};
+use crate::artifact::{Artifact, Context, Training};
+use crate::error::Error;
+use crate::technique::{Change, Kind, Technique};
 use mote_data::Windows;
-use mote_train::{Augmentation, ContrastiveConfig, Head, TrainConfig, labelled, pretrain, scratch};
+use mote_train::{
+    Augmentation, ContrastiveConfig, Head, LabelsOf, TrainConfig, labelled, pretrain, scratch,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// See the [module's description](self).
-pub struct Contrastive;
+/// The network is pretrained on windows without labels, then trained on all or few labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Contrastive {
+    /// Epochs of pretraining; 0 is none: from scratch, on the same labels.
+    pub epochs: usize,
+    /// Divides similarities in pretraining.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub temperature: f32,
+    /// Windows per step of pretraining.
+    #[schemars(range(min = 2))]
+    pub batch: usize,
+    /// How views differ, joined by `/`: rotation, scaling, jitter, time-warp, each with an amount if not its usual
+    /// one, e.g. `rotation:1/jitter`.
+    pub augment: Views,
+    /// Tasks whose windows are seen in pretraining too, e.g. `motionsense/6`; users of the task at hand who are kept
+    /// out of training are kept out there as well.
+    pub others: Vec<String>,
+    /// Pulls labelled windows of one class together.
+    pub supervised: bool,
+    /// Share of the labels that are used; without, that of the training settings.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
+    pub labels: Option<f64>,
+    /// What that is a share of: users (with all their windows) or windows (of all users); without, as in the training
+    /// settings.
+    pub of: Option<LabelsOf>,
+    /// What learns from labels: the last layer, or then everything, at an eighth of the rate.
+    pub head: Head,
+    /// Epochs of learning from labels; without, those of the training settings.
+    #[schemars(range(min = 1))]
+    pub tune: Option<usize>,
+    /// Highest learning rate of learning from labels; without, that of the training settings.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub rate: Option<f64>,
+}
+
+impl Default for Contrastive {
+    fn default() -> Self {
+        let default = ContrastiveConfig::default();
+        Self {
+            epochs: default.epochs,
+            temperature: default.temperature,
+            batch: default.batch,
+            augment: Views::default(),
+            others: Vec::new(),
+            supervised: default.supervised,
+            labels: None,
+            of: None,
+            head: Head::default(),
+            tune: None,
+            rate: None,
+        }
+    }
+}
 
 impl Technique for Contrastive {
-    fn name(&self) -> &'static str {
-        "contrastive"
-    }
+    const NAME: &'static str = "contrastive";
+    const KIND: Kind = Kind::Model;
 
-    fn kind(&self) -> Kind {
-        Kind::Model
-    }
-
-    fn summary(&self) -> &'static str {
-        "the network is pretrained on windows without labels, then trained on all or few labels"
-    }
-
-    fn options(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            (
-                "epochs",
-                "epochs of pretraining (default 100); 0 is none: from scratch, on the same labels",
-            ),
-            (
-                "temperature",
-                "divides similarities in pretraining (default 0.1)",
-            ),
-            ("batch", "windows per step of pretraining (default 256)"),
-            (
-                "augment",
-                "how views differ, joined by `/`: rotation, scaling, jitter, time-warp, each with an amount if not its \
-                 default, e.g. `rotation:1/jitter` (default: all)",
-            ),
-            (
-                "others",
-                "tasks whose windows are seen in pretraining too, joined by `+`, e.g. `motionsense/6` (default: none); \
-                 users of the task at hand who are kept out of training are kept out there as well",
-            ),
-            (
-                "supervised",
-                "true pulls labelled windows of one class together (default false)",
-            ),
-            (
-                "labels",
-                "share of the labels that are used (default: that of the training settings)",
-            ),
-            (
-                "of",
-                "what that is a share of: users (with all their windows) or windows (of all users) (default: that of \
-                 the training settings)",
-            ),
-            (
-                "head",
-                "what learns from labels: linear (the last layer, default), or finetune (then everything, at an eighth \
-                 of the rate)",
-            ),
-            (
-                "tune",
-                "epochs of learning from labels (default: those of the training settings)",
-            ),
-            (
-                "rate",
-                "highest learning rate of learning from labels (default: that of the training settings)",
-            ),
-        ]
-    }
-
-    fn apply(
-        &self,
-        artifact: &mut Artifact,
-        options: &Options,
-        context: &Context,
-    ) -> Result<Change, Error> {
-        let training = context.training(self)?;
-        let before = artifact.to_train_on(&training, self)?;
-        let default = ContrastiveConfig::default();
+    fn apply(&self, artifact: &mut Artifact, context: &Context) -> Result<Change, Error> {
+        let training = context.training(Self::NAME)?;
+        let before = artifact.to_train_on(&training, Self::NAME)?;
         let contrastive = ContrastiveConfig {
-            epochs: options.get("epochs", default.epochs)?,
-            batch: options.get("batch", default.batch)?,
-            temperature: options.get("temperature", default.temperature)?,
-            augmentation: augmentation(options, default.augmentation)?,
-            supervised: options.get("supervised", default.supervised)?,
-            ..default
+            epochs: self.epochs,
+            batch: self.batch,
+            temperature: self.temperature,
+            augmentation: self.augment.0.clone(),
+            supervised: self.supervised,
+            ..ContrastiveConfig::default()
         };
+        let settings = training.config;
         let config = TrainConfig {
             network: before.network().clone(),
-            labels: options.get("labels", training.config.labels)?,
-            labels_of: options.get("of", training.config.labels_of)?,
-            epochs: options.get("tune", training.config.epochs)?,
-            learning_rate: options.get("rate", training.config.learning_rate)?,
-            ..training.config.clone()
+            labels: self.labels.unwrap_or(settings.labels),
+            labels_of: self.of.unwrap_or(settings.labels_of),
+            epochs: self.tune.unwrap_or(settings.epochs),
+            learning_rate: self.rate.unwrap_or(settings.learning_rate),
+            ..settings.clone()
         };
-        let head = options.get("head", Head::default())?;
-        let others = others(self, options, &training)?;
+        let head = self.head;
+        let others = self.windows_of_others(&training)?;
         let job = training.job;
         let mut lines = Vec::new();
         let trained = if contrastive.epochs == 0 {
             lines.push("not pretrained".to_owned());
-            training.run(self, |hooks| scratch(job, &config, hooks))?
+            training.run(Self::NAME, |hooks| scratch(job, &config, hooks))?
         } else {
             let others: Vec<&Windows> = others.iter().map(AsRef::as_ref).collect();
-            let pretrained = training.run(self, |hooks| {
+            let pretrained = training.run(Self::NAME, |hooks| {
                 pretrain(job, &config, &contrastive, &others, hooks)
             })?;
             let losses = pretrained.history();
@@ -120,7 +114,9 @@ impl Technique for Contrastive {
                     contrastive.epochs, first.loss, last.loss
                 ));
             }
-            training.run(self, |hooks| pretrained.tune(job, &config, head, hooks))?
+            training.run(Self::NAME, |hooks| {
+                pretrained.tune(job, &config, head, hooks)
+            })?
         };
         lines.push(format!(
             "{} windows with labels ({:.0} %) trained {}",
@@ -136,7 +132,7 @@ impl Technique for Contrastive {
         Ok(Change {
             technique: format!(
                 "{} ({} epochs, {:.0} % of labels)",
-                self.name(),
+                Self::NAME,
                 contrastive.epochs,
                 config.labels * 100.0
             ),
@@ -145,84 +141,105 @@ impl Technique for Contrastive {
     }
 }
 
-/// The windows that option `others` names.
-fn others(
-    technique: &Contrastive,
-    options: &Options,
-    training: &Training<'_>,
-) -> Result<Vec<Arc<Windows>>, Error> {
-    let text = options.get("others", String::new())?;
-    let tasks = text.split('+').map(str::trim).filter(|t| !t.is_empty());
-    let read = |task: &str| {
-        let others = training.others.ok_or_else(|| Error::Impossible {
-            technique: technique.name(),
-            why: "there are no other data sets where it is applied; leave `others` out".to_owned(),
-        })?;
-        let windows = others.windows(task);
-        windows.map_err(|why| options.error("others", why))
-    };
-    tasks.map(read).collect()
+impl Contrastive {
+    /// Returns the windows of the tasks that `others` names.
+    fn windows_of_others(&self, training: &Training<'_>) -> Result<Vec<Arc<Windows>>, Error> {
+        let read = |task: &String| {
+            let others = training.others.ok_or_else(|| {
+                Self::impossible(
+                    "there are no other data sets where it is applied; leave `others` out",
+                )
+            })?;
+            let windows = others.windows(task);
+            windows.map_err(|why| Self::wrong_option("others", why))
+        };
+        self.others.iter().map(read).collect()
+    }
 }
 
-/// The augmentation that option `augment` lists.
-fn augmentation(options: &Options, default: Augmentation) -> Result<Augmentation, Error> {
-    let text = options.get("augment", String::new())?;
-    if text.is_empty() {
-        return Ok(default);
+/// How two views of a window differ, written `rotation:1/jitter`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct Views(pub Augmentation);
+
+impl From<Views> for String {
+    fn from(Views(chosen): Views) -> String {
+        let usual = Augmentation::default();
+        let parts = [
+            ("rotation", chosen.rotation, usual.rotation),
+            ("scaling", chosen.scaling, usual.scaling),
+            ("jitter", chosen.jitter, usual.jitter),
+            ("time-warp", chosen.time_warp, usual.time_warp),
+        ];
+        let parts = parts.into_iter().filter(|(_, amount, _)| *amount != 0.0);
+        let parts: Vec<String> = parts
+            .map(|(name, amount, usual)| match amount == usual {
+                true => name.to_owned(),
+                false => format!("{name}:{amount}"),
+            })
+            .collect();
+        parts.join("/")
     }
-    let mut chosen = Augmentation::NONE;
-    for part in text.split('/').map(str::trim) {
-        let (name, amount) = match part.split_once(':') {
-            Some((name, amount)) => (name, Some(amount)),
-            None => (part, None),
-        };
-        let (field, usual) = match name {
-            "rotation" => (&mut chosen.rotation, default.rotation),
-            "scaling" => (&mut chosen.scaling, default.scaling),
-            "jitter" => (&mut chosen.jitter, default.jitter),
-            "time-warp" => (&mut chosen.time_warp, default.time_warp),
-            _ => {
-                return Err(options.error(
-                    "augment",
-                    format!(
+}
+
+impl TryFrom<String> for Views {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let usual = Augmentation::default();
+        let mut chosen = Augmentation::NONE;
+        for part in text.split('/').map(str::trim) {
+            let (name, amount) = match part.split_once(':') {
+                Some((name, amount)) => (name, Some(amount)),
+                None => (part, None),
+            };
+            let (field, usual) = match name {
+                "rotation" => (&mut chosen.rotation, usual.rotation),
+                "scaling" => (&mut chosen.scaling, usual.scaling),
+                "jitter" => (&mut chosen.jitter, usual.jitter),
+                "time-warp" => (&mut chosen.time_warp, usual.time_warp),
+                _ => {
+                    return Err(format!(
                         "`{name}` is not known; there are: rotation, scaling, jitter, time-warp"
-                    ),
-                ));
-            }
-        };
-        *field = match amount {
-            None => usual,
-            Some(amount) => amount.parse().map_err(|_| {
-                options.error("augment", format!("`{amount}` of `{name}` is not a number"))
-            })?,
-        };
+                    ));
+                }
+            };
+            *field = match amount {
+                None => usual,
+                Some(amount) => match amount.parse() {
+                    Ok(amount) if (0.0..f32::INFINITY).contains(&amount) => amount,
+                    _ => {
+                        return Err(format!("`{amount}` of `{name}` is not a number from 0"));
+                    }
+                },
+            };
+        }
+        Ok(Self(chosen))
     }
-    Ok(chosen)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Result<Augmentation, Error> {
-        let options = Options::parse(&Contrastive, text).unwrap();
-        augmentation(&options, Augmentation::default())
+    fn parsed(text: &str) -> Result<Augmentation, String> {
+        Views::try_from(text.to_owned()).map(|views| views.0)
     }
 
     #[test]
     fn augmentations_are_listed() {
-        assert_eq!(parsed("").unwrap(), Augmentation::default());
-        let default = Augmentation::default();
-        let chosen = parsed("augment=rotation:1.5/time-warp").unwrap();
+        let usual = Augmentation::default();
+        let chosen = parsed("rotation:1.5/time-warp").unwrap();
         let expected = Augmentation {
             rotation: 1.5,
-            time_warp: default.time_warp,
+            time_warp: usual.time_warp,
             ..Augmentation::NONE
         };
         assert_eq!(chosen, expected);
-        for bad in ["augment=crop", "augment=jitter:much"] {
-            let e = parsed(bad).unwrap_err().to_string();
-            assert!(e.contains("augment"), "{e}");
+        assert_eq!(parsed(&String::from(Views::default())).unwrap(), usual);
+        for bad in ["crop", "jitter:much", "jitter:-1", "jitter:inf", ""] {
+            assert!(parsed(bad).is_err(), "{bad}");
         }
     }
 }

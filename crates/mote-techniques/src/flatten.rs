@@ -6,37 +6,32 @@
 //! bit for bit the same. The idea is Katsaragakis et al.'s code hierarchy reduction (ISCAS 2020), taken from
 //! Python modules to machine code.
 
-use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use crate::artifact::{Artifact, Context};
+use crate::error::Error;
+use crate::technique::{Change, Kind, Technique};
 use mote_model::Backend;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// See the [module's description](self).
-pub struct Flatten;
+/// Generated straight-line code with constant shapes instead of a layer interpreter.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Flatten {}
 
 impl Technique for Flatten {
-    fn name(&self) -> &'static str {
-        "flatten"
-    }
+    const NAME: &'static str = "flatten";
+    const KIND: Kind = Kind::System;
 
-    fn kind(&self) -> Kind {
-        Kind::System
-    }
-
-    fn summary(&self) -> &'static str {
-        "generated straight-line code with constant shapes instead of a layer interpreter"
-    }
-
-    fn apply(&self, artifact: &mut Artifact, _: &Options, _: &Context) -> Result<Change, Error> {
-        self.once(artifact.runtime.backend == Backend::Compiled)?;
+    fn apply(&self, artifact: &mut Artifact, _: &Context) -> Result<Change, Error> {
+        Self::only_once(artifact.runtime.backend == Backend::Compiled)?;
         if artifact.graph.converts() {
-            return Err(Error::Impossible {
-                technique: self.name(),
-                why: "the network converts between f32 and int8, and compiled code is all of one type"
-                    .into(),
-            });
+            return Err(Self::impossible(
+                "the network converts between f32 and int8, and compiled code is all of one type",
+            ));
         }
         artifact.runtime = artifact.runtime.compiled();
         Ok(Change {
-            technique: self.name().to_owned(),
+            technique: Self::NAME.to_owned(),
             lines: vec![format!(
                 "{} layers become functions of their own with constant shapes",
                 artifact.network()?.nodes.len()

@@ -15,17 +15,46 @@ mod weights;
 
 pub(crate) use weights::quantize_weights;
 
-use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use crate::artifact::{Artifact, Context};
+use crate::error::Error;
+use crate::technique::{Change, Kind, Technique};
 use mote_model::session::{self, Session};
 use mote_model::{Graph, Node, Op, Quant};
-use std::str::FromStr;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// See the [module's description](self).
-pub struct Int8;
+/// Post-training quantization of weights and activations to int8, calibrated on training users.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Int8 {
+    /// How ranges are chosen from the values observed.
+    pub calibration: Calibration,
+    /// Training windows observed.
+    #[schemars(range(min = 1))]
+    pub windows: usize,
+    /// Bits of weights; 4 for all convolutions but the first and the depthwise ones, as in `qat`.
+    #[schemars(extend("enum" = [8, 4]))]
+    pub bits: u8,
+    /// Share of the weights' bytes to save with 4 bits, in the layers that lose least by it.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 0.5))]
+    pub mixed: f64,
+}
+
+impl Default for Int8 {
+    fn default() -> Self {
+        Self {
+            calibration: Calibration::Mse,
+            windows: 512,
+            bits: 8,
+            mixed: 0.0,
+        }
+    }
+}
 
 /// How a tensor's range is chosen from the values observed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Calibration {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Calibration {
     /// Smallest to largest value.
     MinMax,
     /// Values between the 0.01 and the 99.99 percentile.
@@ -34,78 +63,30 @@ enum Calibration {
     Mse,
 }
 
-impl FromStr for Calibration {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "minmax" => Ok(Self::MinMax),
-            "percentile" => Ok(Self::Percentile),
-            "mse" => Ok(Self::Mse),
-            _ => Err(()),
-        }
-    }
-}
-
 /// Values kept per tensor: enough for stable percentiles, few enough to sort in no time.
 const KEPT_PER_TENSOR: usize = 200_000;
 
 impl Technique for Int8 {
-    fn name(&self) -> &'static str {
-        "int8"
-    }
+    const NAME: &'static str = "int8";
+    const KIND: Kind = Kind::Model;
 
-    fn kind(&self) -> Kind {
-        Kind::Model
-    }
-
-    fn summary(&self) -> &'static str {
-        "post-training quantization of weights and activations to int8, calibrated on training users"
-    }
-
-    fn options(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            (
-                "calibration",
-                "how ranges are chosen: mse (default), percentile or minmax",
-            ),
-            ("windows", "training windows observed (default 512)"),
-            (
-                "bits",
-                "of weights: 8 (default), or 4 for all convolutions but the first and the depthwise ones, as in `qat`",
-            ),
-            (
-                "mixed",
-                "share of the weights' bytes to save with 4 bits, in the layers that lose least by it (default 0)",
-            ),
-        ]
-    }
-
-    fn apply(
-        &self,
-        artifact: &mut Artifact,
-        options: &Options,
-        context: &Context,
-    ) -> Result<Change, Error> {
-        let calibration = options.get("calibration", Calibration::Mse)?;
-        let count: usize = options.get("windows", 512)?;
-        if count == 0 {
-            return Err(options.error("windows", "at least one window is needed"));
+    fn check(&self) -> Result<(), Error> {
+        if self.mixed > 0.0 && self.bits == 4 {
+            let what = "chooses the layers of 4 bits itself; leave bits=4 out";
+            return Err(Self::wrong_option("mixed", what));
         }
-        let bits: u8 = options.get("bits", 8)?;
-        if bits != 8 && bits != 4 {
-            return Err(options.error("bits", format!("{bits}; there are 8 and 4")));
-        }
-        let share: f64 = options.get("mixed", 0.0)?;
-        if !(0.0..0.5).contains(&share) || (share > 0.0 && bits == 4) {
-            let what = "a share from 0 up to 0.5, and not with bits=4";
-            return Err(options.error("mixed", what));
-        }
+        Ok(())
+    }
+
+    fn apply(&self, artifact: &mut Artifact, context: &Context) -> Result<Change, Error> {
+        let Self {
+            calibration,
+            windows: count,
+            bits,
+            mixed: share,
+        } = *self;
         if artifact.graph.is_int8() {
-            return Err(Error::Impossible {
-                technique: self.name(),
-                why: "the network is int8 already".into(),
-            });
+            return Err(Self::impossible("the network is int8 already"));
         }
         let windows = spread(context, count)?;
         let values = observe(&artifact.graph, context, &windows)?;
@@ -116,7 +97,7 @@ impl Technique for Int8 {
             _ if share > 0.0 => {
                 let losses = mixed::losses(&before, &ranges, context, &windows)?;
                 mixed::choose(&before, &losses, share)
-                    .map_err(|what| options.error("mixed", what))?
+                    .map_err(|what| Self::wrong_option("mixed", what))?
             }
             _ => vec![false; before.nodes.len()],
         };
@@ -150,10 +131,9 @@ impl Technique for Int8 {
 /// At most `count` training windows, evenly spaced.
 fn spread(context: &Context, count: usize) -> Result<Vec<usize>, Error> {
     if context.train.is_empty() {
-        return Err(Error::Impossible {
-            technique: Int8.name(),
-            why: "there is no training window to calibrate on".into(),
-        });
+        return Err(Int8::impossible(
+            "there is no training window to calibrate on",
+        ));
     }
     let step = context.train.len().div_ceil(count);
     Ok(context.train.iter().copied().step_by(step).collect())
@@ -274,27 +254,21 @@ fn quantize(graph: &Graph, ranges: &[(f32, f32)], few_bits: &[bool]) -> Result<G
             }
             Op::Add(_) => {}
             Op::Exit(_) => {
-                return Err(Error::Impossible {
-                    technique: Int8.name(),
-                    why:
-                        "an early exit is set on the network as it runs; name `int8` before `lazy`"
-                            .into(),
-                });
+                return Err(Int8::impossible(
+                    "an early exit is set on the network as it runs; name `int8` before `lazy`",
+                ));
             }
             Op::History(_) | Op::WindowPool(_) => {
-                return Err(Error::Impossible {
-                    technique: Int8.name(),
-                    why: format!(
-                        "layer `{}` is of a stream already; quantize before",
-                        node.name
-                    ),
-                });
+                return Err(Int8::impossible(format!(
+                    "layer `{}` is of a stream already; quantize before",
+                    node.name
+                )));
             }
             Op::Quantize | Op::Dequantize => {
-                return Err(Error::Impossible {
-                    technique: Int8.name(),
-                    why: format!("layer `{}` changes the element type already", node.name),
-                });
+                return Err(Int8::impossible(format!(
+                    "layer `{}` changes the element type already",
+                    node.name
+                )));
             }
         }
     }
@@ -304,6 +278,7 @@ fn quantize(graph: &Graph, ranges: &[(f32, f32)], few_bits: &[bool]) -> Result<G
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::read;
     use mote_data::Windows;
     use mote_model::{Activation, Conv1d, Dense, Frontend, Pool, PoolKind, Shape, Weights};
 
@@ -383,8 +358,8 @@ mod tests {
         let windows = windows();
         let train: Vec<usize> = (0..windows.len()).collect();
         let mut artifact = Artifact::baseline(network());
-        let options = Options::parse(&Int8, options)?;
-        let change = Int8.apply(&mut artifact, &options, &context(&windows, &train))?;
+        let int8: Int8 = read(options)?;
+        let change = int8.apply(&mut artifact, &context(&windows, &train))?;
         Session::new(&session::compile(&artifact.graph)?)?;
         Ok((artifact.graph, change.lines))
     }
@@ -407,7 +382,7 @@ mod tests {
         assert_eq!(bytes(&plain) - bytes(&graph), 128);
         let error = applied("bits=5").unwrap_err().to_string();
         assert!(
-            error.contains("bits") && error.contains("8 and 4"),
+            error.contains("bits") && error.contains("one of 8, 4"),
             "{error}"
         );
     }

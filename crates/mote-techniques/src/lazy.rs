@@ -11,56 +11,44 @@
 mod exit;
 mod head;
 
-use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use crate::artifact::{Artifact, Context};
+use crate::error::Error;
+use crate::technique::{Change, Kind, Technique};
 use exit::Chosen;
 use mote_model::Init;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// See the [module's description](self).
-pub struct Lazy;
+/// Nothing is loaded or computed before it is needed; easy windows are decided by an early exit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lazy {
+    /// The layer behind which a decision may end, `auto` for the layer that saves most, or `none`.
+    pub exit: ExitLayer,
+    /// Share of decisions on training users that the exit may spoil.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub loss: f64,
+    /// Training windows looked at.
+    #[schemars(range(min = 1))]
+    pub windows: usize,
+}
 
-/// Share of all decisions that may become wrong, on training users.
-const LOSS: f64 = 0.005;
+impl Default for Lazy {
+    fn default() -> Self {
+        Self {
+            exit: ExitLayer::Auto,
+            loss: 0.005,
+            windows: 3000,
+        }
+    }
+}
 
 impl Technique for Lazy {
-    fn name(&self) -> &'static str {
-        "lazy"
-    }
+    const NAME: &'static str = "lazy";
+    const KIND: Kind = Kind::System;
 
-    fn kind(&self) -> Kind {
-        Kind::System
-    }
-
-    fn summary(&self) -> &'static str {
-        "nothing is loaded or computed before it is needed; easy windows are decided by an early exit"
-    }
-
-    fn options(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            (
-                "exit",
-                "the layer behind which a decision may end, `auto` (default) or `none`",
-            ),
-            (
-                "loss",
-                "share of decisions on training users that the exit may spoil (default 0.005)",
-            ),
-            ("windows", "training windows looked at (default 3000)"),
-        ]
-    }
-
-    fn apply(
-        &self,
-        artifact: &mut Artifact,
-        options: &Options,
-        context: &Context,
-    ) -> Result<Change, Error> {
-        self.once(artifact.runtime.init == Init::Lazy)?;
-        let layer = options.get("exit", "auto".to_owned())?;
-        let loss = options.get("loss", LOSS)?;
-        let windows: usize = options.get("windows", 3000)?;
-        if !(0.0..1.0).contains(&loss) {
-            return Err(options.error("loss", format!("{loss} is not a share from 0 to below 1")));
-        }
+    fn apply(&self, artifact: &mut Artifact, context: &Context) -> Result<Change, Error> {
+        Self::only_once(artifact.runtime.init == Init::Lazy)?;
         artifact.runtime = artifact.runtime.lazy();
         let mut lines =
             vec!["the model is checked and loaded when a run first needs it".to_owned()];
@@ -68,22 +56,57 @@ impl Technique for Lazy {
             lines.push(
                 "no early exit: in a stream every layer moves on with every sample".to_owned(),
             );
-        } else if layer != "none" {
+        } else if self.exit != ExitLayer::None {
             let total = artifact.graph.macs();
-            match exit::choose(&artifact.graph, &layer, loss, windows, context)? {
+            match exit::choose(&artifact.graph, self, context)? {
                 Some(chosen) => {
                     lines.push(describe(&chosen, total));
                     artifact.graph = chosen.graph;
                 }
                 None => lines.push(format!(
-                    "no early exit: none saves work at a loss of {loss} on training users"
+                    "no early exit: none saves work at a loss of {} on training users",
+                    self.loss
                 )),
             }
         }
         Ok(Change {
-            technique: self.name().to_owned(),
+            technique: Self::NAME.to_owned(),
             lines,
         })
+    }
+}
+
+/// Where a decision may end early: `auto`, `none` or the name of a layer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "String", into = "String")]
+#[schemars(with = "String")]
+pub enum ExitLayer {
+    /// Behind the layer where it saves most, if it saves anything.
+    #[default]
+    Auto,
+    /// Nowhere.
+    None,
+    /// Behind this layer.
+    Behind(String),
+}
+
+impl From<String> for ExitLayer {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "auto" => Self::Auto,
+            "none" => Self::None,
+            _ => Self::Behind(text),
+        }
+    }
+}
+
+impl From<ExitLayer> for String {
+    fn from(exit: ExitLayer) -> String {
+        match exit {
+            ExitLayer::Auto => "auto".to_owned(),
+            ExitLayer::None => "none".to_owned(),
+            ExitLayer::Behind(layer) => layer,
+        }
     }
 }
 

@@ -5,93 +5,97 @@
 //! that takes fewer weights, or a trained layer of hidden units. All of it is an ordinary network, so `int8` and the
 //! system-level techniques go on with it.
 
-use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use crate::artifact::{Artifact, Context};
+use crate::error::Error;
+use crate::technique::{Change, Kind, Technique};
 use mote_train::TrainConfig;
-use mote_train::pca::{Keep, PcaConfig, PcaHead, reduce};
+use mote_train::pca::{Keep, PcaConfig, reduce};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// See the [module's description](self).
-pub struct Pca;
+/// Principal components of raw windows and a small classifier take the place of the network.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pca {
+    /// How many components are kept, instead of a share of the variance.
+    #[schemars(range(min = 1))]
+    pub components: Option<usize>,
+    /// Share of the variance that the kept components have together; 0.95 without.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
+    pub variance: Option<f64>,
+    /// What decides: linear discriminant analysis, or a hidden and a dense layer.
+    pub head: PcaHead,
+    /// Units of the hidden layer of `mlp`; 32 without.
+    #[schemars(range(min = 1))]
+    pub hidden: Option<usize>,
+    /// Epochs of `mlp`; without, those of the training settings.
+    #[schemars(range(min = 1))]
+    pub epochs: Option<usize>,
+}
+
+/// What decides behind the components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PcaHead {
+    /// Linear discriminant analysis, in closed form.
+    #[default]
+    Lda,
+    /// A hidden layer and a dense one, trained.
+    Mlp,
+}
 
 impl Technique for Pca {
-    fn name(&self) -> &'static str {
-        "pca"
-    }
+    const NAME: &'static str = "pca";
+    const KIND: Kind = Kind::Model;
 
-    fn kind(&self) -> Kind {
-        Kind::Model
-    }
-
-    fn summary(&self) -> &'static str {
-        "principal components of raw windows and a small classifier take the place of the network"
-    }
-
-    fn options(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            ("components", "how many are kept"),
-            (
-                "variance",
-                "share of the variance that the kept ones have together (default 0.95)",
-            ),
-            (
-                "head",
-                "what decides: lda (default) or mlp, a hidden and a dense layer",
-            ),
-            ("hidden", "units of the mlp's hidden layer (default 32)"),
-            (
-                "epochs",
-                "epochs of the mlp (default: those of the training settings)",
-            ),
-        ]
-    }
-
-    fn apply(
-        &self,
-        artifact: &mut Artifact,
-        options: &Options,
-        context: &Context,
-    ) -> Result<Change, Error> {
-        let training = context.training(self)?;
-        artifact.to_train_on(&training, self)?;
-        if artifact.stream.is_some() {
-            return Err(Error::Impossible {
-                technique: self.name(),
-                why: "it looks at whole windows, which a stream does not have".into(),
-            });
+    fn check(&self) -> Result<(), Error> {
+        if self.components.is_some() && self.variance.is_some() {
+            let what = "give this or `components`, not both";
+            return Err(Self::wrong_option("variance", what));
         }
-        let components = match options.get("components", 0)? {
-            0 => None,
-            count => Some(count),
+        let of_mlp = [
+            ("hidden", self.hidden.is_some()),
+            ("epochs", self.epochs.is_some()),
+        ];
+        match of_mlp.into_iter().find(|(_, given)| *given) {
+            Some((option, _)) if self.head == PcaHead::Lda => Err(Self::wrong_option(
+                option,
+                "is of the hidden layer; add `head=mlp`",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn apply(&self, artifact: &mut Artifact, context: &Context) -> Result<Change, Error> {
+        let training = context.training(Self::NAME)?;
+        artifact.to_train_on(&training, Self::NAME)?;
+        if artifact.stream.is_some() {
+            return Err(Self::impossible(
+                "it looks at whole windows, which a stream does not have",
+            ));
+        }
+        let keep = match (self.components, self.variance) {
+            (Some(count), _) => Keep::Components(count),
+            (None, share) => Keep::Variance(share.unwrap_or(0.95)),
         };
-        let variance: f64 = options.get("variance", 0.0)?;
-        let keep = match (components, variance > 0.0) {
-            (Some(_), true) => {
-                return Err(options.error("variance", "give this or `components`, not both"));
-            }
-            (Some(count), false) => Keep::Components(count),
-            (None, true) => Keep::Variance(variance),
-            (None, false) => Keep::Variance(0.95),
-        };
-        let head = match options.get("head", "lda".to_owned())?.as_str() {
-            "lda" => PcaHead::Lda,
-            "mlp" => PcaHead::Mlp {
-                hidden: options.get("hidden", 32)?,
+        let head = match self.head {
+            PcaHead::Lda => mote_train::pca::PcaHead::Lda,
+            PcaHead::Mlp => mote_train::pca::PcaHead::Mlp {
+                hidden: self.hidden.unwrap_or(32),
             },
-            other => {
-                return Err(options.error("head", format!("`{other}` is neither lda nor mlp")));
-            }
         };
         let config = TrainConfig {
-            epochs: options.get("epochs", training.config.epochs)?,
+            epochs: self.epochs.unwrap_or(training.config.epochs),
             ..training.config.clone()
         };
         let settings = PcaConfig { keep, head };
         let before = artifact.graph.parameters();
-        let reduced = training.run(self, |hooks| {
+        let reduced = training.run(Self::NAME, |hooks| {
             reduce(training.job, &config, &settings, hooks)
         })?;
         artifact.graph = reduced.graph;
         Ok(Change {
-            technique: format!("{} ({} components)", self.name(), reduced.components),
+            technique: format!("{} ({} components)", Self::NAME, reduced.components),
             lines: vec![
                 format!(
                     "{} components keep {:.1} % of the variance of training windows",

@@ -5,73 +5,80 @@
 //! 2017, arXiv 1611.06440), on windows of training users. They leave four at a time, those first that matter least
 //! for what they cost. The network that is left has fewer channels and no masks.
 
-use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use crate::artifact::{Artifact, Context};
+use crate::error::Error;
+use crate::technique::{Change, Kind, Technique};
 use mote_model::blob::int8_bytes;
 use mote_model::{Graph, Op};
-use mote_train::{Cost, PruneConfig, prune};
+use mote_train::{Cost, Criterion, PruneConfig, prune};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// See the [module's description](self).
-pub struct PruneChannels;
+/// Whole channels that matter least leave the network, and the rest trains on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PruneChannels {
+    /// Share of the cost that goes.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
+    pub share: f64,
+    /// The cost: multiply-accumulates, parameters, or bytes of the int8 model.
+    pub of: Cost,
+    /// Bytes that the int8 model may take, instead of a share of a cost.
+    #[schemars(range(min = 1))]
+    pub bytes: Option<usize>,
+    /// What makes a channel matter.
+    pub criterion: Criterion,
+    /// Rounds of pruning and fine-tuning.
+    #[schemars(range(min = 1))]
+    pub steps: usize,
+    /// Epochs of fine-tuning per round; 0 is none.
+    pub epochs: usize,
+    /// Highest learning rate of fine-tuning.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub rate: f64,
+}
+
+impl Default for PruneChannels {
+    fn default() -> Self {
+        let default = PruneConfig::default();
+        Self {
+            share: default.share,
+            of: default.of,
+            bytes: default.bytes,
+            criterion: default.criterion,
+            steps: default.steps,
+            epochs: default.epochs,
+            rate: default.learning_rate,
+        }
+    }
+}
 
 impl Technique for PruneChannels {
-    fn name(&self) -> &'static str {
-        "prune-channels"
+    const NAME: &'static str = "prune-channels";
+    const KIND: Kind = Kind::Model;
+
+    fn check(&self) -> Result<(), Error> {
+        let default = Self::default();
+        if self.bytes.is_some() && (self.share, self.of) != (default.share, default.of) {
+            let what = "give `share` and `of`, or `bytes`, not both";
+            return Err(Self::wrong_option("bytes", what));
+        }
+        Ok(())
     }
 
-    fn kind(&self) -> Kind {
-        Kind::Model
-    }
-
-    fn summary(&self) -> &'static str {
-        "whole channels that matter least leave the network, and the rest trains on"
-    }
-
-    fn options(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            ("share", "share of the cost that goes (default 0.5)"),
-            (
-                "of",
-                "the cost: mac (default), parameters, or bytes of the int8 model",
-            ),
-            (
-                "bytes",
-                "what the int8 model may take, instead of a share of a cost",
-            ),
-            (
-                "criterion",
-                "what makes a channel matter: taylor (default), l1 or bn",
-            ),
-            ("steps", "rounds of pruning and fine-tuning (default 1)"),
-            (
-                "epochs",
-                "epochs of fine-tuning per round (default 20); 0 is none",
-            ),
-            (
-                "rate",
-                "highest learning rate of fine-tuning (default 0.004)",
-            ),
-        ]
-    }
-
-    fn apply(
-        &self,
-        artifact: &mut Artifact,
-        options: &Options,
-        context: &Context,
-    ) -> Result<Change, Error> {
-        let default = PruneConfig::default();
+    fn apply(&self, artifact: &mut Artifact, context: &Context) -> Result<Change, Error> {
         let config = PruneConfig {
-            share: options.get("share", default.share)?,
-            of: options.get("of", default.of)?,
-            bytes: options.find("bytes")?,
-            criterion: options.get("criterion", default.criterion)?,
-            steps: options.get("steps", default.steps)?,
-            epochs: options.get("epochs", default.epochs)?,
-            learning_rate: options.get("rate", default.learning_rate)?,
+            share: self.share,
+            of: self.of,
+            bytes: self.bytes,
+            criterion: self.criterion,
+            steps: self.steps,
+            epochs: self.epochs,
+            learning_rate: self.rate,
         };
-        let training = context.training(self)?;
-        let before = artifact.to_train_on(&training, self)?;
-        let pruned = training.run(self, |hooks| {
+        let training = context.training(Self::NAME)?;
+        let before = artifact.to_train_on(&training, Self::NAME)?;
+        let pruned = training.run(Self::NAME, |hooks| {
             prune(before, training.job, training.config, &config, hooks)
         })?;
         let cost = match config.of {
@@ -86,7 +93,7 @@ impl Technique for PruneChannels {
         let change = Change {
             technique: format!(
                 "{} ({goal} by {:?}, {} x {} epochs)",
-                self.name(),
+                Self::NAME,
                 config.criterion,
                 config.steps,
                 config.epochs

@@ -5,61 +5,58 @@
 //! the first and the depthwise ones get weights of so many bits, for kernels that unpack them. Jacob et al. 2018, arXiv
 //! 1712.05877; straight-through gradients, Bengio et al. 2013, arXiv 1308.3432.
 
-use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use crate::artifact::{Artifact, Context};
+use crate::error::Error;
+use crate::technique::{Change, Kind, Technique};
 use mote_train::{QatConfig, qat};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// See the [module's description](self).
-pub struct Qat;
+/// The network trains on with weights and activations rounded, so that `int8` after it loses less.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Qat {
+    /// Bits of weights; fewer than 8 for all convolutions but the first and the depthwise ones.
+    #[schemars(range(min = 2, max = 8))]
+    pub bits: u8,
+    /// Epochs of training; 0 only rounds the weights.
+    pub epochs: usize,
+    /// Highest learning rate.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub rate: f64,
+}
+
+impl Default for Qat {
+    fn default() -> Self {
+        let QatConfig {
+            bits,
+            epochs,
+            learning_rate: rate,
+        } = QatConfig::default();
+        Self { bits, epochs, rate }
+    }
+}
 
 impl Technique for Qat {
-    fn name(&self) -> &'static str {
-        "qat"
-    }
+    const NAME: &'static str = "qat";
+    const KIND: Kind = Kind::Model;
 
-    fn kind(&self) -> Kind {
-        Kind::Model
-    }
-
-    fn summary(&self) -> &'static str {
-        "the network trains on with weights and activations rounded, so that `int8` after it loses less"
-    }
-
-    fn options(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            (
-                "bits",
-                "of weights: 8 (default), or 2 to 7 for all convolutions but the first and the depthwise ones",
-            ),
-            (
-                "epochs",
-                "epochs of training (default 5); 0 only rounds the weights",
-            ),
-            ("rate", "highest learning rate (default 0.0005)"),
-        ]
-    }
-
-    fn apply(
-        &self,
-        artifact: &mut Artifact,
-        options: &Options,
-        context: &Context,
-    ) -> Result<Change, Error> {
-        let default = QatConfig::default();
+    fn apply(&self, artifact: &mut Artifact, context: &Context) -> Result<Change, Error> {
         let config = QatConfig {
-            bits: options.get("bits", default.bits)?,
-            epochs: options.get("epochs", default.epochs)?,
-            learning_rate: options.get("rate", default.learning_rate)?,
+            bits: self.bits,
+            epochs: self.epochs,
+            learning_rate: self.rate,
         };
-        let training = context.training(self)?;
-        let trained = artifact.to_train_on(&training, self)?;
-        let ready = training.run(self, |hooks| {
+        let training = context.training(Self::NAME)?;
+        let trained = artifact.to_train_on(&training, Self::NAME)?;
+        let ready = training.run(Self::NAME, |hooks| {
             qat(trained, training.job, training.config, &config, hooks)
         })?;
-        let QatConfig { bits, epochs, .. } = config;
+        let Self { bits, epochs, .. } = self;
         let mut lines = vec![format!(
             "trained on for {epochs} epochs with rounded weights and activations"
         )];
-        if bits < 8 {
+        if *bits < 8 {
             lines.push(format!(
                 "{} weights of {} have {bits} bits",
                 ready.few_bits, ready.weights
@@ -67,7 +64,7 @@ impl Technique for Qat {
         }
         artifact.graph = ready.graph;
         Ok(Change {
-            technique: format!("{} ({bits} bits, {epochs} epochs)", self.name()),
+            technique: format!("{} ({bits} bits, {epochs} epochs)", Self::NAME),
             lines,
         })
     }

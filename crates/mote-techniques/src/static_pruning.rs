@@ -8,28 +8,25 @@
 
 mod dead;
 
-use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use crate::artifact::{Artifact, Context};
+use crate::error::Error;
+use crate::technique::{Change, Kind, Technique};
 use mote_model::{Graph, Op, Operators, Weights};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// See the [module's description](self).
-pub struct StaticPruning;
+/// Only what the result depends on: operators in use, live channels, constants left in flash, no labels.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StaticPruning {}
 
 impl Technique for StaticPruning {
-    fn name(&self) -> &'static str {
-        "static-pruning"
-    }
+    const NAME: &'static str = "static-pruning";
+    const KIND: Kind = Kind::System;
 
-    fn kind(&self) -> Kind {
-        Kind::System
-    }
-
-    fn summary(&self) -> &'static str {
-        "only what the result depends on: operators in use, live channels, constants left in flash, no labels"
-    }
-
-    fn apply(&self, artifact: &mut Artifact, _: &Options, _: &Context) -> Result<Change, Error> {
-        self.once(artifact.runtime.operators == Operators::Used)?;
+    fn apply(&self, artifact: &mut Artifact, _: &Context) -> Result<Change, Error> {
+        Self::only_once(artifact.runtime.operators == Operators::Used)?;
         artifact.runtime = artifact.runtime.pruned();
         let before = weight_bytes(&artifact.graph);
         let labels: usize = artifact.graph.labels.iter().map(String::len).sum();
@@ -37,7 +34,7 @@ impl Technique for StaticPruning {
         let after = weight_bytes(&artifact.graph);
         let operators: BTreeSet<&str> = artifact.graph.nodes.iter().map(|n| n.op.name()).collect();
         Ok(Change {
-            technique: self.name().to_owned(),
+            technique: Self::NAME.to_owned(),
             lines: vec![
                 format!(
                     "{} kinds of operator are registered and linked: {}",

@@ -6,66 +6,61 @@
 //! the rule at the edges is that there are none ([`mote_model::stream`]). After Rybakov et al. 2020 (arXiv
 //! 2005.06720), streaming keyword spotting.
 
-use crate::artifact::Stream;
-use crate::{Artifact, Change, Context, Error, Kind, Options, Technique};
+use crate::artifact::{Artifact, Context, Stream};
+use crate::error::Error;
+use crate::technique::{Change, Kind, Technique};
 use mote_model::{Strategy, plan, stream};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// See the [module's description](self).
-pub struct Streaming;
+/// Samples are consumed as they arrive: no whole window, no whole activation.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Streaming {
+    /// Samples between two decisions; without, the task's hop, brought down to a multiple of the network's stride.
+    #[schemars(range(min = 1))]
+    pub hop: Option<usize>,
+    /// Samples consumed at a time, which divide the hop; without, what suits the network.
+    #[schemars(range(min = 1))]
+    pub tick: Option<usize>,
+}
 
 impl Technique for Streaming {
-    fn name(&self) -> &'static str {
-        "stream"
-    }
+    const NAME: &'static str = "stream";
+    const KIND: Kind = Kind::System;
 
-    fn kind(&self) -> Kind {
-        Kind::System
-    }
-
-    fn summary(&self) -> &'static str {
-        "samples are consumed as they arrive: no whole window, no whole activation"
-    }
-
-    fn options(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            (
-                "hop",
-                "samples between two decisions (default: the task's hop, brought down to a multiple of the network's stride)",
-            ),
-            (
+    fn check(&self) -> Result<(), Error> {
+        match (self.hop, self.tick) {
+            (Some(hop), Some(tick)) if hop % tick != 0 => Err(Self::wrong_option(
                 "tick",
-                "samples consumed at a time; divides the hop (default: what suits the network)",
-            ),
-        ]
+                format!(
+                    "{tick} samples at a time do not make a hop of {hop}; give a divisor of it"
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
-    fn apply(
-        &self,
-        artifact: &mut Artifact,
-        options: &Options,
-        context: &Context,
-    ) -> Result<Change, Error> {
-        self.once(artifact.stream.is_some())?;
+    fn apply(&self, artifact: &mut Artifact, context: &Context) -> Result<Change, Error> {
+        Self::only_once(artifact.stream.is_some())?;
         if artifact.graph.has_exits() {
-            return Err(Error::Impossible {
-                technique: self.name(),
-                why: "an early exit has nothing to skip in a stream, where every layer moves on with every sample; name `stream` before `lazy`".into(),
-            });
+            return Err(Self::impossible(
+                "an early exit has nothing to skip in a stream, where every layer moves on with every sample; name `stream` before `lazy`",
+            ));
         }
         let stride = stream::total_stride(&artifact.graph);
         let whole = (context.windows.hop / stride).max(1) * stride;
-        let hop = options.get("hop", whole)?;
-        let tick = match options.get("tick", 0)? {
-            0 => None,
-            tick => Some(tick),
-        };
+        let hop = self.hop.unwrap_or(whole);
         let windowed = plan(&artifact.graph, Strategy::Overlap)?.arena;
-        artifact.stream = Some(Stream { hop, tick });
+        artifact.stream = Some(Stream {
+            hop,
+            tick: self.tick,
+        });
         let network = artifact.network()?;
         let streamed = plan(&network, Strategy::Overlap)?.arena;
         let tick = network.tensor(network.input)?.shape.time;
         Ok(Change {
-            technique: self.name().to_owned(),
+            technique: Self::NAME.to_owned(),
             lines: vec![format!(
                 "a decision every {hop} samples, {tick} consumed at a time; state and activations take {streamed} bytes, those of a window {windowed}"
             )],

@@ -35,7 +35,6 @@ fn each_trains_a_network_that_goes_on_to_int8() {
             "contrastive:epochs=0,labels=0.5,of=windows",
             "not pretrained",
         ),
-        ("distill:epochs=8", "a teacher of "),
         ("pca:components=6", "6 components keep "),
         (
             "pca:variance=0.8,head=mlp,hidden=8,epochs=20",
@@ -54,7 +53,7 @@ fn each_trains_a_network_that_goes_on_to_int8() {
 fn what_they_train_is_trained_on_by_the_next() {
     let setting = setting();
     let (artifact, _) = setting
-        .pipeline(&["distill:epochs=8", "prune-channels:epochs=4", "int8"])
+        .pipeline(&["contrastive:epochs=0", "prune-channels:epochs=4", "int8"])
         .unwrap();
     assert!(artifact.graph.macs() < setting.trained.graph.macs() * 6 / 10);
     assert!(setting.right(&artifact) > 90);
@@ -76,17 +75,12 @@ fn what_cannot_be_is_refused_with_the_reason() {
     let setting = setting();
     for (steps, reason) in [
         (["int8", "contrastive:epochs=1"], "before `int8`"),
-        (["int8", "distill"], "before `int8`"),
         (["int8", "pca"], "before `int8`"),
-        (
-            ["pca:components=2", "distill"],
-            "no longer what training made",
-        ),
+        (["pca:components=2", "qat"], "no longer what training made"),
         (["contrastive:epochs=1,batch=1", "int8"], "batch"),
         (["contrastive:labels=0", "int8"], "labels"),
-        (["distill:teacher=0.5", "int8"], "teacher"),
         (["pca:components=3,variance=0.9", "int8"], "not both"),
-        (["pca:head=cnn", "int8"], "neither lda nor mlp"),
+        (["pca:head=cnn", "int8"], "lda, mlp"),
     ] {
         let e = setting.pipeline(&steps).err().unwrap().to_string();
         assert!(e.contains(reason), "{steps:?}: {e}");

@@ -4,10 +4,7 @@
 
 use mote_data::Windows;
 use mote_model::session::{Decision, Session, compile};
-use mote_model::{
-    Activation, Conv1d, Dense, Frontend, Graph, Op, PageBuffers, Pool, PoolKind, Runtime, Shape,
-    Weights,
-};
+use mote_model::{Activation, Conv1d, Dense, Frontend, Graph, Op, Pool, PoolKind, Shape, Weights};
 use mote_techniques::{Artifact, Change, Context, apply};
 
 const TIME: usize = 32;
@@ -222,21 +219,5 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
     assert!(error.contains("before `lazy`"), "{error}");
     assert!(refused(&["stream:hop=7"]).contains("hop"));
     assert!(refused(&["lazy:loss=2"]).contains("loss"));
-    let error = refused(&["flatten", "arena", "paged:buffers=3"]);
-    assert!(error.contains("1 or 2"), "{error}");
-}
-
-#[test]
-fn two_buffers_are_halves_of_the_window() {
-    let windows = windows();
-    let paged = |step| {
-        let (artifact, changes) = apply_all(&["int8", "flatten", "arena", step], &windows).unwrap();
-        (artifact.runtime, changes.last().unwrap().lines.concat())
-    };
-    let (one, _) = paged("paged:window=512");
-    let (two, said) = paged("paged:window=512,buffers=2");
-    let runtime = Runtime::BASELINE.compiled().planned();
-    assert_eq!(one, runtime.paged(512, PageBuffers::One));
-    assert_eq!(two, runtime.paged(512, PageBuffers::Two));
-    assert!(said.contains("one half"), "{said}");
+    assert!(refused(&["paged"]).contains("name `flatten` before it"));
 }

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::ops::Slide;
 use mote_model::{Activation, Shape};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Clamp behind every block.
@@ -274,7 +275,7 @@ impl Augmentation {
 
 /// Whose labels are there, when only a share is. The choice is seeded, a smaller share is part of a larger one, and
 /// every class is in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelsOf {
     /// All windows of some users, as when recordings are annotated one person after the other: the share of users,

@@ -17,6 +17,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use loss::{nt_xent, positives};
 use mote_data::Windows;
 use rand::rngs::SmallRng;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -58,7 +60,8 @@ impl Default for ContrastiveConfig {
 }
 
 /// What learns from labels, after pretraining.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Head {
     /// The dense layer alone; the encoder stays as it was pretrained.
     #[default]

@@ -17,6 +17,8 @@ use crate::train::{Hooks, Job, Trained, train_on};
 use crate::{Error, export};
 use mote_model::Frontend;
 use mote_model::blob::int8_bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
 /// Channels leave a block in groups of so many, and at least so many stay: int8 kernels compute four channels at a
@@ -24,7 +26,8 @@ use std::str::FromStr;
 const GROUP: usize = 4;
 
 /// What a share is a share of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Cost {
     /// Multiply-accumulates per inference.
     Mac,

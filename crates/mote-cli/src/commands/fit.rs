@@ -56,7 +56,7 @@ pub struct Args {
     /// Epochs of training to choose from.
     #[arg(long, value_delimiter = ',', default_value = "15,30")]
     epochs: Vec<usize>,
-    /// Contrastive pretraining and teachers, too; they take several times as long.
+    /// Contrastive pretraining, too; it takes several times as long.
     #[arg(long)]
     slow_training: bool,
     /// Weights may lie in a storage outside the image, too.

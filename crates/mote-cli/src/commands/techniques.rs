@@ -12,23 +12,23 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let all = mote_techniques::registry();
     if args.json {
-        let all: Vec<_> = mote_techniques::registry()
-            .iter()
-            .map(|t| {
-                serde_json::json!({
-                    "name": t.name(), "kind": t.kind(), "summary": t.summary(),
-                    "options": t.options().iter().map(|(n, s)| serde_json::json!({"name": n, "summary": s})).collect::<Vec<_>>(),
-                })
-            })
-            .collect();
         println!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(ExitCode::SUCCESS);
     }
-    for technique in mote_techniques::registry() {
-        println!("{:<10} {}", technique.name(), technique.summary());
-        for (name, summary) in technique.options() {
-            println!("{:<10}   {name}: {summary}", "");
+    for technique in all {
+        println!("{:<14} {}", technique.name, technique.summary);
+        for option in technique.options {
+            let default = option.default.map(|value| format!(", default {value}"));
+            println!(
+                "{:<14}   {}: {} ({}{})",
+                "",
+                option.name,
+                option.summary,
+                option.values,
+                default.unwrap_or_default()
+            );
         }
     }
     println!("\nWrite them into a pipeline as \"name\" or \"name:option=value,option=value\".");

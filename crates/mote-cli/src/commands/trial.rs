@@ -20,7 +20,7 @@ Example:
 
 A spec is a list of name=value: window and hop in seconds; pad=valid or same; net=BLOCK-BLOCK-..., where c24k9s2 is a
 convolution of 24 channels, 9 taps, stride 2, and d48k5 a depthwise-separable one; epochs; then, each off when left
-out: contrastive=EPOCHS distill=TIMES pca=COMPONENTS prune=PERCENT qat=EPOCHS bits=4 run=stream exit=lazy page=BYTES.")]
+out: contrastive=EPOCHS pca=COMPONENTS prune=PERCENT qat=EPOCHS bits=4 run=stream exit=lazy page=BYTES.")]
 pub struct Args {
     /// The candidate.
     #[arg(long)]

@@ -1,7 +1,8 @@
 //! Which layers take weights of four bits.
 
 use super::{quantize, sqnr};
-use crate::{Context, Error};
+use crate::artifact::Context;
+use crate::error::Error;
 use mote::format::MAX_TAPS_I4;
 use mote_model::{Graph, Node, Op, Weights};
 

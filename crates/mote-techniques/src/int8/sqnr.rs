@@ -1,6 +1,7 @@
 //! How far each layer of the int8 network is from the f32 network's.
 
-use crate::{Context, Error};
+use crate::artifact::Context;
+use crate::error::Error;
 use mote_model::session::{self, Session};
 use mote_model::{Graph, Node};
 

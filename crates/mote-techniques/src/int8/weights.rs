@@ -1,7 +1,8 @@
 //! Integers for the weights of a layer.
 
 use super::Int8;
-use crate::{Error, Technique};
+use crate::error::Error;
+use crate::technique::Technique;
 use mote_model::Weights;
 
 /// Symmetric int8 weights of 8 or 4 bits, one scale per output channel, and the int32 bias that goes with them.
@@ -17,10 +18,7 @@ pub(crate) fn quantize_weights(
     bits: u8,
 ) -> Result<Weights, Error> {
     let Weights::F32 { weights, bias } = weights else {
-        return Err(Error::Impossible {
-            technique: Int8.name(),
-            why: "a layer is int8 already".into(),
-        });
+        return Err(Int8::impossible("a layer is int8 already"));
     };
     let levels = f32::from((1i16 << (bits - 1)) - 1);
     let per_channel = weights.len() / bias.len().max(1);

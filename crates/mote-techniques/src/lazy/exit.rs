@@ -1,8 +1,11 @@
 //! Where a decision may end early, and how clear it must be.
 
 use super::head::Head;
+use super::{ExitLayer, Lazy};
+use crate::artifact::Context;
+use crate::error::Error;
 use crate::int8::quantize_weights;
-use crate::{Context, Error, Lazy, Technique};
+use crate::technique::Technique;
 use mote::kernels::argmax;
 use mote_model::session::{self, Session};
 use mote_model::{
@@ -29,45 +32,41 @@ struct Windows {
     set: Vec<usize>,
 }
 
-/// The network with an exit behind `layer` or, when that is `auto`, behind the layer where it saves most
-/// multiply-accumulates; `None` when none saves any, or no margin keeps to `loss`.
+/// Returns the network with an exit behind the layer that `lazy` names or, when that is `auto`, behind the layer where it
+/// saves most multiply-accumulates; `None` when no exit saves any, or no margin keeps to the loss allowed.
 pub(super) fn choose(
     graph: &Graph,
-    layer: &str,
-    loss: f64,
-    count: usize,
+    lazy: &Lazy,
     context: &Context,
 ) -> Result<Option<Chosen>, Error> {
-    let windows = divide(count, context)?;
+    let windows = divide(lazy.windows, context)?;
     let candidates: Vec<usize> = graph
         .nodes
         .iter()
         .enumerate()
-        .filter(|(_, n)| {
-            if layer == "auto" {
-                is_candidate(graph, n)
-            } else {
-                n.name == layer
-            }
+        .filter(|(_, n)| match &lazy.exit {
+            ExitLayer::Auto => is_candidate(graph, n),
+            ExitLayer::None => false,
+            ExitLayer::Behind(layer) => n.name == *layer,
         })
         .map(|(index, _)| index)
         .collect();
-    if candidates.is_empty() && layer != "auto" {
+    if let (true, ExitLayer::Behind(layer)) = (candidates.is_empty(), &lazy.exit) {
         let names: Vec<&str> = graph.nodes.iter().map(|n| n.name.as_str()).collect();
-        return Err(Error::Option {
-            technique: Lazy.name(),
-            option: "exit".into(),
-            what: format!(
+        return Err(Lazy::wrong_option(
+            "exit",
+            format!(
                 "there is no layer `{layer}`; there are: {}",
                 names.join(", ")
             ),
-        });
+        ));
     }
     let features = Features::of(graph, &candidates, &windows.fit, context)?;
     let mut best: Option<(f64, Chosen)> = None;
     for (&candidate, features) in candidates.iter().zip(&features) {
         let head = features.fit(graph, context, &windows.fit)?;
-        let Some((saved, chosen)) = calibrate(graph, candidate, head, loss, &windows.set, context)?
+        let Some((saved, chosen)) =
+            calibrate(graph, candidate, head, lazy.loss, &windows.set, context)?
         else {
             continue;
         };
@@ -76,7 +75,7 @@ pub(super) fn choose(
         }
     }
     // One that was asked for by name need not pay.
-    let pays = |saved: f64| saved > 0.0 || layer != "auto";
+    let pays = |saved: f64| saved > 0.0 || lazy.exit != ExitLayer::Auto;
     Ok(best
         .filter(|(saved, _)| pays(*saved))
         .map(|(_, chosen)| chosen))
@@ -94,10 +93,9 @@ fn divide(count: usize, context: &Context) -> Result<Windows, Error> {
     let users: BTreeSet<_> = context.train.iter().filter_map(|&n| user(n)).collect();
     let users: Vec<_> = users.into_iter().collect();
     if users.len() < 2 {
-        return Err(Error::Impossible {
-            technique: Lazy.name(),
-            why: "an early exit is fitted on some training users and set on others, and there are not two; use `exit=none`".into(),
-        });
+        return Err(Lazy::impossible(
+            "an early exit is fitted on some training users and set on others, and there are not two; use `exit=none`",
+        ));
     }
     let step = context.train.len().div_ceil(count.max(1)).max(1);
     let chosen = context.train.iter().copied().step_by(step);

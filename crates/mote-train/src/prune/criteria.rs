@@ -7,6 +7,8 @@ use crate::network::{Network, Phase, host};
 use crate::run::Run;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
 /// Training windows that [`Criterion::Taylor`] looks at, and how many at a time.
@@ -14,11 +16,13 @@ const WINDOWS: usize = 1024;
 const BATCH: usize = 64;
 
 /// What makes a channel matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Criterion {
     /// Sum of the absolute weights that compute it, before batch norm (Li et al. 2017, arXiv 1608.08710).
     L1,
     /// Absolute scale of its batch norm (Liu et al. 2017, arXiv 1708.06519).
+    #[serde(rename = "bn")]
     BatchNorm,
     /// Change of the loss if it were zero, to first order: `|sum over time of activation * gradient|`, mean over
     /// training windows (Molchanov et al. 2017, arXiv 1611.06440).

@@ -1,19 +1,26 @@
-//! The example of CONTRIBUTING.md compiles, works, and is what CONTRIBUTING.md shows.
+//! The technique that CONTRIBUTING.md walks through compiles, works, and is what CONTRIBUTING.md shows.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-#[path = "sixth/clip.rs"]
+#[path = "contributing/clip.rs"]
 mod clip;
 
 use clip::Clip;
 use mote_data::Windows;
 use mote_model::{Activation, Dense, Graph, Op, Shape, Weights};
-use mote_techniques::{Artifact, Context, Options, Technique};
+use mote_techniques::{Artifact, Context, Technique, read};
 
 #[test]
 fn the_guide_shows_the_file() {
     let guide = include_str!("../../../CONTRIBUTING.md");
-    let file = include_str!("sixth/clip.rs");
+    let file = include_str!("contributing/clip.rs");
     assert!(guide.contains(&format!("```rust\n{file}```\n")));
+}
+
+#[test]
+fn an_option_out_of_range_is_refused() {
+    let message = read::<Clip>("at=0").unwrap_err().to_string();
+    assert!(message.contains("`clip`"), "{message}");
+    assert!(message.contains("a number from 1 to 100"), "{message}");
 }
 
 #[test]
@@ -48,8 +55,8 @@ fn outliers_are_clipped_and_the_rest_stays() {
     };
     graph.push("dense", Op::Dense(dense)).unwrap();
     let mut artifact = Artifact::baseline(graph);
-    let options = Options::parse(&Clip, "at=2").unwrap();
-    let change = Clip.apply(&mut artifact, &options, &context).unwrap();
+    let clip: Clip = read("at=2").unwrap();
+    let change = clip.apply(&mut artifact, &context).unwrap();
     assert_eq!(change.lines, ["1 weights clipped"]);
     let Some(Weights::F32 { weights, .. }) = artifact.graph.nodes[0].op.weights() else {
         unreachable!("it stays f32")
