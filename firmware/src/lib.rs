@@ -18,8 +18,8 @@
 //! mod model_data { /* statics: everything that is model and not code */ }
 //! ```
 //!
-//! A pipeline that allocates says `// features: heap` in its first lines, and is built with that feature. One that
-//! pages its weights says `// features: external`, and has besides
+//! A pipeline that allocates is built with the feature `heap`. One that pages its weights is built with the feature
+//! `external`, and has besides
 //!
 //! ```text
 //! impl<S: mote::Storage> Pipeline<S> { pub const fn over(storage: S) -> Self; }

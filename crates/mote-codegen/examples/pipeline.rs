@@ -32,6 +32,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         plan.arena,
         plan.optimal
     );
-    print!("{}", generate(&graph, runtime)?);
+    print!("{}", generate(&graph, runtime)?.text);
     Ok(())
 }

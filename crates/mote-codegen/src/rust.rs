@@ -101,7 +101,7 @@ pub(crate) fn files(deployment: &Deployment, interface: &Interface) -> Result<Ve
             fill(include_str!("rust/README.md.txt"), values),
         ),
         File::new("src/lib.rs", fill(include_str!("rust/lib.rs.txt"), values)),
-        File::new("src/pipeline.rs", pipeline),
+        File::new("src/pipeline.rs", pipeline.text),
         File::new(
             "src/self_test.rs",
             fill(include_str!("rust/self_test.rs.txt"), values),

@@ -19,8 +19,9 @@
 //! ```
 //!
 //! It has no unsafe code, needs the engine only and does not allocate; but one of boxed layers needs the engine's feature
-//! `boxed` and a global allocator, which its second line, `// features: heap`, asks the firmware for. One whose weights
-//! are [paged](mote_model::WeightMemory::Paged) is generic over its [`mote::Storage`], has besides
+//! `boxed` and a global allocator ([`FirmwareFeature::Heap`]). One whose weights are
+//! [paged](mote_model::WeightMemory::Paged) needs a driver of their storage ([`FirmwareFeature::External`]): it is generic
+//! over the [`mote::Storage`], and has besides
 //!
 //! ```text
 //! pub struct Pipeline<S = &'static [u32]>;
@@ -28,8 +29,7 @@
 //! pub mod external { pub static WEIGHTS: [u32; _]; } // what is to be written to the storage
 //! ```
 //!
-//! and asks for the feature `external`: a driver of the storage. The model format is the common source: all are written from its words, so that weights are laid out in
-//! one place.
+//! All are written from the words of the model format, so that weights are laid out in one place.
 
 mod boxed;
 mod compiled;
@@ -37,19 +37,54 @@ mod interpreter;
 
 use mote::describe;
 use mote::{Elem, Model, Tensor};
-use mote_model::{Backend, Error, Graph, Operators, Runtime, blob};
+use mote_model::{
+    Backend, Error, FirmwareFeature, Graph, LayerFunction, Operators, PipelinePort, PipelineSource,
+    PortType, Runtime, WeightMemory, blob,
+};
 
-/// The source of `pipeline.rs` for `graph`, held and run as `runtime` says.
+/// The function of the engine that runs a layer, in the interpreter and in boxed layers.
+const STEP: &str = "mote_step";
+
+/// Generates the source of a pipeline that runs `graph` as `runtime` says.
 ///
 /// # Errors
 /// As [`Runtime::check`] and [`blob::to_words`]; for compiled code when the network mixes int8 and f32; for paging when
 /// the window is smaller than what the least part of a layer needs.
-pub fn generate(graph: &Graph, runtime: Runtime) -> Result<String, Error> {
-    with_pipeline(graph, runtime, |pipeline| match runtime.backend {
-        Backend::Boxed => boxed::write(pipeline),
-        Backend::Interpreter => interpreter::write(pipeline),
-        Backend::Compiled => compiled::write(pipeline),
+pub fn generate(graph: &Graph, runtime: Runtime) -> Result<PipelineSource, Error> {
+    with_pipeline(graph, runtime, |pipeline| {
+        let functions = match runtime.backend {
+            Backend::Boxed | Backend::Interpreter => vec![STEP.to_owned(); graph.nodes.len()],
+            Backend::Compiled => compiled::functions(graph),
+        };
+        let layers = graph.nodes.iter().zip(functions);
+        Ok(PipelineSource {
+            text: match runtime.backend {
+                Backend::Boxed => boxed::write(pipeline)?,
+                Backend::Interpreter => interpreter::write(pipeline)?,
+                Backend::Compiled => compiled::write(pipeline)?,
+            },
+            features: features(runtime),
+            layers: layers
+                .map(|(node, function)| LayerFunction {
+                    layer: node.name.clone(),
+                    function,
+                })
+                .collect(),
+            input: pipeline.input_port(),
+            output: pipeline.output_port(),
+        })
     })
+}
+
+fn features(runtime: Runtime) -> Vec<FirmwareFeature> {
+    let mut features = Vec::new();
+    if runtime.has_heap() {
+        features.push(FirmwareFeature::Heap);
+    }
+    if matches!(runtime.weights, WeightMemory::Paged { .. }) {
+        features.push(FirmwareFeature::External);
+    }
+    features
 }
 
 /// Weights that lie outside the image, and how they get in.
@@ -74,12 +109,12 @@ pub fn paging(graph: &Graph, runtime: Runtime) -> Result<Option<Paging>, Error> 
 fn with_pipeline<T>(
     graph: &Graph,
     runtime: Runtime,
-    run: impl Fn(&Pipeline) -> Result<T, Error>,
+    run: impl Fn(&GeneratorInput) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let words = blob::to_words(graph, &runtime.plan(graph)?)?;
     let own = |_: mote::Error| Error::network("model", "the engine does not accept it");
     let model = Model::parse(&words).map_err(own)?;
-    run(&Pipeline {
+    run(&GeneratorInput {
         graph,
         runtime,
         words: &words,
@@ -89,8 +124,8 @@ fn with_pipeline<T>(
     })
 }
 
-/// What sources are written from.
-struct Pipeline<'a> {
+/// A network, and its model in the engine's format: what sources are written from.
+struct GeneratorInput<'a> {
     graph: &'a Graph,
     runtime: Runtime,
     words: &'a [u32],
@@ -99,29 +134,40 @@ struct Pipeline<'a> {
     output: Tensor,
 }
 
-impl Pipeline<'_> {
-    /// The head of the file: what it is, types and lengths. `how` may go on with further lines of comment.
-    fn head(&self, how: &str) -> String {
+impl GeneratorInput<'_> {
+    /// Returns what a run reads: counts of the sensor, when the network has a front end.
+    fn input_port(&self) -> PipelinePort {
+        PipelinePort {
+            elem: match self.model.frontend() {
+                Some(_) => PortType::I16,
+                None => port_type(self.input.elem),
+            },
+            len: self.input.len(),
+        }
+    }
+
+    fn output_port(&self) -> PipelinePort {
+        PipelinePort {
+            elem: port_type(self.output.elem),
+            len: self.output.len(),
+        }
+    }
+
+    /// Writes the beginning of the file: what it is, types and lengths. `how` may go on with further lines of comment.
+    fn prologue(&self, how: &str) -> String {
         let name = self.graph.name.escape_default();
-        let elem = match self.model.frontend() {
-            Some(_) => "i16",
-            None => rust_type(self.input.elem),
-        };
+        let (input, output) = (self.input_port(), self.output_port());
         format!(
             "// Network `{name}`, generated by Mote: {how}\n\n\
-             pub type Elem = {elem};\n\
+             pub type Elem = {};\n\
              pub type Out = {};\n\
              pub const INPUT_LEN: usize = {};\n\
              pub const OUTPUT_LEN: usize = {};\n\n",
-            rust_type(self.output.elem),
-            self.input.len(),
-            self.output.len(),
+            input.elem, output.elem, input.len, output.len,
         )
     }
-}
 
-impl Pipeline<'_> {
-    /// A list of the operators the pipeline registers, from the module `registry` and its constant `ALL`.
+    /// Writes the list of operators that the pipeline registers: items of the module `registry`, or its constant `ALL`.
     fn operators(&self, registry: &str) -> Result<String, Error> {
         if self.runtime.operators == Operators::All {
             return Ok(format!("{registry}::ALL"));
@@ -141,8 +187,8 @@ impl Pipeline<'_> {
         Ok(format!("&[{}]", names.join(", ")))
     }
 
-    /// The class names, as an item of `mod model_data`; nothing when they are pruned. Nobody reads them in code
-    /// that has no place for them: there they are kept for the application.
+    /// Writes the class names as an item of `mod model_data`; nothing when they are pruned. The pipeline itself reads
+    /// them only as boxed layers: `#[used]` keeps them in the image in the other cases.
     fn labels(&self) -> String {
         let labels = &self.graph.labels;
         if self.runtime.operators == Operators::Used {
@@ -152,6 +198,13 @@ impl Pipeline<'_> {
             "    #[used]\n    pub static LABELS: [&str; {}] = {labels:?};\n",
             labels.len()
         )
+    }
+}
+
+fn port_type(elem: Elem) -> PortType {
+    match elem {
+        Elem::F32 => PortType::F32,
+        Elem::I8 => PortType::I8,
     }
 }
 

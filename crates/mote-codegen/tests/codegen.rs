@@ -6,8 +6,8 @@ use mote_codegen::generate;
 use mote_import::tflite::import;
 use mote_model::stream::stream;
 use mote_model::{
-    Backend, Frontend, Graph, Op, Operators, PageBuffers, Plan, Runtime, Strategy, WeightMemory,
-    Weights, blob, plan,
+    Backend, FirmwareFeature, Frontend, Graph, Op, Operators, PageBuffers, Plan, Runtime, Strategy,
+    WeightMemory, Weights, blob, plan,
 };
 use std::fmt::Write as _;
 use std::path::Path;
@@ -209,7 +209,7 @@ fn generated_pipelines_agree_with_the_interpreter() {
     ] {
         let plan = plan(&graph, Strategy::Overlap).unwrap();
         for &runtime in runtimes {
-            let source = generate(&graph, runtime).unwrap();
+            let source = generate(&graph, runtime).unwrap().text;
             let name = format!("{}_{}", graph.name, pipelines.len());
             pipelines.push((name.to_lowercase(), source));
             wanted.push_str(&expected(&graph, &plan, WINDOWS));
@@ -259,7 +259,7 @@ fn paging_needs_compiled_code_and_a_window_for_two_channels() {
 #[test]
 fn only_the_operators_in_use_are_registered() {
     let graph = load("A_int8");
-    let source = generate(&graph, Runtime::INTERPRETER).unwrap();
+    let source = generate(&graph, Runtime::INTERPRETER).unwrap().text;
     let kernels = source
         .lines()
         .find(|l| l.starts_with("const KERNELS"))
@@ -277,12 +277,13 @@ fn the_baseline_asks_for_a_heap_and_has_the_labels() {
         .map(String::from)
         .to_vec();
     let source = generate(&graph, Runtime::BASELINE).unwrap();
-    assert_eq!(source.lines().nth(1), Some("// features: heap"));
+    assert_eq!(source.features, [FirmwareFeature::Heap]);
+    assert_eq!((source.input.bytes(), source.output.len), (120 * 3, 6));
     let labels =
         r#"pub static LABELS: [&str; 6] = ["walk", "jog", "\"sit\"", "stand", "up", "down"];"#;
-    assert!(source.contains(labels), "{source}");
+    assert!(source.text.contains(labels), "{}", source.text);
     for other in [Runtime::INTERPRETER, Runtime::COMPILED] {
         let source = generate(&graph, other).unwrap();
-        assert!(!source.contains("// features:") && !source.contains("LABELS"));
+        assert!(source.features.is_empty() && !source.text.contains("LABELS"));
     }
 }

@@ -163,7 +163,7 @@ fn every_damage_is_found(name: &str, limit: usize, buffers: PageBuffers) {
         ("paged", &graph),
         ("streamed", &stream(&graph, 20, None).unwrap()),
     ] {
-        let source = generate(graph, runtime).unwrap();
+        let source = generate(graph, runtime).unwrap().text;
         fs::write(dir.join(format!("src/{name}.rs")), source).unwrap();
     }
     let Paging {

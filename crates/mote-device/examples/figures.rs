@@ -100,17 +100,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         for &runtime in &runtimes {
             let source = generate(&graph, runtime)?;
-            let dir = builder
-                .cache()
-                .join("figures")
-                .join(format!("{name}-{runtime}").replace('/', "-"));
-            fs::create_dir_all(&dir)?;
-            fs::write(dir.join("pipeline.rs"), source)?;
             for board in &boards {
                 let board = Board::load(board)?;
                 for &optimize in &levels {
                     let job = Job {
-                        pipeline: &dir,
+                        pipeline: &source,
                         board: &board,
                         optimize,
                         windows,

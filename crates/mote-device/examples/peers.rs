@@ -12,9 +12,8 @@ use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
 use mote_device::image::FirmwareBuilder;
 use mote_device::measure::{Job, Measurement, measure};
-use mote_model::Runtime;
 use mote_model::stream::{Schedule, stream};
-use mote_model::{Graph, Quant};
+use mote_model::{FirmwareFeature, Graph, PipelinePort, PipelineSource, PortType, Quant, Runtime};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -79,14 +78,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut rows = Vec::new();
     for (name, microflow) in NETWORKS {
         let reference = load(name)?;
-        let measured = |job: &str, source: String, windows, optimize| {
-            let dir = builder.cache().join("peers").join(format!("{name}-{job}"));
-            fs::create_dir_all(&dir)?;
-            fs::write(dir.join("pipeline.rs"), source)?;
-            fs::copy(&reference.file, dir.join("model.tflite"))?;
-            eprintln!("{name}: {job}, {optimize}");
+        let measured = |engine: &str, source: PipelineSource, windows, optimize| {
+            eprintln!("{name}: {engine}, {optimize}");
             let job = Job {
-                pipeline: &dir,
+                pipeline: &source,
                 board: &board,
                 optimize,
                 windows,
@@ -96,27 +91,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok::<_, Box<dyn Error>>(measure(&builder, &job)?)
         };
         let windows = Windows::new(&reference.inputs, reference.window);
-        for (job, engine, runtime, optimize) in [
-            (
-                "interpreter",
-                "Mote, interpreter",
-                Runtime::INTERPRETER,
-                Optimize::Size,
-            ),
-            (
-                "compiled",
-                "Mote, generated",
-                Runtime::COMPILED,
-                Optimize::Size,
-            ),
-            (
-                "compiled",
-                "Mote, generated",
-                Runtime::COMPILED,
-                Optimize::Speed,
-            ),
+        for (engine, runtime, optimize) in [
+            ("Mote, interpreter", Runtime::INTERPRETER, Optimize::Size),
+            ("Mote, generated", Runtime::COMPILED, Optimize::Size),
+            ("Mote, generated", Runtime::COMPILED, Optimize::Speed),
         ] {
-            let m = measured(job, generate(&reference.graph, runtime)?, windows, optimize)?;
+            let source = generate(&reference.graph, runtime)?;
+            let m = measured(engine, source, windows, optimize)?;
             rows.push(reference.row(engine, &m, reference.compare(&m)));
         }
         // Networks that pad, or do not pool over all of time, cannot be streamed.
@@ -132,8 +113,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 warm_up: schedule.first,
                 per_decision: schedule.every,
             };
-            let m = measured("stream", source, ticks, Optimize::Speed)?;
             let engine = format!("Mote, streaming, a decision every {HOP} samples");
+            let m = measured(&engine, source, ticks, Optimize::Speed)?;
             rows.push(reference.row(&engine, &m, "as windowed".to_owned()));
         }
         if microflow {
@@ -165,7 +146,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn load(name: &'static str) -> Result<Reference, Box<dyn Error>> {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-import/tests/models");
-    let file = models.join(name).with_extension("tflite");
+    let file = models.join(name).with_extension("tflite").canonicalize()?;
     let graph = mote_import::tflite::import(name, &fs::read(&file)?)?;
     let golden = fs::read(models.join(format!("{name}.golden.json")))?;
     let golden: serde_json::Value = serde_json::from_slice(&golden)?;
@@ -237,25 +218,26 @@ impl Reference {
         }
     }
 
-    /// A pipeline that runs microflow on the network's file, which lies beside it.
-    fn microflow(&self) -> Result<String, Box<dyn Error>> {
+    /// Returns a pipeline that runs microflow on the network's file.
+    fn microflow(&self) -> Result<PipelineSource, Box<dyn Error>> {
         let input = self.graph.tensor(self.graph.input)?.shape;
         let outputs = self.graph.tensor(self.graph.output)?.shape.len();
-        let folder = FirmwareBuilder::locate()?;
-        let folder = folder
-            .cache()
-            .join("peers")
-            .join(format!("{}-microflow", self.name));
-        Ok(MICROFLOW
-            .replace("FILE", &folder.join("model.tflite").display().to_string())
-            .replace("TIME", &input.time.to_string())
-            .replace("CHANNELS", &input.channels.to_string())
-            .replace("OUTPUTS", &outputs.to_string()))
+        let port = |elem, len| PipelinePort { elem, len };
+        Ok(PipelineSource {
+            text: MICROFLOW
+                .replace("FILE", &self.file.display().to_string())
+                .replace("TIME", &input.time.to_string())
+                .replace("CHANNELS", &input.channels.to_string())
+                .replace("OUTPUTS", &outputs.to_string()),
+            features: vec![FirmwareFeature::Microflow],
+            layers: Vec::new(),
+            input: port(PortType::I8, input.len()),
+            output: port(PortType::F32, outputs),
+        })
     }
 }
 
-const MICROFLOW: &str = r#"// features: microflow
-use nalgebra::SMatrix;
+const MICROFLOW: &str = r#"use nalgebra::SMatrix;
 
 #[microflow::model("FILE")]
 struct Network;

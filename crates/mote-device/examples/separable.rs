@@ -15,7 +15,6 @@ use mote_device::measure::{Job, measure};
 use mote_model::Runtime;
 use mote_model::{Activation, Conv1d, Dense, Graph, Op, Pool, PoolKind, Quant, Shape, Weights};
 use std::error::Error;
-use std::fs;
 
 /// Channels and stride of each block; the first is a plain convolution.
 const BLOCKS: [(usize, usize); 4] = [(24, 2), (48, 2), (64, 2), (64, 1)];
@@ -27,19 +26,14 @@ const CLASSES: usize = 5;
 fn main() -> Result<(), Box<dyn Error>> {
     let graph = network(std::env::args().any(|a| a == "--four-bits"))?;
     let builder = FirmwareBuilder::locate()?;
-    let dir = builder.cache().join("separable");
-    fs::create_dir_all(&dir)?;
-    fs::write(
-        dir.join("pipeline.rs"),
-        generate(&graph, Runtime::COMPILED)?,
-    )?;
+    let source = generate(&graph, Runtime::COMPILED)?;
     let bytes: Vec<u8> = (0..4 * TIME * AXES).map(noise).map(|x| x as u8).collect();
     let board = Board::load("stm32l4r5")?;
     for optimize in [Optimize::Size, Optimize::Speed] {
         let m = measure(
             &builder,
             &Job {
-                pipeline: &dir,
+                pipeline: &source,
                 board: &board,
                 optimize,
                 windows: Windows::new(&bytes, TIME * AXES),

@@ -6,6 +6,7 @@ use crate::cycles::Timing;
 use crate::disasm::Code;
 use crate::footprint::{Footprint, Symbol};
 use crate::profile::Profile;
+use mote_model::LayerFunction;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -57,18 +58,36 @@ pub struct Analysis {
     pub folded: String,
 }
 
-/// Names of generated layer functions and of the interpreter's step function.
-fn is_layer(symbol: &str) -> bool {
-    let name = base_name(symbol);
-    let numbered = name
-        .strip_prefix("layer_")
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    name == "mote_step" || numbered
-}
+/// The functions that run the layers of a pipeline.
+#[derive(Debug, Clone, Copy)]
+pub struct LayerFunctions<'a>(pub &'a [LayerFunction]);
 
-/// Whether calls of the function at `symbol` are numbered: those of layers and of transfers.
-pub(crate) fn is_watched(symbol: &str) -> bool {
-    symbol == OVERLAP || is_layer(symbol)
+impl<'a> LayerFunctions<'a> {
+    fn is_layer(self, symbol: &str) -> bool {
+        let name = base_name(symbol);
+        self.0.iter().any(|layer| layer.function == name)
+    }
+
+    /// Returns whether calls of the function `symbol` are numbered: those of layers and of transfers.
+    pub(crate) fn is_watched(self, symbol: &str) -> bool {
+        symbol == OVERLAP || self.is_layer(symbol)
+    }
+
+    /// Returns the name of the layer that ran in the call `ordinal`, from 1, of the function `symbol`; the function's
+    /// own name when it is no layer's.
+    fn name(self, ordinal: u32, symbol: &'a str) -> &'a str {
+        let function = base_name(symbol);
+        let mut of_function = self.0.iter().filter(|layer| layer.function == function);
+        let layer = match (of_function.next(), of_function.next()) {
+            (Some(only), None) => Some(only),
+            (None, _) => None,
+            // One function runs several layers, one after the other.
+            (Some(_), Some(_)) => (ordinal as usize)
+                .checked_sub(1)
+                .and_then(|n| self.0.get(n)),
+        };
+        layer.map_or(function, |layer| layer.layer.as_str())
+    }
 }
 
 /// The firmware's function that computes during a transfer.
@@ -139,6 +158,7 @@ pub fn analyse(
     profile: &Profile,
     root: u32,
     runs: u64,
+    layers_of: LayerFunctions<'_>,
     footprint: &Footprint,
     code: &Code,
     timing: Option<Timing>,
@@ -162,13 +182,13 @@ pub fn analyse(
             continue;
         }
         // A call within a layer's own code is part of the numbered call.
-        let numbered = |wanted: fn(&str) -> bool| {
+        let numbered = |wanted: &dyn Fn(&str) -> bool| {
             let mut callers = profile.callers(id).filter(|c| c.ordinal > 0);
             callers.find(|c| wanted(functions.name(c.entry)))
         };
-        let layer = numbered(is_layer).map(|c| (c.ordinal, c.entry));
+        let layer = numbered(&|name| layers_of.is_layer(name)).map(|c| (c.ordinal, c.entry));
         let mut transfer =
-            numbered(|name| name == OVERLAP).map(|c| transfers.entry(c.ordinal).or_default());
+            numbered(&|name| name == OVERLAP).map(|c| transfers.entry(c.ordinal).or_default());
         let calls = || {
             context
                 .counts
@@ -187,7 +207,7 @@ pub fn analyse(
             dma += context.counts.iter().map(|c| c.executed).sum::<u64>();
             continue;
         }
-        let path = path_of(profile, id, &functions);
+        let path = path_of(profile, id, layers_of, &functions);
         for count in &context.counts {
             let mut sum = Sum {
                 instructions: count.executed,
@@ -215,7 +235,7 @@ pub fn analyse(
             by_function.entry(function).or_default().add(sum);
             match layer {
                 Some((ordinal, entry)) => {
-                    let name = || layer_name(ordinal, functions.name(entry));
+                    let name = || layers_of.name(ordinal, functions.name(entry)).to_owned();
                     let slot = layers
                         .entry(ordinal)
                         .or_insert_with(|| (name(), Sum::default()));
@@ -263,22 +283,19 @@ pub fn analyse(
     })
 }
 
-/// `layer_03_dense` keeps its name; the n-th step of the interpreter is `step n`.
-fn layer_name(ordinal: u32, symbol: &str) -> String {
-    match base_name(symbol) {
-        "mote_step" => format!("step {ordinal}"),
-        name => name.to_owned(),
-    }
-}
-
-fn path_of(profile: &Profile, context: usize, functions: &Functions<'_>) -> String {
+fn path_of(
+    profile: &Profile,
+    context: usize,
+    layers: LayerFunctions<'_>,
+    functions: &Functions<'_>,
+) -> String {
     let mut names = Vec::new();
     let mut at = Some(context);
     while let Some(context) = at.and_then(|i| profile.contexts.get(i)) {
         let name = functions.name(context.entry);
         names.push(match context.ordinal {
             0 => name.to_owned(),
-            n => layer_name(n, name),
+            n => layers.name(n, name).to_owned(),
         });
         at = context.parent;
     }
@@ -291,13 +308,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layers_are_told_by_name() {
-        assert!(is_layer("mote::interp::mote_step"));
-        assert!(is_layer("mote::interp::mote_step::<mote::Model>"));
-        assert!(is_layer("fw::pipeline::layer_00_conv"));
-        assert!(!is_layer("fw::pipeline::layer_name"));
-        assert_eq!(layer_name(2, "a::mote_step::<T>"), "step 2");
-        assert_eq!(layer_name(2, "a::layer_01_dense"), "layer_01_dense");
+    fn layers_are_told_by_their_functions() {
+        let layer = |layer: &str, function: &str| LayerFunction {
+            layer: layer.to_owned(),
+            function: function.to_owned(),
+        };
+        let interpreted = [layer("conv", "mote_step"), layer("dense", "mote_step")];
+        let interpreted = LayerFunctions(&interpreted);
+        assert!(interpreted.is_layer("mote::interp::mote_step"));
+        assert!(interpreted.is_layer("mote::interp::mote_step::<mote::Model>"));
+        assert_eq!(interpreted.name(2, "a::mote_step::<T>"), "dense");
+        let compiled = [
+            layer("conv", "layer_00_conv"),
+            layer("dense", "layer_01_dense"),
+        ];
+        let compiled = LayerFunctions(&compiled);
+        assert!(compiled.is_layer("fw::pipeline::layer_00_conv"));
+        assert!(!compiled.is_layer("fw::pipeline::layer_name"));
+        assert_eq!(compiled.name(1, "a::layer_01_dense"), "dense");
+        assert_eq!(compiled.name(1, "mote_overlap"), "mote_overlap");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::core::{Core, Optimize};
 use crate::emulator::{Run, Windows};
 use crate::image::{BuildSettings, FirmwareBuilder, on_large_enough};
-use std::path::Path;
+use mote_model::PipelineSource;
 
 /// Largest relative difference allowed between float outputs: cores differ in fused multiply-add and in the
 /// order the compiler chose, not in precision.
@@ -33,14 +33,14 @@ pub struct Difference {
     pub found: f32,
 }
 
-/// Runs the pipeline in `dir` over `windows` on `core`, on a machine that has the memory it needs, and compares its
+/// Runs `pipeline` over `windows` on `core`, on a machine that has the memory it needs, and compares its
 /// outputs with `expected`.
 ///
 /// # Errors
 /// Those of building and running; [`Error::Emulator`] when there are more or fewer outputs than expected.
 pub fn conformance(
     builder: &FirmwareBuilder,
-    dir: &Path,
+    pipeline: &PipelineSource,
     core: Core,
     optimize: Optimize,
     windows: Windows<'_>,
@@ -48,7 +48,7 @@ pub fn conformance(
 ) -> Result<Vec<Difference>, Error> {
     let outcome = on_large_enough(core, |machine| {
         let settings = BuildSettings::on(machine, core, optimize);
-        let images = builder.build(dir, &settings)?;
+        let images = builder.build(pipeline, &settings)?;
         Run {
             image: &images.measure,
             machine: settings.machine,

@@ -4,6 +4,7 @@ use crate::Error;
 use crate::core::{Core, Machine, Optimize};
 use crate::process::run;
 use crate::toolchain::{Method, Toolchain};
+use mote_model::{FirmwareFeature, PipelineSource};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::env;
@@ -148,23 +149,18 @@ impl FirmwareBuilder {
         Ok(toolchain)
     }
 
-    /// Builds both images of the pipeline in `dir`, or takes them from the cache. A line `// features: heap` at
-    /// the head of `pipeline.rs` adds that feature of the firmware: an allocator and the baseline runtime; `// features: external` a storage for
-    /// paged weights.
+    /// Builds both images of `pipeline`, or takes them from the cache.
     ///
     /// # Errors
     /// When nothing compiles for the core, or the pipeline does not compile.
-    pub fn build(&self, dir: &Path, settings: &BuildSettings) -> Result<Images, Error> {
+    pub fn build(
+        &self,
+        pipeline: &PipelineSource,
+        settings: &BuildSettings,
+    ) -> Result<Images, Error> {
         let toolchain = self.toolchain(settings.core)?;
-        let dir = dir.canonicalize().map_err(Error::io(dir))?;
-        let mut features = features(&dir)?;
-        if settings.dma && has(&features, "external") {
-            features.push_str(",dma");
-        }
-        let kept = self
-            .cache
-            .join("images")
-            .join(self.key(&dir, settings, &toolchain)?);
+        let key = self.key(pipeline, settings, &toolchain)?;
+        let kept = self.cache.join("images").join(key);
         let images = Images {
             deploy: kept.join("deploy"),
             measure: kept.join("measure"),
@@ -175,7 +171,7 @@ impl FirmwareBuilder {
         }
         // Cargo writes every pipeline's image to the same place: nobody else may build until it is copied.
         let _lock = self.lock("firmware")?;
-        let built = self.cargo(&dir, &features, settings, &toolchain)?;
+        let built = self.cargo(pipeline, settings, &toolchain)?;
         fs::create_dir_all(&kept).map_err(Error::io(&kept))?;
         for (name, to) in [("deploy", &images.deploy), ("measure", &images.measure)] {
             // Renamed into place, so that an interrupted copy is never taken for an image.
@@ -186,16 +182,20 @@ impl FirmwareBuilder {
         Ok(images)
     }
 
-    /// Runs cargo in `firmware/` and gives the directory it wrote to.
+    /// Runs cargo in `firmware/` and returns the directory it wrote to.
     fn cargo(
         &self,
-        dir: &Path,
-        features: &str,
+        pipeline: &PipelineSource,
         settings: &BuildSettings,
         toolchain: &Toolchain,
     ) -> Result<PathBuf, Error> {
         let target = settings.core.target();
         let out = self.cache.join("firmware");
+        let dir = self.write(pipeline)?;
+        let mut features: Vec<&str> = pipeline.features.iter().map(|f| f.name()).collect();
+        if settings.dma && pipeline.needs(FirmwareFeature::External) {
+            features.push("dma");
+        }
         let mut command = Command::new("cargo");
         command
             .current_dir(self.home.join("firmware"))
@@ -207,10 +207,10 @@ impl FirmwareBuilder {
                 "--target",
                 target,
             ])
-            .args(["--features", features])
+            .args(["--features", &features.join(",")])
             .arg("--target-dir")
             .arg(&out)
-            .env("MOTE_PIPELINE_DIR", dir)
+            .env("MOTE_PIPELINE_DIR", &dir)
             .env("MOTE_MEMORY", settings.memory())
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", settings.optimize.level())
             .env("RUSTC", &toolchain.rustc);
@@ -224,7 +224,7 @@ impl FirmwareBuilder {
             command.env_remove(name);
         }
         if toolchain.method == Method::BuildStd {
-            let libraries = match has(features, "heap") {
+            let libraries = match pipeline.needs(FirmwareFeature::Heap) {
                 true => "core,alloc",
                 false => "core",
             };
@@ -248,6 +248,19 @@ impl FirmwareBuilder {
             what: format!("the firmware of {} for {target}", dir.display()),
             log: output.tail(40),
         })
+    }
+
+    /// Writes `pipeline.rs` to a directory of its own, named after the content, and returns the directory.
+    fn write(&self, pipeline: &PipelineSource) -> Result<PathBuf, Error> {
+        let digest = hex(Sha256::new_with_prefix(&pipeline.text));
+        let dir = self.cache.join("sources").join(digest);
+        let file = dir.join("pipeline.rs");
+        // An unchanged file keeps its time, so that cargo compiles nothing again.
+        if !fs::read_to_string(&file).is_ok_and(|text| text == pipeline.text) {
+            fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
+            fs::write(&file, &pipeline.text).map_err(Error::io(&file))?;
+        }
+        Ok(dir)
     }
 
     /// Builds the emulator's plugin, or takes it as built before.
@@ -304,37 +317,21 @@ impl FirmwareBuilder {
         Ok(file)
     }
 
-    /// A name for everything an image depends on.
+    /// Returns a name for everything an image depends on.
     fn key(
         &self,
-        dir: &Path,
+        pipeline: &PipelineSource,
         settings: &BuildSettings,
         toolchain: &Toolchain,
     ) -> Result<String, Error> {
         let mut hash = Sha256::new();
-        hash.update(format!("{settings:?} {toolchain}"));
-        absorb(&mut hash, dir)?;
+        hash.update(format!("{settings:?} {toolchain} {:?} ", pipeline.features));
+        hash.update(&pipeline.text);
         for source in ["firmware", "crates/mote"] {
             absorb(&mut hash, &self.home.join(source))?;
         }
         Ok(hex(hash))
     }
-}
-
-/// The features of the firmware that the pipeline in `dir` asks for, as cargo takes them.
-fn features(dir: &Path) -> Result<String, Error> {
-    let path = dir.join("pipeline.rs");
-    let source = fs::read_to_string(&path).map_err(Error::io(&path))?;
-    let head = source.lines().take_while(|line| line.starts_with("//"));
-    let line = head
-        .filter_map(|line| line.strip_prefix("// features:"))
-        .next();
-    Ok(line.unwrap_or_default().trim().to_owned())
-}
-
-/// Whether `wanted` is among `features`.
-fn has(features: &str, wanted: &str) -> bool {
-    features.split([',', ' ']).any(|feature| feature == wanted)
 }
 
 /// Adds names and contents of the files below `dir` to `hash`; build output, tests and benchmarks excepted.

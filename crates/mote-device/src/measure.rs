@@ -1,7 +1,7 @@
 //! One row of the device columns: a pipeline, built for a board, run on the emulated core.
 
 use crate::Error;
-use crate::analysis::{Analysis, Part, analyse, is_watched};
+use crate::analysis::{Analysis, LayerFunctions, Part, analyse};
 use crate::board::{Basis, Board};
 use crate::core::{Machine, Optimize};
 use crate::cycles::timing;
@@ -11,10 +11,10 @@ use crate::energy::{Budget, Fits, Loading, Loads};
 use crate::figures::{DeviceFigures, LayerCost, MeasurementStatus, Method};
 use crate::footprint::{Footprint, Section, Symbol};
 use crate::image::{BuildSettings, FirmwareBuilder, Images, on_large_enough};
+use mote_model::PipelineSource;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 /// Seconds an emulated run may take.
 const RUN_SECONDS: u64 = 300;
@@ -28,8 +28,8 @@ const LARGEST: usize = 20;
 /// What to measure.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
-    /// Directory with `pipeline.rs`.
-    pub pipeline: &'a Path,
+    /// The pipeline.
+    pub pipeline: &'a PipelineSource,
     /// The board.
     pub board: &'a Board,
     /// The optimisation.
@@ -114,6 +114,11 @@ fn measure_on(
         let given = job.windows.count();
         return Err(Error::TooFewWindows { given, wanted });
     }
+    let wanted = job.pipeline.input.bytes();
+    if job.windows.window != wanted {
+        let given = job.windows.window;
+        return Err(Error::InputLength { given, wanted });
+    }
     let mut settings = BuildSettings::on(machine, job.board.core, job.optimize);
     settings.stack = job.stack_limit.unwrap_or(settings.stack);
     settings.dma = job.board.external.as_ref().is_some_and(|e| e.dma);
@@ -132,7 +137,11 @@ fn measure_on(
     })?;
     // The compiler drops a preparation that does nothing.
     let init = root("mote_init");
-    let watched = measured.symbols.iter().filter(|s| is_watched(&s.name));
+    let layers = LayerFunctions(&job.pipeline.layers);
+    let watched = measured
+        .symbols
+        .iter()
+        .filter(|s| layers.is_watched(&s.name));
     let outcome = Run {
         image: &images.measure,
         machine: settings.machine,
@@ -154,9 +163,9 @@ fn measure_on(
     let profile = outcome.profile.unwrap_or_default();
     let timing = timing(job.board.core);
     let runs = job.windows.per_decision as u64;
-    let decision = analyse(&profile, infer, runs, &measured, &code, timing)?;
+    let decision = analyse(&profile, infer, runs, layers, &measured, &code, timing)?;
     let preparation = match init {
-        Some(init) => analyse(&profile, init, 1, &measured, &code, None)?,
+        Some(init) => analyse(&profile, init, 1, layers, &measured, &code, None)?,
         None => Analysis::default(),
     };
 

@@ -137,20 +137,11 @@ fn check(
     core: Core,
     expected: Expected<'_>,
 ) {
-    let dir = tempfile::tempdir().unwrap();
     let source = generate(&network.graph, runtime).unwrap();
-    fs::write(dir.path().join("pipeline.rs"), source).unwrap();
     let bytes = network.bytes();
     let windows = Windows::new(&bytes, bytes.len() / network.inputs.len());
     let name = &network.graph.name;
-    let differences = conformance(
-        builder,
-        dir.path(),
-        core,
-        Optimize::Speed,
-        windows,
-        expected,
-    );
+    let differences = conformance(builder, &source, core, Optimize::Speed, windows, expected);
     assert_eq!(differences.unwrap(), [], "{name} {runtime:?} on {core}");
 }
 

@@ -10,13 +10,14 @@ use mote_device::emulator::{Counting, Outcome, Run, Windows};
 use mote_device::footprint::Footprint;
 use mote_device::image::{BuildSettings, FirmwareBuilder};
 use mote_device::measure::{Job, measure};
+use mote_model::PipelineSource;
 use std::path::Path;
 
 const INPUT: [u8; 8] = [1, 2, 3, 4, 10, 20, 30, 0x80];
 /// `(1 - 4 + 9 - 16) >> 4`, `(5 + 12 + 21 + 32) >> 4`; `(10 - 40 + 90 + 512) >> 4`, `(50 + 120 + 210 - 1024) >> 4`.
 const OUTPUT: [i8; 4] = [-1, 4, 35, -41];
 
-fn job<'a>(pipeline: &'a Path, board: &'a Board, windows: Windows<'a>) -> Job<'a> {
+fn job<'a>(pipeline: &'a PipelineSource, board: &'a Board, windows: Windows<'a>) -> Job<'a> {
     Job {
         pipeline,
         board,
@@ -159,6 +160,18 @@ fn windows_of_a_wrong_length_are_refused() {
         ),
         "{error}"
     );
+    // The device itself says so, too.
+    let error = run(&builder, "recursion", &[1, 2], 1024).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::InputLength {
+                given: 2,
+                wanted: 1
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -242,10 +255,12 @@ fn a_pipeline_that_does_not_compile_shows_the_compilers_words() {
     let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("pipeline.rs"), "pub type Elem = Nonsense;").unwrap();
+    let nonsense = PipelineSource {
+        text: "pub type Elem = Nonsense;".to_owned(),
+        ..example()
+    };
     let error = builder
-        .build(dir.path(), &BuildSettings::new(Core::M4, Optimize::Size))
+        .build(&nonsense, &BuildSettings::new(Core::M4, Optimize::Size))
         .unwrap_err();
     assert!(error.to_string().contains("Nonsense"), "{error}");
 }

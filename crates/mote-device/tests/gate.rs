@@ -116,12 +116,6 @@ fn figures(
         None => load(network, name),
         Some(hop) => stream(&load(network, name), hop, None).unwrap(),
     };
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(
-        dir.path().join("pipeline.rs"),
-        generate(&graph, runtime).unwrap(),
-    )
-    .unwrap();
     let run = graph.tensor(graph.input).unwrap().bytes();
     let (warm_up, per_decision) =
         Schedule::of(&graph).map_or((0, 1), |schedule| (schedule.first, schedule.every));
@@ -135,7 +129,7 @@ fn figures(
         })
         .collect();
     let job = Job {
-        pipeline: dir.path(),
+        pipeline: &generate(&graph, runtime).unwrap(),
         board: &Board::load(board).unwrap(),
         optimize: Optimize::Speed,
         windows: Windows {

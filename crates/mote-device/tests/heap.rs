@@ -12,28 +12,24 @@ use mote_device::emulator::{Outcome, Run, Windows};
 use mote_device::footprint::Footprint;
 use mote_device::image::{BuildSettings, FirmwareBuilder};
 use mote_device::measure::{Job, Measurement, measure};
-use mote_model::Graph;
-use mote_model::Runtime;
+use mote_model::{Graph, PipelineSource, Runtime};
 use std::fs;
 use std::path::Path;
-use tempfile::TempDir;
 
-/// A reference network as the baseline, in a directory of its own.
-fn baseline(name: &str) -> (Graph, TempDir) {
+/// Returns a reference network, and its source as the baseline.
+fn baseline(name: &str) -> (Graph, PipelineSource) {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-import/tests/models");
     let tflite = fs::read(models.join(format!("{name}.tflite"))).unwrap();
     let graph = mote_import::tflite::import(name, &tflite).unwrap();
-    let dir = tempfile::tempdir().unwrap();
     let source = generate(&graph, Runtime::BASELINE).unwrap();
-    fs::write(dir.path().join("pipeline.rs"), source).unwrap();
-    (graph, dir)
+    (graph, source)
 }
 
 fn measured(builder: &FirmwareBuilder, name: &str, board: &str) -> (Graph, Measurement) {
-    let (graph, dir) = baseline(name);
+    let (graph, source) = baseline(name);
     let bytes = vec![0; graph.tensor(graph.input).unwrap().bytes()];
     let job = Job {
-        pipeline: dir.path(),
+        pipeline: &source,
         board: &Board::load(board).unwrap(),
         optimize: Optimize::Size,
         windows: Windows::new(&bytes, bytes.len()),
@@ -67,19 +63,19 @@ fn the_heap_holds_all_tensors_and_weights_and_is_twice_the_same() {
     assert_eq!(first, second);
 }
 
-/// Runs the measured image of the pipeline in `dir` on an M4 with `heap` bytes of RAM behind statics and stack.
+/// Runs the measured image of `source` on an M4 with `heap` bytes of RAM behind statics and stack.
 fn run_with(
     builder: &FirmwareBuilder,
-    dir: &Path,
+    source: &PipelineSource,
     input: usize,
     heap: u32,
 ) -> Result<Outcome, Error> {
     let mut settings = BuildSettings::new(Core::M4, Optimize::Size);
-    let images = builder.build(dir, &settings)?;
+    let images = builder.build(source, &settings)?;
     let statics = Footprint::read(&images.measure)?.ram_static as u32;
     settings.machine.ram.length = settings.stack + statics + heap;
     Run {
-        image: &builder.build(dir, &settings)?.measure,
+        image: &builder.build(source, &settings)?.measure,
         machine: settings.machine,
         stack: settings.stack,
         windows: Windows::new(&vec![0; input], input),
@@ -94,12 +90,12 @@ fn the_peak_is_the_heap_that_suffices_and_less_is_reported() {
     let Some(builder) = builder(&[Core::M4]) else {
         return;
     };
-    let (graph, dir) = baseline("B_int8");
+    let (graph, source) = baseline("B_int8");
     let input = graph.tensor(graph.input).unwrap().bytes();
-    let ample = run_with(&builder, dir.path(), input, 1 << 20).unwrap();
-    let tight = run_with(&builder, dir.path(), input, ample.heap).unwrap();
+    let ample = run_with(&builder, &source, input, 1 << 20).unwrap();
+    let tight = run_with(&builder, &source, input, ample.heap).unwrap();
     assert_eq!(tight, ample);
-    let error = run_with(&builder, dir.path(), input, ample.heap - 4).unwrap_err();
+    let error = run_with(&builder, &source, input, ample.heap - 4).unwrap_err();
     assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
 }
 

@@ -14,7 +14,6 @@ use mote_model::Runtime;
 use mote_model::{
     Activation, Conv1d, Dense, Graph, Op, Quant, Shape, Strategy, Weights, blob, plan,
 };
-use std::fs;
 
 const CORES: [Core; 3] = [Core::M0, Core::M4, Core::M33];
 
@@ -180,16 +179,14 @@ fn assembly_and_plain_code_agree() {
         }
         let distinct: std::collections::BTreeSet<i8> = expected.iter().copied().collect();
         assert!(distinct.len() > 10, "{}: {distinct:?}", graph.name);
-        let dir = tempfile::tempdir().unwrap();
         let source = generate(&graph, Runtime::COMPILED).unwrap();
-        fs::write(dir.path().join("pipeline.rs"), source).unwrap();
         let bytes: Vec<u8> = inputs.iter().map(|&x| x as u8).collect();
         // A build for size has kernels of its own where there is assembly for whole steps.
         let builds = CORES.map(|core| (core, Optimize::Speed));
         for (core, optimize) in builds.into_iter().chain([(Core::M4, Optimize::Size)]) {
             let differences = conformance(
                 &builder,
-                dir.path(),
+                &source,
                 core,
                 optimize,
                 Windows::new(&bytes, window),

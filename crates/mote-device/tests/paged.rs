@@ -15,11 +15,10 @@ use mote_device::emulator::{Outcome, Run, Windows};
 use mote_device::footprint::EXTERNAL_SECTION;
 use mote_device::image::{BuildSettings, FirmwareBuilder};
 use mote_device::measure::{Job, measure};
-use mote_model::{Graph, PageBuffers, Runtime, Strategy, blob, plan};
+use mote_model::{Graph, PageBuffers, PipelineSource, Runtime, Strategy, blob, plan};
 use object::{Object, ObjectSection};
 use std::fs;
 use std::path::Path;
-use tempfile::TempDir;
 
 fn load(name: &str) -> Graph {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-import/tests/models");
@@ -58,12 +57,6 @@ fn halved(window: usize) -> Runtime {
     Runtime::COMPILED.paged(window, PageBuffers::Two)
 }
 
-fn directory(source: &str) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("pipeline.rs"), source).unwrap();
-    dir
-}
-
 #[test]
 fn outputs_are_those_of_the_host() {
     let Some(builder) = builder(&[Core::M4, Core::M0]) else {
@@ -77,18 +70,12 @@ fn outputs_are_those_of_the_host() {
     ] {
         let graph = load(name);
         let (bytes, outputs) = windows(&graph);
-        let dir = directory(&generate(&graph, runtime).unwrap());
+        let source = generate(&graph, runtime).unwrap();
         for core in [Core::M4, Core::M0] {
             let windows = Windows::new(&bytes, bytes.len() / 3);
             let expected = Expected::I8(&outputs);
-            let differences = conformance(
-                &builder,
-                dir.path(),
-                core,
-                Optimize::Size,
-                windows,
-                expected,
-            );
+            let differences =
+                conformance(&builder, &source, core, Optimize::Size, windows, expected);
             assert_eq!(differences.unwrap(), [], "{name} {runtime:?} on {core}");
         }
     }
@@ -103,9 +90,9 @@ fn loading_is_overlapped_where_the_board_can() {
     let (bytes, outputs) = windows(&graph);
     let outputs: Vec<u8> = outputs.iter().map(|&x| x as u8).collect();
     let measured = |board: &str, runtime| {
-        let dir = directory(&generate(&graph, runtime).unwrap());
+        let source = generate(&graph, runtime).unwrap();
         let job = Job {
-            pipeline: dir.path(),
+            pipeline: &source,
             board: &Board::load(board).unwrap(),
             optimize: Optimize::Speed,
             windows: Windows::new(&bytes, bytes.len() / 3),
@@ -158,9 +145,9 @@ fn loading_is_measured_and_weights_are_no_flash_of_the_core() {
     let (bytes, _) = windows(&graph);
     let board = Board::load("nrf52840").unwrap();
     let measured = |window: Option<usize>| {
-        let dir = directory(&generate(&graph, runtime(window)).unwrap());
+        let source = generate(&graph, runtime(window)).unwrap();
         let job = Job {
-            pipeline: dir.path(),
+            pipeline: &source,
             board: &board,
             optimize: Optimize::Size,
             windows: Windows::new(&bytes, bytes.len() / 3),
@@ -232,9 +219,8 @@ fn run(path: &Path, settings: &BuildSettings, window: &[u8]) -> Result<Outcome, 
     .start()
 }
 
-fn built(builder: &FirmwareBuilder, source: &str, settings: &BuildSettings) -> Vec<u8> {
-    let dir = directory(source);
-    let images = builder.build(dir.path(), settings).unwrap();
+fn built(builder: &FirmwareBuilder, source: &PipelineSource, settings: &BuildSettings) -> Vec<u8> {
+    let images = builder.build(source, settings).unwrap();
     fs::read(&images.measure).unwrap()
 }
 
@@ -252,7 +238,12 @@ fn damaged_weights_are_an_error_on_the_device() {
     }
 }
 
-fn every_damage_is_found(builder: &FirmwareBuilder, source: &str, window: &[u8], outputs: usize) {
+fn every_damage_is_found(
+    builder: &FirmwareBuilder,
+    source: &PipelineSource,
+    window: &[u8],
+    outputs: usize,
+) {
     let settings = BuildSettings::new(Core::M4, Optimize::Size);
     let image = built(builder, source, &settings);
     let elf = object::File::parse(&*image).unwrap();
@@ -289,17 +280,20 @@ fn a_storage_cut_short_is_an_error_on_the_device() {
     };
     let graph = load("B_int8");
     let (bytes, _) = windows(&graph);
-    let source = generate(&graph, runtime(Some(256))).unwrap();
+    let mut source = generate(&graph, runtime(Some(256))).unwrap();
     // Only the first word is left.
-    let (head, rest) = source.split_once("pub static WEIGHTS: [u32; ").unwrap();
+    let (head, rest) = source
+        .text
+        .split_once("pub static WEIGHTS: [u32; ")
+        .unwrap();
     let (_, list) = rest.split_once("] = [").unwrap();
     let (list, tail) = list.split_once("];").unwrap();
     let (first, _) = list.split_once(',').unwrap();
-    let cut = format!("{head}pub static WEIGHTS: [u32; 1] = [{first}];{tail}");
+    source.text = format!("{head}pub static WEIGHTS: [u32; 1] = [{first}];{tail}");
     let settings = BuildSettings::new(Core::M4, Optimize::Size);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("image");
-    fs::write(&path, built(&builder, &cut, &settings)).unwrap();
+    fs::write(&path, built(&builder, &source, &settings)).unwrap();
     let error = run(&path, &settings, &bytes[..bytes.len() / 3]).unwrap_err();
     let said = matches!(error, Error::Inference { window: 0, .. });
     assert!(said && error.to_string().contains("truncated"), "{error}");

@@ -9,11 +9,11 @@ use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
 use mote_device::image::FirmwareBuilder;
 use mote_device::measure::{Job, Measurement};
-use mote_model::sensor;
 use mote_model::session::{self, Scores, Session};
 use mote_model::stream::Schedule;
+use mote_model::{PipelineSource, sensor};
 use mote_techniques::Artifact;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Decisions run on the device: their counts are averaged and their outputs compared with the host's.
 const DECISIONS: usize = 8;
@@ -24,12 +24,11 @@ const DECISIONS_WITH_EXIT: usize = 16;
 /// A pipeline's generated source, test windows, and the host's outputs for them.
 #[derive(Debug)]
 pub struct Firmware {
-    folder: PathBuf,
+    source: PipelineSource,
     all: Input,
     /// Only decisions that no early exit ended, when there are others.
     longest: Option<Input>,
     hop_seconds: Option<f64>,
-    layers: Vec<String>,
 }
 
 /// What the device is fed with, and the outputs it should give.
@@ -67,8 +66,9 @@ impl Firmware {
     ) -> Result<Self> {
         let windows = experiment.windows();
         let folder = experiment.out.join("pipelines").join(name);
-        write_source(artifact, &folder)?;
         let network = artifact.network()?;
+        let source = mote_codegen::generate(&network, artifact.runtime)?;
+        write_source(&source, &folder)?;
         let compiled = session::compile(&network)?;
         let engine = Session::new(&compiled)?;
         let (all, longest) = match (Schedule::of(&network), artifact.stream) {
@@ -84,11 +84,10 @@ impl Firmware {
             }
         };
         Ok(Self {
-            folder,
+            source,
             all,
             longest,
             hop_seconds: experiment.seconds(hop),
-            layers: network.nodes.iter().map(|n| n.name.clone()).collect(),
         })
     }
 
@@ -104,7 +103,7 @@ impl Firmware {
     ) -> Result<Measured> {
         let run = |input: &Input| -> Result<Measurement> {
             let job = Job {
-                pipeline: &self.folder,
+                pipeline: &self.source,
                 board,
                 optimize,
                 windows: Windows {
@@ -116,30 +115,14 @@ impl Firmware {
                 hop_seconds: self.hop_seconds,
                 stack_limit: None,
             };
-            let mut measurement = mote_device::measure::measure(builder, &job)?;
+            let measurement = mote_device::measure::measure(builder, &job)?;
             input.compare(&measurement)?;
-            for layer in &mut measurement.figures.layers {
-                self.name_layer(&mut layer.name);
-            }
             Ok(measurement)
         };
         Ok(Measured {
             mean: run(&self.all)?,
             worst: self.longest.as_ref().map(run).transpose()?,
         })
-    }
-
-    /// Gives a part of the profile the name of its layer: the interpreter's profile counts steps, and generated code has
-    /// one function per layer.
-    fn name_layer(&self, name: &mut String) {
-        let number = match (name.strip_prefix("step "), name.strip_prefix("layer_")) {
-            (Some(step), _) => step.parse::<usize>().ok().and_then(|n| n.checked_sub(1)),
-            (_, Some(rest)) => rest.split('_').next().and_then(|n| n.parse().ok()),
-            _ => None,
-        };
-        if let Some(layer) = number.and_then(|n| self.layers.get(n)) {
-            name.clone_from(layer);
-        }
     }
 }
 
@@ -258,15 +241,10 @@ impl Input {
     }
 }
 
-/// Writes `pipeline.rs` of `artifact` into `folder`.
-fn write_source(artifact: &Artifact, folder: &Path) -> Result<()> {
-    let source = mote_codegen::generate(&*artifact.network()?, artifact.runtime)?;
+/// Writes `source` into `folder`, for people to read: what is built is the source itself.
+fn write_source(source: &PipelineSource, folder: &Path) -> Result<()> {
     let path = folder.join("pipeline.rs");
-    // An unchanged source keeps its time, so that nothing is compiled again.
-    if std::fs::read_to_string(&path).is_ok_and(|old| old == source) {
-        return Ok(());
-    }
     std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&path, source))
+        .and_then(|()| std::fs::write(&path, &source.text))
         .map_err(Error::io("write", &path))
 }

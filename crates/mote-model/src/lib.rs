@@ -11,6 +11,7 @@ mod runtime;
 pub mod sensor;
 pub mod session;
 pub mod shapes;
+mod source;
 pub mod stream;
 mod validate;
 
@@ -22,4 +23,5 @@ pub use op::{Activation, Conv1d, Dense, Exit, History, Op, Pool, PoolKind, Weigh
 pub use plan::{Plan, Strategy, plan};
 pub use runtime::{ArenaLayout, Backend, Init, Operators, PageBuffers, Runtime, WeightMemory};
 pub use session::Session;
+pub use source::{FirmwareFeature, LayerFunction, PipelinePort, PipelineSource, PortType};
 pub use validate::MAX_ELEMENTS;

@@ -119,16 +119,7 @@ fn measured(
     optimize: Optimize,
 ) -> Result<(Sample, String), Box<dyn Error>> {
     let (graph, runtime) = network(&spec, SHAPES)?;
-    let dir = builder
-        .cache()
-        .join("calibration")
-        .join(spec.to_string().replace(['=', ','], "_"));
-    fs::create_dir_all(&dir)?;
     let source = generate(&graph, runtime)?;
-    let path = dir.join("pipeline.rs");
-    if fs::read_to_string(&path).ok().as_ref() != Some(&source) {
-        fs::write(path, source)?;
-    }
     // One run takes the samples of the input: a window, or a tick. They are sensor counts.
     let run = graph.tensor(graph.input)?.shape.len() * size_of::<i16>();
     let schedule = Schedule::of(&graph);
@@ -137,7 +128,7 @@ fn measured(
         .map(|i| ((i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
         .collect();
     let job = Job {
-        pipeline: &dir,
+        pipeline: &source,
         board,
         optimize,
         windows: Windows {
@@ -151,16 +142,12 @@ fn measured(
     };
     let m = measure(builder, &job)?;
     let cycles = m.figures.cycles.map(|total| {
-        let of = |i: usize| {
-            let function = format!("layer_{i:02}_");
-            let found = m
-                .figures
-                .layers
-                .iter()
-                .find(|p| p.name.starts_with(&function));
-            found.and_then(|p| p.cycles).unwrap_or_default()
+        let of = |node: &mote_model::Node| {
+            let mut layers = m.figures.layers.iter();
+            let found = layers.find(|layer| layer.name == node.name);
+            found.and_then(|layer| layer.cycles).unwrap_or_default()
         };
-        let mut all: Vec<u64> = (0..graph.nodes.len()).map(of).collect();
+        let mut all: Vec<u64> = graph.nodes.iter().map(of).collect();
         all.push(total.saturating_sub(all.iter().sum()));
         all
     });

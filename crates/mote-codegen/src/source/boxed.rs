@@ -1,18 +1,18 @@
 //! The model as one block of data, loaded onto the heap.
 
-use super::{Pipeline, suffix, words_list};
+use super::{GeneratorInput, suffix, words_list};
 use mote_model::{Error, Init, Operators, WeightMemory};
 
-pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
+pub(super) fn write(pipeline: &GeneratorInput) -> Result<String, Error> {
     let runtime = pipeline.runtime;
     let elem = suffix(pipeline.input.elem);
     let port = match pipeline.model.frontend() {
         Some(_) => "counts".to_owned(),
         None => format!("input_{elem}"),
     };
-    let head = pipeline.head(
+    let head = pipeline.prologue(
         "a model in Mote's format, loaded onto the heap as boxed layers.\n\
-         // features: heap",
+         // It needs a global allocator.",
     );
     let output = suffix(pipeline.output.elem);
     let words = pipeline.words.len();

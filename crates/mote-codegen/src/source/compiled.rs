@@ -6,14 +6,14 @@
 mod layer;
 mod paged;
 
-use super::{Paging, Pipeline, rust_type, words_list};
+use super::{GeneratorInput, Paging, rust_type, words_list};
 use layer::{Layer, Names};
 use mote::Elem;
 use mote::format::FRONTEND_WORDS;
-use mote_model::{Error, Init, WeightMemory};
+use mote_model::{Error, Graph, Init, WeightMemory};
 use paged::Pages;
 
-pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
+pub(super) fn write(pipeline: &GeneratorInput) -> Result<String, Error> {
     let runtime = pipeline.runtime;
     let elem = pipeline.input.elem;
     let mut weights = Weights {
@@ -32,10 +32,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
     let mut arena = pipeline.model.arena_words();
     let mut buffer = 0;
     let nodes: Vec<mote::Node> = pipeline.model.nodes().collect();
-    let functions: Vec<String> = (0..)
-        .zip(&pipeline.graph.nodes)
-        .map(|(index, named)| format!("layer_{index:02}_{}", identifier(&named.name)))
-        .collect();
+    let functions = functions(pipeline.graph);
     let all: Vec<Layer<'_>> = nodes
         .iter()
         .zip(&pipeline.graph.nodes)
@@ -144,7 +141,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
             (run, layers_fn) = (paged::RESTART, "fn layers");
         }
     }
-    let head = pipeline.head(frame.how);
+    let head = pipeline.prologue(frame.how);
     let (parameters, constructor) = (frame.parameters, frame.constructor);
     let labels = pipeline.labels();
     let arena = arena * size;
@@ -206,8 +203,16 @@ fn part<T>(arena: &[T], first: usize, len: usize) -> Result<&[T], Error> {{
     ))
 }
 
+/// Returns the names of the functions that run the layers of `graph`. The number makes them differ.
+pub(super) fn functions(graph: &Graph) -> Vec<String> {
+    let numbered = graph.nodes.iter().enumerate();
+    numbered
+        .map(|(index, node)| format!("layer_{index:02}_{}", identifier(&node.name)))
+        .collect()
+}
+
 /// What paging `pipeline` takes; `None` when it is not paged.
-pub(super) fn paging(pipeline: &Pipeline) -> Result<Option<Paging>, Error> {
+pub(super) fn paging(pipeline: &GeneratorInput) -> Result<Option<Paging>, Error> {
     let mut weights = Weights {
         pages: Pages::new(pipeline.runtime.weights),
         ..Weights::default()

@@ -1,9 +1,9 @@
 //! The model as one block of data, and the interpreter.
 
-use super::{Pipeline, suffix, words_list};
+use super::{GeneratorInput, suffix, words_list};
 use mote_model::{Error, Init, WeightMemory};
 
-pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
+pub(super) fn write(pipeline: &GeneratorInput) -> Result<String, Error> {
     let runtime = pipeline.runtime;
     let words = pipeline.words.len();
     let lazy = runtime.init == Init::Lazy;
@@ -50,7 +50,7 @@ pub(super) fn write(pipeline: &Pipeline) -> Result<String, Error> {
             "        if !self.loaded {\n            return Err(Error::NotAModel);\n        }\n",
         )
     };
-    let head = pipeline.head("a model in Mote's format, and the interpreter.");
+    let head = pipeline.prologue("a model in Mote's format, and the interpreter.");
     let arena = pipeline.model.arena_words();
     let kernels = pipeline.operators("registry")?;
     let output = suffix(pipeline.output.elem);

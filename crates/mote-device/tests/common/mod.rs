@@ -4,7 +4,9 @@
 use mote_device::core::Core;
 use mote_device::emulator;
 use mote_device::image::FirmwareBuilder;
-use std::path::{Path, PathBuf};
+use mote_model::{LayerFunction, PipelinePort, PipelineSource, PortType};
+use std::fs;
+use std::path::Path;
 
 /// Returns a builder that can build and run images for `cores`; `None`, with a note on standard error, when this
 /// machine cannot.
@@ -24,16 +26,40 @@ pub fn builder(cores: &[Core]) -> Option<FirmwareBuilder> {
     }
 }
 
-/// A hand-made pipeline of `tests/pipelines`.
+/// Returns the hand-made pipeline `name` of `tests/pipelines`, which reads one byte. Each function `layer_...` in it is
+/// a layer of the same name.
 #[allow(dead_code, reason = "not every test program uses it")]
-pub fn pipeline(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/pipelines")
-        .join(name)
+pub fn pipeline(name: &str) -> PipelineSource {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pipelines");
+    handmade(&folder.join(name), 1, 1)
 }
 
-/// The example pipeline of the firmware.
+/// Returns the example pipeline of the firmware, which reads four bytes and writes two.
 #[allow(dead_code, reason = "not every test program uses it")]
-pub fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../firmware/example")
+pub fn example() -> PipelineSource {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../firmware/example");
+    handmade(&folder, 4, 2)
+}
+
+#[allow(dead_code, reason = "not every test program uses it")]
+fn handmade(folder: &Path, input: usize, output: usize) -> PipelineSource {
+    let text = fs::read_to_string(folder.join("pipeline.rs")).unwrap();
+    let functions = text.split("fn layer_").skip(1);
+    let names = functions.filter_map(|rest| rest.split('(').next());
+    let port = |len| PipelinePort {
+        elem: PortType::I8,
+        len,
+    };
+    PipelineSource {
+        layers: names
+            .map(|name| LayerFunction {
+                layer: format!("layer_{name}"),
+                function: format!("layer_{name}"),
+            })
+            .collect(),
+        text,
+        features: Vec::new(),
+        input: port(input),
+        output: port(output),
+    }
 }

@@ -28,7 +28,7 @@ pub(super) const RESIDENT: Frame = Frame {
 };
 
 pub(super) const PAGED: Frame = Frame {
-    how: "one function per layer, weights paged from a storage.\n// features: external",
+    how: "one function per layer, weights paged from a storage.",
     parameters: "<S = &'static [u32]>",
     constructor: "impl Pipeline {
     /// Weights in memory that the core can address.
