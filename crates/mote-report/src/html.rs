@@ -6,9 +6,11 @@
 mod ablation;
 mod headline;
 mod sections;
+mod table;
 mod tables;
 
 use crate::ablation::colors as ablation_colors;
+use crate::figures;
 use crate::format;
 use crate::plots::{self, Metric, Series};
 use crate::schema::{DeviceFigures, Results, Run};
@@ -145,28 +147,32 @@ fn best(page: &Page<'_>) -> Markup {
                 (tile("Smallest model", &format::bytes(bytes as f64), s.name, None))
             }
             @for (choice, target) in page.targets.iter().enumerate() {
-                @let rows = page.on(target);
-                @if let Some((s, v)) = least(&rows, |d| d.flash().map(|v| v as f64)) {
-                    (tile("Least flash", &format::bytes(v), s.name, Some(choice)))
-                }
-                @if let Some((s, v)) = least(&rows, |d| d.ram().map(|v| v as f64)) {
-                    (tile("Least RAM", &format::bytes(v), s.name, Some(choice)))
-                }
-                @if let Some((s, v)) = least(&rows, |d| d.latency_ms) {
-                    (tile("Fastest", &format!("{} ms", format::significant(v)), s.name, Some(choice)))
-                }
-                @if let Some((s, v)) = least(&rows, |d| d.energy_uj) {
-                    (tile("Least energy", &format!("{} µJ", format::significant(v)), s.name, Some(choice)))
+                @for (title, name, text) in LEAST {
+                    @if let Some((s, v)) = least(page, target, name) {
+                        (tile(title, &text(v), s.name, Some(choice)))
+                    }
                 }
             }
     }
 }
 
-fn least<'a>(
-    rows: &[(Series<'a>, &DeviceFigures)],
-    figure: impl Fn(&DeviceFigures) -> Option<f64>,
-) -> Option<(Series<'a>, f64)> {
-    let known = rows.iter().filter_map(|(s, d)| Some((*s, figure(d)?)));
+/// The costs of which the least is shown: title, figure, and how it is written there.
+const LEAST: [(&str, &str, fn(f64) -> String); 4] = [
+    ("Least flash", "flash", format::bytes),
+    ("Least RAM", "ram", format::bytes),
+    ("Fastest", "latency_ms", |v| {
+        format!("{} ms", format::significant(v))
+    }),
+    ("Least energy", "energy_uj", |v| {
+        format!("{} µJ", format::significant(v))
+    }),
+];
+
+/// Finds the run with the least of the figure called `name` on a board.
+fn least<'a>(page: &Page<'a>, target: &Target, name: &str) -> Option<(Series<'a>, f64)> {
+    let value = figures::figure(name).value;
+    let series = page.series.iter();
+    let known = series.filter_map(|s| Some((*s, value(&s.on(target))?)));
     known.min_by(|a, b| a.1.total_cmp(&b.1))
 }
 
@@ -221,7 +227,7 @@ fn section(id: &str, title: &str, about: &str, body: &Markup) -> Markup {
 }
 
 /// A plot with its caption. `plot` names its kind, for tests and styles.
-fn figure(plot: &str, caption: &Markup, body: &Markup) -> Markup {
+fn framed(plot: &str, caption: &Markup, body: &Markup) -> Markup {
     html! { figure data-plot=(plot) { figcaption { (caption) } (body) } }
 }
 

@@ -17,17 +17,19 @@
 
 mod ablation;
 mod claims;
-mod columns;
 mod error;
+mod figures;
 mod format;
 mod html;
 mod markdown;
 mod metrics;
 mod plots;
+mod reasons;
 mod schema;
-mod smoothed;
 mod store;
 mod table;
+mod tables;
+mod terminal;
 mod view;
 
 pub use error::{Error, Result};
@@ -41,4 +43,4 @@ pub use schema::{
     UserQuantiles, UserScores,
 };
 pub use store::{Paths, read, write_report};
-pub use table::{TableOptions, render_table};
+pub use terminal::{TableOptions, render_table};

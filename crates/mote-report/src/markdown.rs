@@ -1,82 +1,90 @@
-//! Tables of results for documentation, in Markdown.
+//! Draws tables for documentation, in Markdown.
 
 use crate::claims;
-use crate::format::integer;
-use crate::schema::{DeviceFigures, Results, Run};
+use crate::figures::Figure;
+use crate::schema::Results;
+use crate::table::{Cell, Table};
+use crate::tables;
+use crate::view::Target;
 
-/// The runs that were emulated on the first board, beside the original's claims; `None` when there are none.
+/// Renders the runs that were emulated on the first board, beside the original's claims; `None` when there are none.
 pub fn render_headline(results: &Results) -> Option<String> {
-    let first = results.runs.iter().find_map(|r| r.device.first())?;
-    let mut table = format!(
-        "| {} on {} | accuracy | m-F1 | flash, B | RAM, B | ms | µJ |\n\
-         |---|---:|---:|---:|---:|---:|---:|\n\
-         | *claims of the original, in Python* | *{}* | | *{} in all* | | *{}* | |\n",
-        results.task,
-        first.board,
-        claims::ACCURACY,
-        claims::MEMORY,
-        claims::LATENCY
-    );
-    for run in &results.runs {
-        let Some(device) = on(run, &first.board).filter(|d| d.cycles.is_some()) else {
-            continue;
-        };
-        let decimal = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.2}"));
-        table.push_str(&format!(
-            "| `{}` | {:.3} | {:.3} | {} | {} | {} | {} |\n",
-            run.pipeline,
-            run.metrics.accuracy.mean,
-            run.metrics.macro_f1.mean,
-            whole(device.flash()),
-            whole(device.ram()),
-            decimal(device.latency_ms),
-            decimal(device.energy_uj),
-        ));
-    }
-    Some(table)
+    let targets = Target::all(results);
+    let target = targets.first()?;
+    let ran = |s: &crate::figures::Subject<'_>| s.device.is_some_and(|d| d.cycles.is_some());
+    let table = tables::headline(results, Some(target), ran).without(&["memory"]);
+    let claim = |figure: &Figure| match figure.name {
+        "accuracy" => format!("*{}*", claims::ACCURACY),
+        "flash" => format!("*{} in all*", claims::MEMORY),
+        "latency_ms" => format!("*{}*", claims::LATENCY),
+        _ => String::new(),
+    };
+    let claims: Vec<String> = table.columns.iter().map(|c| claim(c.figure)).collect();
+    let title = format!("{} on {}", results.task, target.board);
+    let first = ("*claims of the original, in Python*".to_owned(), claims);
+    Some(render(&table, &title, Some(first)))
 }
 
-/// The figures of the pipelines `names` on `board`, in that order; `None` when one of them was not measured there. Before
-/// the board may stand the task, `TASK on BOARD`: then it is `None` for the results of another task.
+/// Renders the figures of the pipelines `names` on `board`, in that order; `None` when one of them was not measured there.
+/// Before the board may stand the task, `TASK on BOARD`: then it is `None` for the results of another task.
 pub fn render_figures(results: &Results, board: &str, names: &[&str]) -> Option<String> {
     let board = match board.split_once(" on ") {
         Some((task, _)) if task != results.task => return None,
         Some((_, board)) => board,
         None => board,
     };
-    let mut table = format!(
-        "{} on {board}, {}:\n\n\
-         | pipeline | code | model | static | stack | heap | instructions | cycles | accuracy | m-F1 |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+    let figures = [
+        "flash_code",
+        "flash_model",
+        "ram_static",
+        "ram_stack",
+        "ram_heap",
+        "instructions",
+        "cycles",
+        "accuracy",
+        "macro_f1",
+    ];
+    let targets = Target::all(results);
+    let target = targets.iter().find(|t| t.board == board)?;
+    let table = tables::documented(results, &figures, target, names)?;
+    let split = results.runs.first().map_or("", |r| r.split.as_str());
+    Some(format!(
+        "{} on {board}, {split}:\n\n{}",
         results.task,
-        results.runs.first().map_or("", |r| r.split.as_str())
-    );
-    for name in names {
-        let run = results.runs.iter().find(|r| r.pipeline == *name)?;
-        let device = on(run, board)?;
-        let worst = device
-            .cycles_worst
-            .map_or(String::new(), |c| format!(" (at most {})", integer(c)));
-        table.push_str(&format!(
-            "| `{name}` | {} | {} | {} | {} | {} | {} | {}{worst} | {:.3} | {:.3} |\n",
-            whole(device.flash_code),
-            whole(device.flash_model),
-            whole(device.ram_static),
-            whole(device.ram_stack),
-            whole(device.ram_heap),
-            whole(device.instructions),
-            whole(device.cycles),
-            run.metrics.accuracy.mean,
-            run.metrics.macro_f1.mean,
+        render(&table, "pipeline", None)
+    ))
+}
+
+/// Draws `table`; `title` heads the pipelines, and `first` is a row of its own above them.
+fn render(table: &Table<'_>, title: &str, first: Option<(String, Vec<String>)>) -> String {
+    let heading = |figure: &Figure| match figure.unit {
+        "" => figure.title.to_owned(),
+        unit => format!("{}, {unit}", figure.title),
+    };
+    let line = |head: &str, cells: Vec<String>| format!("| {head} | {} |\n", cells.join(" | "));
+    let headings = table.columns.iter().map(|c| heading(c.figure));
+    let mut out = line(title, headings.collect());
+    out.push_str(&format!("|---|{}\n", "---:|".repeat(table.columns.len())));
+    if let Some((head, cells)) = first {
+        out.push_str(&line(&head, cells));
+    }
+    for (row, subject) in table.subjects.iter().enumerate() {
+        let cells = table.columns.iter().map(|c| text(c.figure, &c.cells[row]));
+        out.push_str(&line(
+            &format!("`{}`", subject.run.pipeline),
+            cells.collect(),
         ));
     }
-    Some(table)
+    out
 }
 
-fn on<'a>(run: &'a Run, board: &str) -> Option<&'a DeviceFigures> {
-    run.device.iter().find(|d| d.board == board)
-}
-
-fn whole(value: Option<u64>) -> String {
-    value.map_or("-".to_owned(), integer)
+fn text(figure: &Figure, cell: &Cell) -> String {
+    let Ok(value) = cell else {
+        return "-".to_owned();
+    };
+    let text = figure.format.exact(value.value);
+    match value.longest {
+        Some(longest) => format!("{text} (at most {})", figure.format.exact(longest)),
+        None => text,
+    }
 }

@@ -1,354 +1,280 @@
-//! The terminal table.
+//! The one table of this crate: subjects in rows, figures in columns. Terminal, page and documentation draw it, each in
+//! its own way.
 
-mod changes;
+use crate::figures::{Better, Figure, Format, Subject, figure};
+use crate::format;
+use crate::reasons::LEAKS;
+use crate::schema::{DeviceFigures, Method};
 
-use crate::columns::{Column, DEVICE, RUN};
-use crate::format::ABSENT;
-use crate::schema::Results;
-use crate::smoothed;
-use crate::view::{self, Footnotes, Target};
-use comfy_table::{
-    Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
-};
-use std::fmt::Write;
-use std::io::IsTerminal;
+/// A table before it is drawn.
+pub(crate) struct Table<'a> {
+    pub subjects: Vec<Subject<'a>>,
+    pub columns: Vec<Column>,
+}
 
-/// How to print the table.
+/// A figure of every subject.
+pub(crate) struct Column {
+    pub figure: &'static Figure,
+    /// How the figure was obtained on this table's devices, such as `elf, emulated`; empty when that is not known.
+    pub method: String,
+    /// One cell per subject.
+    pub cells: Vec<Cell>,
+}
+
+/// A figure of a subject, or why there is none.
+pub(crate) type Cell = Result<Value, String>;
+
+/// A figure of a subject.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Value {
+    pub value: f64,
+    /// Half-width of the 95 % interval.
+    pub interval: Option<f64>,
+    /// Whether it is the best of its column.
+    pub best: bool,
+    /// How it differs from the baseline's, or why that cannot be said; `None` where nothing is compared.
+    pub change: Option<Result<Change, String>>,
+    /// The value of the longest decision, where decisions differ.
+    pub longest: Option<f64>,
+}
+
+/// How a figure differs from that of the baseline.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableOptions {
-    /// Whether to use colours and bold type.
-    pub color: bool,
-    /// Columns of the terminal.
-    pub width: usize,
-    /// Boards to show, by name; empty for every board of the results.
-    pub boards: Vec<String>,
+pub(crate) struct Change {
+    /// `−97.2`, or `+300 B` where the baseline has zero.
+    pub text: String,
+    /// What the text is in: `%`, `points`, or nothing.
+    pub unit: &'static str,
+    /// Whether it is for the better; `None` when nothing changed.
+    pub better: Option<bool>,
 }
 
-impl Default for TableOptions {
-    /// Plain text, 100 columns, every board.
-    fn default() -> Self {
-        Self {
-            color: false,
-            width: 100,
-            boards: Vec::new(),
+impl<'a> Table<'a> {
+    /// Fills the figures called `names` for `subjects`, and marks the best value of each column.
+    pub fn new(names: &[&str], subjects: Vec<Subject<'a>>) -> Self {
+        let column = |name: &&str| {
+            let figure = figure(name);
+            Column {
+                figure,
+                method: methods(figure, &subjects),
+                cells: subjects.iter().map(|s| cell(figure, s)).collect(),
+            }
+        };
+        let mut columns: Vec<Column> = names.iter().map(column).collect();
+        for column in &mut columns {
+            mark_best(column, &subjects);
+        }
+        Self { subjects, columns }
+    }
+
+    /// Sets every value beside that of `baseline`; the baseline's own row stays as it is. Nothing is called the best.
+    pub fn against(mut self, baseline: &Subject<'_>) -> Self {
+        for Column { figure, cells, .. } in &mut self.columns {
+            let before = cell(figure, baseline);
+            for (subject, cell) in self.subjects.iter().zip(cells) {
+                let Ok(value) = cell else { continue };
+                value.best = false;
+                if subject.index != baseline.index {
+                    let leak = baseline.run.leaks || subject.run.leaks;
+                    value.change = Some(match &before {
+                        _ if leak && figure.format == Format::Share => Err(LEAKS.to_owned()),
+                        Ok(before) => Ok(change(figure, before.value, value.value)),
+                        Err(why) => Err(format!("the baseline: {why}")),
+                    });
+                }
+            }
+        }
+        self
+    }
+
+    /// Replaces the accuracies of leaking runs by the reason why they are not compared.
+    pub fn without_leaks(mut self) -> Self {
+        for column in &mut self.columns {
+            for (subject, cell) in self.subjects.iter().zip(&mut column.cells) {
+                if !column.figure.ranks(subject) {
+                    *cell = Err(LEAKS.to_owned());
+                }
+            }
+        }
+        self
+    }
+
+    /// Drops the columns in which no subject has a value.
+    pub fn without_empty_columns(mut self) -> Self {
+        self.columns.retain(|c| c.cells.iter().any(Result::is_ok));
+        self
+    }
+
+    /// Drops the columns called `names`.
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.columns.retain(|c| !names.contains(&c.figure.name));
+        self
+    }
+}
+
+impl Value {
+    /// Writes the value with its interval as terminal and page show it.
+    pub fn text(&self, figure: &Figure) -> String {
+        let text = figure.format.short(self.value);
+        match self.interval {
+            Some(half) => format!("{text} ±{half:.3}"),
+            None => text,
         }
     }
 }
 
-impl TableOptions {
-    /// Options for standard output: coloured only on a terminal and without `NO_COLOR`, as wide as the
-    /// terminal, every board.
-    pub fn detect() -> Self {
-        let plain = Self::default();
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        Self {
-            color: std::io::stdout().is_terminal() && !no_color,
-            width: Table::new().width().map_or(plain.width, usize::from),
-            ..plain
-        }
-    }
+fn cell(figure: &Figure, subject: &Subject<'_>) -> Cell {
+    let value = (figure.value)(subject).ok_or_else(|| (figure.why)(subject))?;
+    Ok(Value {
+        value,
+        interval: figure.interval.and_then(|interval| interval(subject)),
+        best: false,
+        change: None,
+        longest: figure.longest.and_then(|longest| longest(subject.device?)),
+    })
 }
 
-/// One column, filled: heading and a cell per run.
-struct Filled {
-    heading: String,
-    cells: Vec<Text>,
-}
-
-impl Filled {
-    fn width(&self) -> usize {
-        let cells = self.cells.iter().map(|c| c.text.as_str());
-        let lines = self.heading.lines().chain(cells);
-        lines.map(|l| l.chars().count()).max().unwrap_or(0)
-    }
-}
-
-/// A cell's text, and whether it is the best of its column.
-struct Text {
-    text: String,
-    best: bool,
-}
-
-/// Renders the comparison for a terminal: banners, accuracy and size, then the device columns (in the same
-/// table when one board is shown and the width allows it), then the changes against baselines, and footnotes
-/// for empty cells.
-pub fn render_table(results: &Results, options: &TableOptions) -> String {
-    let targets: Vec<Target> = Target::all(results)
-        .into_iter()
-        .filter(|t| options.boards.is_empty() || options.boards.contains(&t.board))
-        .collect();
-    let mut notes = Footnotes::default();
-    let mut names = view::names(results);
-    for (name, run) in names.iter_mut().zip(&results.runs) {
-        if let Some(window) = view::own_window(results, run) {
-            name.push_str(&notes.mark(window));
-        }
-    }
-    let mut out = String::new();
-    for banner in view::banners(results) {
-        push_banner(&mut out, &banner, options);
-    }
-    let style = Style(options.color);
-    let summary = [view::protocol(results), view::data_line(results)];
-    let summary: Vec<&str> = summary
-        .iter()
-        .map(String::as_str)
-        .filter(|s| !s.is_empty())
-        .collect();
-    push_wrapped(
-        &mut out,
-        &format!("{} · {}", results.task, summary.join(" · ")),
-        options.width,
-    );
-
-    let run_columns: Vec<Filled> = RUN
-        .iter()
-        .filter(|c| !c.wide)
-        .map(|c| fill(c, results.runs.iter().map(Some), &mut notes, view::why_run))
-        .collect();
-    let device_columns = |target: &Target, notes: &mut Footnotes| -> Vec<Filled> {
-        DEVICE
-            .iter()
-            .filter(|c| !c.wide)
-            .map(|c| {
-                let devices = results.runs.iter().map(|r| target.find(r));
-                fill(c, devices, notes, view::why)
-            })
-            .collect()
-    };
-
-    let mut one_table = None;
-    if let [target] = targets.as_slice() {
-        let mut all: Vec<&Filled> = run_columns.iter().collect();
-        let device = device_columns(target, &mut notes);
-        all.extend(&device);
-        one_table = layout(&names, &all, options.width).map(|_| {
-            let title = style.bold(&format!("on {}", target.title));
-            format!("{title}\n{}", render(&names, &all, options))
-        });
-    }
-    if let Some(table) = one_table {
-        let _ = writeln!(out, "\n{table}");
-    } else {
-        let all: Vec<&Filled> = run_columns.iter().collect();
-        let _ = writeln!(out, "\n{}", render(&names, &all, options));
-        for target in &targets {
-            let device = device_columns(target, &mut notes);
-            let all: Vec<&Filled> = device.iter().collect();
-            let title = style.bold(&format!("on {}", target.title));
-            let _ = writeln!(out, "\n{title}\n{}", render(&names, &all, options));
-        }
-    }
-    changes::push(&mut out, results, &targets, &mut notes, options);
-    push_smoothed(&mut out, results, &names, options);
-    for (mark, reason) in notes.list() {
-        push_wrapped(&mut out, &format!("{mark} {reason}"), options.width);
-    }
-    out
-}
-
-/// The table of smoothed decisions, where there are any.
-fn push_smoothed(out: &mut String, results: &Results, names: &[String], options: &TableOptions) {
-    let Some(about) = smoothed::about(results) else {
+/// Marks the best value, unless all are equal: then none is worth pointing out.
+fn mark_best(column: &mut Column, subjects: &[Subject<'_>]) {
+    let figure = column.figure;
+    if figure.better == Better::Neither {
         return;
-    };
-    let rows = smoothed::rows(results);
-    let columns: Vec<Filled> = smoothed::HEADINGS
+    }
+    let mut ranked: Vec<&mut Value> = subjects
         .iter()
-        .enumerate()
-        .map(|(i, (title, unit))| Filled {
-            heading: format!("{title}\n{unit}"),
-            cells: rows
-                .iter()
-                .map(|row| Text {
-                    text: row.cells.get(i).cloned().unwrap_or_default(),
-                    best: false,
-                })
-                .collect(),
-        })
+        .zip(&mut column.cells)
+        .filter(|(subject, _)| figure.ranks(subject))
+        .filter_map(|(_, cell)| cell.as_mut().ok())
+        .filter(|v| v.value.is_finite())
         .collect();
-    let shown = rows.iter().filter_map(|row| names.get(row.run).cloned());
-    let (shown, columns): (Vec<String>, Vec<&Filled>) = (shown.collect(), columns.iter().collect());
-    let title = Style(options.color).bold("smoothed decisions");
-    let _ = writeln!(out, "\n{title}\n{}", render(&shown, &columns, options));
-    push_wrapped(out, &about, options.width);
-}
-
-fn fill<'a, T: 'a>(
-    column: &Column<T>,
-    rows: impl Iterator<Item = Option<&'a T>> + Clone,
-    notes: &mut Footnotes,
-    why: impl Fn(Option<&T>) -> String,
-) -> Filled {
-    let best = column.best(rows.clone());
-    let cells = rows
-        .map(|row| match row.and_then(column.text) {
-            Some(text) => Text {
-                text,
-                best: best.is_some() && row.and_then(column.value) == best,
-            },
-            None => Text {
-                text: format!("{ABSENT}{}", notes.mark(why(row))),
-                best: false,
-            },
-        })
-        .collect();
-    Filled {
-        heading: format!("{}\n{}", column.title, column.unit),
-        cells,
-    }
-}
-
-/// Characters that names have at least; longer ones go on in the next line.
-const NAMES: usize = 14;
-
-/// Spaces between columns, and characters left for names; `None` when the width does not suffice for all
-/// columns in one table.
-fn layout(names: &[String], columns: &[&Filled], width: usize) -> Option<(usize, usize)> {
-    let longest = names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
-    let longest = longest.max(PIPELINE.len());
-    let figures: usize = columns.iter().map(|c| c.width()).sum();
-    let room = |gap: usize| width.checked_sub(figures + gap * columns.len());
-    let fits = |gap: &usize, name: usize| room(*gap).is_some_and(|room| room >= name);
-    let whole = [3, 2, 1].into_iter().find(|gap| fits(gap, longest));
-    if let Some(gap) = whole {
-        return Some((gap, longest));
-    }
-    let gap = [2, 1].into_iter().find(|gap| fits(gap, NAMES))?;
-    Some((gap, room(gap)?))
-}
-
-/// Heading of the names.
-const PIPELINE: &str = "pipeline";
-
-/// One table, or several below each other where the terminal is too narrow for all columns.
-fn render(names: &[String], columns: &[&Filled], options: &TableOptions) -> String {
-    let (gap, room) = match (layout(names, columns, options.width), columns) {
-        (Some(layout), _) => layout,
-        (None, [] | [_]) => (1, NAMES),
-        (None, _) => {
-            let (left, right) = columns.split_at(columns.len() / 2);
-            let (left, right) = (render(names, left, options), render(names, right, options));
-            return format!("{left}\n{right}");
-        }
-    };
-    let mut table = Table::new();
-    if options.color {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    let rule = |c: char| LineStyle::none().fill(c).junction(c);
-    table
-        .load_style(
-            TableStyle::new()
-                .header_separator(rule('─'))
-                .bottom_border(rule('─')),
-        )
-        .set_content_arrangement(ContentArrangement::Disabled);
-    let heading = |text: &str| Cell::new(text).add_attribute(Attribute::Bold);
-    let mut header = vec![heading(PIPELINE)];
-    header.extend(columns.iter().map(|c| heading(&c.heading)));
-    table.set_header(header);
-    for (row, name) in names.iter().enumerate() {
-        let mut cells = vec![Cell::new(fold(name, room))];
-        cells.extend(columns.iter().map(|column| {
-            match column.cells.get(row) {
-                Some(cell) if cell.best => Cell::new(&cell.text)
-                    .fg(Color::Green)
-                    .add_attribute(Attribute::Bold),
-                Some(cell) => Cell::new(&cell.text),
-                None => Cell::new(""),
-            }
-        }));
-        table.add_row(cells);
-    }
-    if let Some(names) = table.column_mut(0) {
-        names.set_padding((0, 0));
-    }
-    // The table itself puts one space between columns.
-    let gap = u16::try_from(gap - 1).unwrap_or(0);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_padding((gap, 0));
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.trim_fmt()
-}
-
-/// `name` in lines of at most `width` characters, broken behind a separator where there is one.
-fn fold(name: &str, width: usize) -> String {
-    let mut lines = vec![String::new()];
-    let push = |part: &str, lines: &mut Vec<String>| {
-        for c in part.chars() {
-            if lines.last().is_none_or(|l| l.chars().count() >= width) {
-                lines.push(String::new());
-            }
-            if let Some(line) = lines.last_mut() {
-                line.push(c);
-            }
-        }
-    };
-    for part in name.split_inclusive(['+', '-', ' ']) {
-        let (at, length) = (
-            lines.last().map_or(0, |l| l.chars().count()),
-            part.trim_end().chars().count(),
-        );
-        if at > 0 && at + length > width {
-            lines.push(String::new());
-        }
-        push(part, &mut lines);
-    }
-    lines.join("\n")
-}
-
-fn push_banner(out: &mut String, banner: &view::Banner, options: &TableOptions) {
-    let mut text = String::new();
-    push_wrapped(
-        &mut text,
-        &format!("!!! {} !!! {}", banner.title, banner.text),
-        options.width,
+    let values = || ranked.iter().map(|v| v.value);
+    let (min, max) = (
+        values().fold(f64::INFINITY, f64::min),
+        values().fold(f64::NEG_INFINITY, f64::max),
     );
-    for line in text.lines() {
-        let _ = writeln!(out, "{}", Style(options.color).alarm(line, options.width));
+    if max > min {
+        let best = match figure.better {
+            Better::Larger => max,
+            _ => min,
+        };
+        for value in &mut ranked {
+            value.best = value.value == best;
+        }
     }
-    out.push('\n');
 }
 
-fn push_wrapped(out: &mut String, text: &str, width: usize) {
-    let mut column = 0;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > width {
-            out.push('\n');
-            column = 0;
-        } else if column > 0 {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += length;
-    }
-    out.push('\n');
+fn change(figure: &Figure, old: f64, new: f64) -> Change {
+    let improves = (new < old) == (figure.better == Better::Smaller);
+    let better = (old != new).then_some(improves);
+    let (text, unit) = match (figure.format, format::percent(old, new)) {
+        (Format::Share, _) => (format::points(old, new), "points"),
+        (_, Some(text)) => (text, "%"),
+        (format, None) => (format!("+{} {}", format.short(new), figure.unit), ""),
+    };
+    Change { text, unit, better }
 }
 
-/// Escape sequences, or none.
-struct Style(bool);
+/// Says how the figure's fields were obtained on the devices of `subjects`.
+fn methods(figure: &Figure, subjects: &[Subject<'_>]) -> String {
+    let devices = subjects.iter().filter_map(|s| s.device);
+    let of = |device: &'_ DeviceFigures| {
+        let fields = figure.fields.iter();
+        let methods: Vec<Method> = fields
+            .filter_map(|field| device.method.get(*field).copied())
+            .collect();
+        methods
+    };
+    let mut methods: Vec<Method> = devices.flat_map(of).collect();
+    methods.sort_unstable();
+    methods.dedup();
+    let names: Vec<&str> = methods.into_iter().map(Method::name).collect();
+    names.join(", ")
+}
 
-impl Style {
-    fn bold(&self, text: &str) -> String {
-        if self.0 {
-            format!("\u{1b}[1m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Estimate, Metrics, Run};
+
+    fn run(accuracy: f64, leaks: bool) -> Run {
+        let metrics = Metrics {
+            accuracy: Estimate {
+                mean: accuracy,
+                ci95: None,
+            },
+            ..Metrics::default()
+        };
+        Run {
+            leaks,
+            ..Run::new("p", "t", "s", metrics)
         }
     }
 
-    /// Black on yellow over the whole width.
-    fn alarm(&self, text: &str, width: usize) -> String {
-        if self.0 {
-            format!("\u{1b}[1;30;43m{text:<width$}\u{1b}[0m")
-        } else {
-            text.to_owned()
+    fn device(heap: u64, stack: Option<u64>) -> DeviceFigures {
+        DeviceFigures {
+            ram_heap: Some(heap),
+            ram_stack: stack,
+            method: [
+                ("ram_heap".to_owned(), Method::Emulated),
+                ("ram_static".to_owned(), Method::Elf),
+            ]
+            .into(),
+            ..DeviceFigures::default()
         }
+    }
+
+    #[test]
+    fn the_best_is_marked_among_those_that_can_be_compared() {
+        let runs = [run(0.8, false), run(0.99, true), run(0.9, false)];
+        let devices = [device(5, Some(1)), device(5, None), device(5, Some(2))];
+        let subjects = |n: usize| Subject {
+            index: n,
+            run: &runs[n],
+            device: Some(&devices[n]),
+        };
+        let names = ["accuracy", "ram_heap", "ram_stack", "ram"];
+        let table = Table::new(&names, (0..3).map(subjects).collect());
+        let best = |column: usize| -> Vec<bool> {
+            let cells = table.columns[column].cells.iter();
+            cells.map(|c| c.as_ref().is_ok_and(|v| v.best)).collect()
+        };
+        assert_eq!(best(0), [false, false, true]);
+        assert_eq!(best(1), [false; 3], "all equal");
+        assert_eq!(best(2), [true, false, false]);
+        assert_eq!(table.columns[1].method, "emulated");
+        assert_eq!(table.columns[3].method, "elf, emulated");
+        assert!(table.columns[2].cells[1].is_err());
+        let table = table.without_leaks();
+        assert_eq!(table.columns[0].cells[1], Err(LEAKS.to_owned()));
+        assert!(table.columns[0].cells[0].is_ok() && table.columns[1].cells[1].is_ok());
+    }
+
+    #[test]
+    fn changes_are_in_percent_points_or_bytes_and_say_why_they_are_missing() {
+        let runs = [run(0.9, false), run(0.88, false), run(0.95, true)];
+        let devices = [device(0, None), device(300, Some(7)), device(0, Some(7))];
+        let subject = |n: usize| Subject {
+            index: n,
+            run: &runs[n],
+            device: Some(&devices[n]),
+        };
+        let table = Table::new(
+            &["accuracy", "ram_heap", "ram_stack"],
+            (0..3).map(subject).collect(),
+        );
+        let table = table.against(&subject(0));
+        let of = |column: usize, row: usize| {
+            let value = table.columns[column].cells[row].as_ref().unwrap();
+            value.change.clone()
+        };
+        assert_eq!(of(0, 0), None, "the baseline itself");
+        let points = of(0, 1).unwrap().unwrap();
+        assert_eq!((points.text.as_str(), points.unit), ("−2.0", "points"));
+        assert_eq!(points.better, Some(false));
+        assert_eq!(of(0, 2), Some(Err(LEAKS.to_owned())));
+        let bytes = of(1, 1).unwrap().unwrap();
+        assert_eq!((bytes.text.as_str(), bytes.unit), ("+300 B", ""));
+        assert_eq!(of(1, 2).unwrap().unwrap().better, None);
+        assert!(of(2, 1).unwrap().unwrap_err().starts_with("the baseline: "));
     }
 }

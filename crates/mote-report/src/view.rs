@@ -1,8 +1,7 @@
 //! What table and report both derive from [`Results`]: names that tell runs apart, the devices to choose
 //! from, banners, and footnotes for empty cells.
 
-use crate::columns::Column;
-use crate::schema::{DeviceFigures, EarlyExit, MeasurementStatus, Results, Run};
+use crate::schema::{DeviceFigures, EarlyExit, Results, Run};
 
 /// A board at one optimisation level: one choice of the board picker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,69 +188,6 @@ pub(crate) struct Banner {
     pub text: String,
 }
 
-/// Numbers the reasons why cells are empty, each reason once.
-#[derive(Debug, Default)]
-pub(crate) struct Footnotes(Vec<String>);
-
-impl Footnotes {
-    /// The mark for `reason`: `¹`, `²`, ...
-    pub fn mark(&mut self, reason: String) -> String {
-        let index = self.0.iter().position(|r| *r == reason).unwrap_or_else(|| {
-            self.0.push(reason);
-            self.0.len() - 1
-        });
-        superscript(index + 1)
-    }
-
-    /// Mark and reason, in order of appearance.
-    pub fn list(&self) -> impl Iterator<Item = (String, &str)> {
-        self.0
-            .iter()
-            .enumerate()
-            .map(|(i, reason)| (superscript(i + 1), reason.as_str()))
-    }
-}
-
-/// Why a figure of a device is missing.
-pub(crate) fn why(device: Option<&DeviceFigures>) -> String {
-    let Some(device) = device else {
-        return "not run on this board".to_owned();
-    };
-    match (&device.why, device.status) {
-        (Some(why), MeasurementStatus::Failed) => format!("failed: {why}"),
-        (Some(why), _) => why.clone(),
-        (None, MeasurementStatus::Failed) => "failed; no reason was recorded".to_owned(),
-        (None, _) => "not measured; no reason was recorded".to_owned(),
-    }
-}
-
-/// Why a change of a leaking run's accuracy is missing.
-pub(crate) const LEAKS: &str = "the split leaks, so accuracy is not compared";
-
-/// Why the change of a cost is missing: the baseline lacks the figure, or the pipeline does.
-pub(crate) fn why_no_change(
-    column: &Column<DeviceFigures>,
-    before: Option<&DeviceFigures>,
-    after: Option<&DeviceFigures>,
-) -> String {
-    if before.and_then(column.value).is_none() {
-        format!("the baseline: {}", why(before))
-    } else {
-        why(after)
-    }
-}
-
-/// Why the cost of the longest decision is missing.
-pub(crate) fn why_no_worst(device: Option<&DeviceFigures>) -> String {
-    match device {
-        Some(device) if device.cycles.is_some() => "every decision costs the same".to_owned(),
-        _ => why(device),
-    }
-}
-
-/// Why the figures of an early exit are missing.
-pub(crate) const NO_EXIT: &str = "no early exit";
-
 /// Accuracy an early exit costs, in percentage points: `1.2`, or `−0.3` when it helps.
 pub(crate) fn loss(exit: EarlyExit) -> String {
     crate::format::points(0.0, exit.loss)
@@ -266,26 +202,4 @@ pub(crate) fn early(exit: EarlyExit) -> String {
         "{share:.1} % stop early, {} points of accuracy lost",
         loss(exit)
     )
-}
-
-/// Why a figure of a run is missing.
-pub(crate) fn why_run(_: Option<&Run>) -> String {
-    "does not apply to this kind of model, or was not recorded".to_owned()
-}
-
-fn superscript(number: usize) -> String {
-    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
-    number
-        .to_string()
-        .chars()
-        .filter_map(|c| DIGITS.get(c.to_digit(10)? as usize).copied())
-        .collect()
-}
-
-/// Index of the best value: the largest or smallest; none unless at least two differ.
-pub(crate) fn best(values: &[Option<f64>], largest: bool) -> Option<f64> {
-    let known = || values.iter().flatten().copied().filter(|v| v.is_finite());
-    let max = known().reduce(f64::max)?;
-    let min = known().reduce(f64::min)?;
-    (max > min).then_some(if largest { max } else { min })
 }

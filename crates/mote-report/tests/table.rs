@@ -168,7 +168,7 @@ fn an_early_exit_shows_its_share_its_loss_and_the_longest_decision() {
     let lines = below(&table, "early exit, and the longest decision on board-a");
     let row = lines.iter().find(|l| l.starts_with("int8+lazy ")).unwrap();
     let cells: Vec<&str> = row.split_whitespace().skip(1).collect();
-    assert_eq!(cells, ["62.5", "1.2", "1.14", "M", "9.53", "320"]);
+    assert_eq!(cells, ["62.5", "−1.2", "1.14", "M", "9.53", "320"]);
     assert!(!render_table(&common::results(), &options(120)).contains("early"));
 }
 

@@ -1,43 +1,14 @@
 //! What each technique is worth: changes against baselines, and waterfalls of memory.
 
-use super::tables::{column_head, methods, row_head};
-use super::{Page, figure, pane, section, when_target};
+use super::table::{Look, draw};
+use super::{Page, framed, pane, section, when_target};
 use crate::ablation::{Ablation, strays};
-use crate::columns::{Change, DEVICE};
-use crate::format::{self, ABSENT};
-use crate::plots::{self, MemoryKind, Series, Stage};
-use crate::schema::{DeviceFigures, Run};
-use crate::view::{self, Footnotes, Target};
+use crate::figures::Subject;
+use crate::plots::{self, MemoryKind, Stage};
+use crate::schema::Run;
+use crate::tables;
+use crate::view::{self, Target};
 use maud::{Markup, html};
-
-/// The costs shown, by field.
-const COSTS: [&str; 10] = [
-    "flash_code",
-    "flash_model",
-    "ram_static",
-    "ram_stack",
-    "ram_heap",
-    "ram",
-    "instructions",
-    "cycles",
-    "latency_ms",
-    "energy_uj",
-];
-
-/// A share: title, what it says, and its value.
-type Share = (&'static str, &'static str, fn(&Run) -> f64);
-
-/// The shares shown.
-const SHARES: [Share; 2] = [
-    (
-        "accuracy",
-        "Share of windows classified correctly, mean over folds.",
-        |r| r.metrics.accuracy.mean,
-    ),
-    ("m-F1", "Macro-averaged F1, mean over folds.", |r| {
-        r.metrics.macro_f1.mean
-    }),
-];
 
 /// The section; nothing when no run names a baseline.
 pub(super) fn techniques(page: &Page<'_>) -> Markup {
@@ -70,17 +41,28 @@ pub(super) fn techniques(page: &Page<'_>) -> Markup {
 
 /// One baseline and what is shown against it.
 fn against(page: &Page<'_>, ablation: &Ablation, target: Option<&Target>) -> Markup {
-    let Some(&baseline) = page.series.get(ablation.baseline) else {
-        return html! {};
+    let baseline = page.series[ablation.baseline];
+    let remarks = |s: &Subject<'_>| {
+        let own = s.run.techniques.iter();
+        let own = own.filter(|t| s.index == baseline.index || !baseline.run.techniques.contains(t));
+        let own: Vec<&str> = own.map(String::as_str).collect();
+        let own = (!own.is_empty()).then(|| own.join(" + "));
+        own.into_iter()
+            .chain(s.run.early.map(view::early))
+            .collect()
     };
-    let rows = ablation.rows.iter().filter_map(|&r| page.series.get(r));
-    let rows: Vec<Series<'_>> = std::iter::once(baseline).chain(rows.copied()).collect();
+    let look = Look {
+        class: "dense changes",
+        remarks: &remarks,
+        baseline: Some(baseline.index),
+        foot: None,
+    };
     html! {
         h3 {
             "Against " (baseline.name)
             @if let Some(target) = target { " on " (target.board) }
         }
-        (table(baseline, &rows, target))
+        (draw(page, &tables::changes(page.results, ablation, target), &look))
         @if let Some(target) = target {
             div.grid.below {
                 @for kind in [MemoryKind::Ram, MemoryKind::Flash] {
@@ -88,107 +70,6 @@ fn against(page: &Page<'_>, ablation: &Ablation, target: Option<&Target>) -> Mar
                 }
             }
         }
-    }
-}
-
-/// Every figure of the baseline and of what is shown against it, with the change below.
-fn table(baseline: Series<'_>, rows: &[Series<'_>], target: Option<&Target>) -> Markup {
-    let devices: Vec<Option<&DeviceFigures>> = rows
-        .iter()
-        .map(|s| target.and_then(|t| t.find(s.run)))
-        .collect();
-    let before = devices.first().copied().flatten();
-    let costs: Vec<_> = DEVICE
-        .iter()
-        .filter(|c| target.is_some() && COSTS.contains(&c.field))
-        .collect();
-    let method = methods(devices.iter().copied().flatten());
-    let mut notes = Footnotes::default();
-    let body = html! {
-        @for (&series, &device) in rows.iter().zip(&devices) {
-            @let changes = series.index != baseline.index;
-            @let own = series.run.techniques.iter().filter(|t| !baseline.run.techniques.contains(t) || !changes);
-            @let own: Vec<&str> = own.map(String::as_str).collect();
-            tr.baseline[!changes] {
-                (row_head(series, &own.join(" + "), series.run.early.map(view::early)))
-                @for column in &costs {
-                    @match device.and_then(column.text) {
-                        Some(text) => {
-                            td data-value=[device.and_then(column.value)] {
-                                (text)
-                                @if changes {
-                                    @match before.zip(device).and_then(|(b, d)| column.change(b, d)) {
-                                        Some(change) => (below(&change)),
-                                        None => {
-                                            span.change.absent {
-                                                (ABSENT) (notes.mark(view::why_no_change(column, before, device)))
-                                            }
-                                        }
-                                    }
-                                }
-                                @if let Some(worst) = device.and_then(|d| worst(column.field, d)) {
-                                    span.worst { "max " (worst) }
-                                }
-                            }
-                        }
-                        None => td.absent { (ABSENT) (notes.mark(view::why(device))) },
-                    }
-                }
-                @for (_, _, share) in SHARES {
-                    td data-value=(share(series.run)) {
-                        (format::share(share(series.run)))
-                        @if changes {
-                            @match Change::of_share(baseline.run, series.run, share) {
-                                Some(change) => (below(&change)),
-                                None => span.change.absent { (ABSENT) (notes.mark(view::LEAKS.to_owned())) },
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    };
-    html! {
-        div.scroll tabindex="0" {
-            table.sortable.dense.changes {
-                thead {
-                    tr {
-                        th scope="col" { button type="button" { "pipeline" } }
-                        @for column in &costs { (column_head(column, method(column.field))) }
-                        @for (title, help, _) in SHARES {
-                            th scope="col" title=(help) { button type="button" { (title) } }
-                        }
-                    }
-                }
-                tbody { (body) }
-            }
-        }
-        @for (mark, reason) in notes.list() { p.note { (mark) " " (reason) } }
-    }
-}
-
-/// The line below a figure.
-fn below(change: &Change) -> Markup {
-    let class = match change.better {
-        Some(true) => "change better",
-        Some(false) => "change worse",
-        None => "change",
-    };
-    html! {
-        span class=(class) {
-            (change.text)
-            @if !change.unit.is_empty() { "\u{a0}" (change.unit) }
-        }
-    }
-}
-
-/// The longest decision's figure beside the mean `field`.
-fn worst(field: &str, device: &DeviceFigures) -> Option<String> {
-    match field {
-        "cycles" => device.cycles_worst.map(|v| format::count(v as f64)),
-        "latency_ms" => device.latency_worst_ms.map(format::figure),
-        "energy_uj" => device.energy_worst_uj.map(format::figure),
-        _ => None,
     }
 }
 
@@ -240,7 +121,7 @@ fn chain(page: &Page<'_>, ablation: &Ablation, target: &Target, kind: MemoryKind
                     p.note { "Without figures on this board, and so not in the chain: " (missing.join(", ")) "." }
                 }
             };
-            (figure(name, &html! { (kind.name()) ", one technique after the other" }, &body))
+            (framed(name, &html! { (kind.name()) ", one technique after the other" }, &body))
         }
     }
 }

@@ -1,76 +1,79 @@
 //! The sections with plots, and how to reproduce the figures.
 
-use super::{Page, chip, chips, distinct, figure, pane, section, when_target};
+use super::{Page, chip, chips, distinct, framed, pane, section, when_target};
+use crate::figures::figure;
 use crate::format;
 use crate::plots::{self, Axis, Family, MemoryKind, Metric, Point, Series};
-use crate::schema::{DeviceFigures, Estimate, Run};
+use crate::schema::{DeviceFigures, Estimate};
+use crate::tables;
 use crate::view::Target;
 use maud::{Markup, html};
 
-/// A cost to hold accuracy against, of rows of type `T`.
-struct Cost<T> {
+/// A cost to plot accuracy against.
+struct Cost {
     plot: &'static str,
+    /// Name of the figure.
+    figure: &'static str,
     axis: Axis,
-    value: fn(&T) -> Option<f64>,
 }
 
-const MODEL_COSTS: [Cost<Run>; 2] = [
+const MODEL_COSTS: [Cost; 2] = [
     Cost {
         plot: "accuracy-model",
+        figure: "model_bytes",
         axis: Axis {
             title: "model bytes",
             show: format::bytes,
             bytes: true,
         },
-        value: |r| r.model.bytes.map(|v| v as f64),
     },
     Cost {
         plot: "accuracy-macs",
+        figure: "macs",
         axis: Axis {
             title: "MAC per inference",
             show: format::round_count,
             bytes: false,
         },
-        value: |r| r.model.macs.map(|v| v as f64),
     },
 ];
 
-const DEVICE_COSTS: [Cost<DeviceFigures>; 4] = [
+const DEVICE_COSTS: [Cost; 4] = [
     Cost {
         plot: "accuracy-flash",
+        figure: "flash",
         axis: Axis {
             title: "flash on the device",
             show: format::bytes,
             bytes: true,
         },
-        value: |d| d.flash().map(|v| v as f64),
     },
     Cost {
         plot: "accuracy-ram",
+        figure: "ram",
         axis: Axis {
             title: "RAM on the device",
             show: format::bytes,
             bytes: true,
         },
-        value: |d| d.ram().map(|v| v as f64),
     },
     Cost {
         plot: "accuracy-latency",
+        figure: "latency_ms",
         axis: Axis {
             title: "latency on the device",
             show: |v| format!("{} ms", format::significant(v)),
             bytes: false,
         },
-        value: |d| d.latency_ms,
     },
     Cost {
         plot: "accuracy-energy",
+        figure: "energy_uj",
         axis: Axis {
             title: "energy per inference",
             show: |v| format!("{} µJ", format::significant(v)),
             bytes: false,
         },
-        value: |d| d.energy_uj,
     },
 ];
 
@@ -101,16 +104,14 @@ pub(super) fn cost(page: &Page<'_>) -> Markup {
         @for metric in Metric::ALL {
             @let when = format!("metric={}", metric.key());
             @let default = metric == Metric::MacroF1;
-            @let runs: Vec<_> = page.series.iter().map(|&s| (s, s.run)).collect();
             @for (choice, target) in page.targets.iter().enumerate() {
                 @let when = format!("{when} {}", when_target(choice));
-                @let rows = page.on(target);
                 @for cost in &DEVICE_COSTS {
-                    (tradeoff(cost, &rows, metric, &when, default && choice == 0))
+                    (tradeoff(page, cost, Some(target), metric, &when, default && choice == 0))
                 }
             }
             @for cost in &MODEL_COSTS {
-                (tradeoff(cost, &runs, metric, &when, default))
+                (tradeoff(page, cost, None, metric, &when, default))
             }
         }
     };
@@ -123,20 +124,23 @@ pub(super) fn cost(page: &Page<'_>) -> Markup {
     )
 }
 
-/// One scatter plot as a pane; nothing when no row has the cost.
-fn tradeoff<T>(
-    cost: &Cost<T>,
-    rows: &[(Series<'_>, &T)],
+/// One scatter plot as a pane; nothing when no run has the cost.
+fn tradeoff(
+    page: &Page<'_>,
+    cost: &Cost,
+    target: Option<&Target>,
     metric: Metric,
     when: &str,
     shown: bool,
 ) -> Markup {
-    let known = rows
+    let value = figure(cost.figure).value;
+    let subjects = tables::subjects(page.results, target, |_| true);
+    let known = subjects
         .iter()
-        .filter_map(|(s, row)| Some(point(*s, metric, (cost.value)(row)?)));
+        .filter_map(|s| Some(point(page.series[s.index], metric, value(s)?)));
     let points: Vec<Point> = known.collect();
     let caption = html! { (metric.name()) " against " (cost.axis.title) };
-    let plot = figure(
+    let plot = framed(
         cost.plot,
         &caption,
         &plots::scatter(&points, &cost.axis, metric.name()),
@@ -174,7 +178,7 @@ pub(super) fn memory(page: &Page<'_>) -> Markup {
         let plot = |name: &str, kind: MemoryKind, rows: &[(Series<'_>, &DeviceFigures)]| {
             html! {
                 @if !rows.is_empty() {
-                    (figure(name, &html! { (kind.name()) " on " (target.board) }, &plots::memory(rows, kind)))
+                    (framed(name, &html! { (kind.name()) " on " (target.board) }, &plots::memory(rows, kind)))
                 }
             }
         };
@@ -207,14 +211,14 @@ pub(super) fn energy(page: &Page<'_>) -> Markup {
         known.then(|| {
             html! {
                 @if !latency.is_empty() {
-                    (figure("latency", &html! { "Latency on " (target.board) },
+                    (framed("latency", &html! { "Latency on " (target.board) },
                         &plots::bars(&latency, "latency", "ms")))
                 }
                 @if !energy.is_empty() {
-                    (figure("energy", &html! { "Energy per inference on " (target.board) },
+                    (framed("energy", &html! { "Energy per inference on " (target.board) },
                         &plots::bars(&energy, "energy", "µJ")))
                 }
-                (figure("envelope", &html! { "Share of the envelope used on " (target.board) },
+                (framed("envelope", &html! { "Share of the envelope used on " (target.board) },
                     &plots::envelope(rows)))
             }
         })
@@ -235,7 +239,7 @@ pub(super) fn layers(page: &Page<'_>) -> Markup {
         (!known.is_empty()).then(|| {
             html! {
                 @for &&(series, device) in &known {
-                    (figure("layers", &chip(series), &plots::layers(series, device)))
+                    (framed("layers", &chip(series), &plots::layers(series, device)))
                 }
             }
         })
@@ -258,7 +262,7 @@ pub(super) fn users(page: &Page<'_>) -> Markup {
         @if !groups.is_empty() {
             div.grid {
                 @for metric in Metric::ALL {
-                    (figure("users", &html! { (metric.name()) " of each user" },
+                    (framed("users", &html! { (metric.name()) " of each user" },
                         &plots::users(&groups, metric)))
                 }
             }
@@ -329,7 +333,7 @@ pub(super) fn labels(page: &Page<'_>) -> Markup {
     let families = Family::all(page.series.iter().map(|s| s.run));
     let body = html! {
         @if !families.is_empty() {
-            div.grid { (figure("labels", &html! { "m-F1 by labels" }, &plots::labels(&families))) }
+            div.grid { (framed("labels", &html! { "m-F1 by labels" }, &plots::labels(&families))) }
         }
     };
     optional(
@@ -346,7 +350,7 @@ fn grid<'a>(name: &str, groups: &[Vec<Series<'a>>], plot: impl Fn(Series<'a>) ->
         @if !groups.is_empty() {
             div.grid {
                 @for group in groups {
-                    @if let Some(&first) = group.first() { (figure(name, &chips(group), &plot(first))) }
+                    @if let Some(&first) = group.first() { (framed(name, &chips(group), &plot(first))) }
                 }
             }
         }

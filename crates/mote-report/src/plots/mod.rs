@@ -28,7 +28,9 @@ pub(crate) use scatter::{Axis, Point, scatter};
 pub(crate) use users::users;
 pub(crate) use waterfall::{Stage, waterfall};
 
+use crate::figures::Subject;
 use crate::schema::Run;
+use crate::view::Target;
 use maud::{Markup, html};
 
 /// Width of every plot, in its own units.
@@ -53,7 +55,16 @@ pub(crate) struct Series<'a> {
     pub run: &'a Run,
 }
 
-impl Series<'_> {
+impl<'a> Series<'a> {
+    /// Returns the run with its figures on a board.
+    pub fn on(&self, target: &Target) -> Subject<'a> {
+        Subject {
+            index: self.index,
+            run: self.run,
+            device: target.find(self.run),
+        }
+    }
+
     /// Class that sets the colour.
     pub fn class(&self) -> String {
         class(self.color)

@@ -1,0 +1,499 @@
+//! The figures that tables show, each defined once: heading, unit, meaning, value, format, and which value is best.
+
+use crate::format;
+use crate::reasons::{self, Reason};
+use crate::schema::{DeviceFigures, Estimate, Run};
+
+/// A run, and its figures on the board at hand where there is one: what a row of a table is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    /// Position of the run in the results.
+    pub index: usize,
+    /// The run.
+    pub run: &'a Run,
+    /// Its figures on the board at hand.
+    pub device: Option<&'a DeviceFigures>,
+}
+
+/// Which value of a figure is the best one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Better {
+    Larger,
+    Smaller,
+    Neither,
+}
+
+/// How the values of a figure are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A share in `0..=1`: `0.912`. Its changes are in percentage points.
+    Share,
+    /// A share in per cent, one decimal: `62.5`.
+    Percent,
+    /// A difference of shares, in percentage points and with its sign: `+1.0`.
+    Points,
+    /// A whole number in full: `12,345`.
+    Integer,
+    /// A whole number, shortened where space is scarce: `1.14 M`.
+    Count,
+    /// Three significant digits: `9.53`.
+    Decimal,
+    /// `yes` for 1, `NO` for 0.
+    YesNo,
+}
+
+impl Format {
+    /// Writes `value` as terminal and page show it.
+    pub fn short(self, value: f64) -> String {
+        match self {
+            Self::Share => format::share(value),
+            Self::Percent => format!("{:.1}", 100.0 * value),
+            Self::Points => format::points(0.0, value),
+            Self::Integer => format::integer(value.round() as u64),
+            Self::Count => format::count(value),
+            Self::Decimal => format::figure(value),
+            Self::YesNo => if value > 0.0 { "yes" } else { "NO" }.to_owned(),
+        }
+    }
+
+    /// Writes `value` as documentation shows it: counts in full, decimals with two places.
+    pub fn exact(self, value: f64) -> String {
+        match self {
+            Self::Count => Self::Integer.short(value),
+            Self::Decimal => format!("{value:.2}"),
+            other => other.short(value),
+        }
+    }
+}
+
+/// A figure of a run or of its measurement.
+pub(crate) struct Figure {
+    /// Its name among [`FIGURES`]: the field of `results.json`, or a name of its own for what follows from several.
+    pub name: &'static str,
+    /// Heading.
+    pub title: &'static str,
+    /// Unit; empty for shares and counts.
+    pub unit: &'static str,
+    /// What it says, as a sentence.
+    pub help: &'static str,
+    /// The fields of a measurement it comes from, whose methods stand below the heading.
+    pub fields: &'static [&'static str],
+    pub better: Better,
+    pub format: Format,
+    pub value: fn(&Subject<'_>) -> Option<f64>,
+    /// Half-width of the 95 % interval.
+    pub interval: Option<fn(&Subject<'_>) -> Option<f64>>,
+    /// The value of the longest decision, where decisions differ.
+    pub longest: Option<fn(&DeviceFigures) -> Option<f64>>,
+    /// Why the value is missing.
+    pub why: Reason,
+}
+
+impl Figure {
+    /// Returns whether `subject` may be the best: the accuracy of a leaking run cannot be compared.
+    pub fn ranks(&self, subject: &Subject<'_>) -> bool {
+        self.format != Format::Share || !subject.run.leaks
+    }
+}
+
+/// Returns the figure called `name`.
+#[allow(clippy::expect_used, reason = "names are constants of this crate")]
+pub(crate) fn figure(name: &str) -> &'static Figure {
+    let mut all = FIGURES.iter();
+    all.find(|f| f.name == name)
+        .expect("tables name figures that are defined")
+}
+
+/// Where a figure without further properties starts from.
+const PLAIN: Figure = Figure {
+    name: "",
+    title: "",
+    unit: "",
+    help: "",
+    fields: &[],
+    better: Better::Smaller,
+    format: Format::Integer,
+    value: |_| None,
+    interval: None,
+    longest: None,
+    why: reasons::of_device,
+};
+
+/// A share of the run: the mean of an estimate over folds.
+const fn share(
+    name: &'static str,
+    title: &'static str,
+    help: &'static str,
+    value: fn(&Subject<'_>) -> Option<f64>,
+) -> Figure {
+    Figure {
+        name,
+        title,
+        help,
+        better: Better::Larger,
+        format: Format::Share,
+        value,
+        why: reasons::of_run,
+        ..PLAIN
+    }
+}
+
+/// Bytes of a device, as one field has them.
+macro_rules! bytes {
+    ($field:ident, $title:literal, $help:literal) => {
+        Figure {
+            name: stringify!($field),
+            title: $title,
+            unit: "B",
+            help: $help,
+            fields: &[stringify!($field)],
+            value: |s| whole(s.device?.$field),
+            ..PLAIN
+        }
+    };
+}
+
+fn whole(value: Option<u64>) -> Option<f64> {
+    value.map(|v| v as f64)
+}
+
+/// Flash and RAM together, in bytes.
+pub(crate) fn memory(device: &DeviceFigures) -> Option<u64> {
+    Some(device.flash()? + device.ram()?)
+}
+
+fn smoothed(subject: &Subject<'_>, of: fn(&crate::Smoothed) -> Estimate) -> Option<Estimate> {
+    subject.run.metrics_smoothed.as_ref().map(of)
+}
+
+/// All of them.
+const FIGURES: &[Figure] = &[
+    share(
+        "accuracy",
+        "accuracy",
+        "Share of windows classified correctly, mean over folds.",
+        |s| Some(s.run.metrics.accuracy.mean),
+    ),
+    share(
+        "balanced_accuracy",
+        "balanced",
+        "Balanced accuracy: mean recall of the classes, mean over folds.",
+        |s| Some(s.run.metrics.balanced_accuracy.mean),
+    ),
+    share(
+        "macro_f1",
+        "m-F1",
+        "Macro-averaged F1, mean over folds.",
+        |s| Some(s.run.metrics.macro_f1.mean),
+    ),
+    Figure {
+        unit: "±95 %",
+        interval: Some(|s| s.run.metrics.macro_f1.ci95),
+        ..share(
+            "macro_f1_interval",
+            "m-F1",
+            "Macro-averaged F1, mean over folds, with the half-width of its 95 % interval.",
+            |s| Some(s.run.metrics.macro_f1.mean),
+        )
+    },
+    Figure {
+        name: "parameters",
+        title: "parameters",
+        help: "Weights and biases; for trees, the numbers stored in nodes.",
+        value: |s| whole(s.run.model.parameters),
+        why: reasons::of_run,
+        ..PLAIN
+    },
+    Figure {
+        name: "macs",
+        title: "MAC",
+        help: "Multiply-accumulates per inference.",
+        format: Format::Count,
+        value: |s| whole(s.run.model.macs),
+        why: reasons::of_run,
+        ..PLAIN
+    },
+    Figure {
+        name: "model_bytes",
+        title: "model",
+        unit: "B",
+        help: "Serialized model.",
+        value: |s| whole(s.run.model.bytes),
+        why: reasons::of_run,
+        ..PLAIN
+    },
+    Figure {
+        name: "host_latency",
+        title: "host",
+        unit: "µs",
+        help: "Median time of one inference on the host.",
+        format: Format::Decimal,
+        value: |s| s.run.host.latency_us,
+        why: reasons::of_run,
+        ..PLAIN
+    },
+    bytes!(
+        flash_code,
+        "code",
+        "Flash for everything but the model, start-up code included."
+    ),
+    bytes!(flash_model, "model", "Flash for the model's constants."),
+    Figure {
+        name: "flash_external",
+        title: "external",
+        unit: "B",
+        help: "Weights in a storage outside the image, where they are paged.",
+        fields: &["flash_external"],
+        better: Better::Neither,
+        value: |s| {
+            let device = s.device.filter(|d| d.flash_code.is_some())?;
+            Some(device.flash_external.unwrap_or(0) as f64)
+        },
+        ..PLAIN
+    },
+    Figure {
+        name: "flash",
+        title: "flash",
+        unit: "B",
+        help: "Flash in all: code and model.",
+        fields: &["flash_code", "flash_model"],
+        value: |s| whole(s.device?.flash()),
+        ..PLAIN
+    },
+    bytes!(ram_static, "static", "RAM in .data and .bss."),
+    bytes!(ram_stack, "stack", "Deepest stack."),
+    bytes!(ram_heap, "heap", "Peak of the allocator."),
+    Figure {
+        name: "ram",
+        title: "RAM",
+        unit: "B",
+        help: "RAM in all: static, stack and heap.",
+        fields: &["ram_static", "ram_stack", "ram_heap"],
+        value: |s| whole(s.device?.ram()),
+        ..PLAIN
+    },
+    Figure {
+        name: "memory",
+        title: "flash and RAM",
+        unit: "B",
+        help: "All memory of the deployed image: code, model, static RAM, stack and heap.",
+        value: |s| whole(memory(s.device?)),
+        ..PLAIN
+    },
+    Figure {
+        name: "instructions",
+        title: "instr.",
+        help: "Instructions per inference.",
+        fields: &["instructions"],
+        format: Format::Count,
+        value: |s| whole(s.device?.instructions),
+        ..PLAIN
+    },
+    Figure {
+        name: "cycles",
+        title: "cycles",
+        help: "Core cycles per inference.",
+        fields: &["cycles"],
+        format: Format::Count,
+        value: |s| whole(s.device?.cycles),
+        longest: Some(|d| whole(d.cycles_worst)),
+        ..PLAIN
+    },
+    Figure {
+        name: "latency_ms",
+        title: "latency",
+        unit: "ms",
+        help: "Time per inference at the board's clock.",
+        fields: &["latency_ms"],
+        format: Format::Decimal,
+        value: |s| s.device?.latency_ms,
+        longest: Some(|d| d.latency_worst_ms),
+        ..PLAIN
+    },
+    Figure {
+        name: "energy_uj",
+        title: "energy",
+        unit: "µJ",
+        help: "Energy per inference.",
+        fields: &["energy_uj"],
+        format: Format::Decimal,
+        value: |s| s.device?.energy_uj,
+        longest: Some(|d| d.energy_worst_uj),
+        ..PLAIN
+    },
+    Figure {
+        name: "average_power_uw",
+        title: "power",
+        unit: "µW",
+        help: "Average power when deciding once per hop, sleep included.",
+        fields: &["average_power_uw"],
+        format: Format::Decimal,
+        value: |s| s.device?.average_power_uw,
+        ..PLAIN
+    },
+    Figure {
+        name: "battery_days",
+        title: "battery",
+        unit: "days",
+        help: "Life of a CR2032 coin cell at that power.",
+        fields: &["battery_days"],
+        better: Better::Larger,
+        value: |s| s.device?.battery_days,
+        ..PLAIN
+    },
+    Figure {
+        name: "fits",
+        title: "fits",
+        help: "Whether flash, RAM and hop suffice on this board.",
+        better: Better::Neither,
+        format: Format::YesNo,
+        value: |s| s.device?.fits.map(|f| f64::from(u8::from(f))),
+        ..PLAIN
+    },
+    Figure {
+        name: "early_share",
+        title: "stop early",
+        unit: "%",
+        help: "Share of the decisions that stop at an early exit.",
+        better: Better::Neither,
+        format: Format::Percent,
+        value: |s| Some(s.run.early?.share),
+        why: reasons::no_exit,
+        ..PLAIN
+    },
+    Figure {
+        name: "early_loss",
+        title: "accuracy change",
+        unit: "points",
+        help: "Accuracy with the early exit minus accuracy of the full network.",
+        better: Better::Neither,
+        format: Format::Points,
+        value: |s| Some(-s.run.early?.loss),
+        why: reasons::no_exit,
+        ..PLAIN
+    },
+    Figure {
+        name: "cycles_worst",
+        title: "longest",
+        unit: "cycles",
+        help: "Core cycles of the longest decision.",
+        fields: &["cycles_worst"],
+        better: Better::Neither,
+        format: Format::Count,
+        value: |s| whole(s.device?.cycles_worst),
+        why: reasons::no_longest,
+        ..PLAIN
+    },
+    Figure {
+        name: "latency_worst_ms",
+        title: "latency",
+        unit: "ms",
+        help: "Time of the longest decision.",
+        fields: &["latency_worst_ms"],
+        better: Better::Neither,
+        format: Format::Decimal,
+        value: |s| s.device?.latency_worst_ms,
+        why: reasons::no_longest,
+        ..PLAIN
+    },
+    Figure {
+        name: "energy_worst_uj",
+        title: "energy",
+        unit: "µJ",
+        help: "Energy of the longest decision.",
+        fields: &["energy_worst_uj"],
+        better: Better::Neither,
+        format: Format::Decimal,
+        value: |s| s.device?.energy_worst_uj,
+        why: reasons::no_longest,
+        ..PLAIN
+    },
+    Figure {
+        unit: "each alone",
+        better: Better::Neither,
+        ..share(
+            "accuracy_alone",
+            "accuracy",
+            "Accuracy of decisions that are made from one window each.",
+            |s| Some(s.run.metrics.accuracy.mean),
+        )
+    },
+    Figure {
+        unit: "smoothed",
+        better: Better::Neither,
+        ..share(
+            "accuracy_smoothed",
+            "accuracy",
+            "Accuracy of smoothed decisions.",
+            |s| Some(smoothed(s, |m| m.accuracy)?.mean),
+        )
+    },
+    Figure {
+        unit: "points",
+        better: Better::Neither,
+        format: Format::Points,
+        ..share(
+            "accuracy_gain",
+            "change",
+            "What smoothing adds to the accuracy.",
+            |s| Some(smoothed(s, |m| m.accuracy)?.mean - s.run.metrics.accuracy.mean),
+        )
+    },
+    Figure {
+        unit: "each alone",
+        better: Better::Neither,
+        ..share(
+            "macro_f1_alone",
+            "m-F1",
+            "Macro-averaged F1 of decisions that are made from one window each.",
+            |s| Some(s.run.metrics.macro_f1.mean),
+        )
+    },
+    Figure {
+        unit: "smoothed ±95 %",
+        better: Better::Neither,
+        interval: Some(|s| smoothed(s, |m| m.macro_f1)?.ci95),
+        ..share(
+            "macro_f1_smoothed",
+            "m-F1",
+            "Macro-averaged F1 of smoothed decisions, with the half-width of its 95 % interval.",
+            |s| Some(smoothed(s, |m| m.macro_f1)?.mean),
+        )
+    },
+    Figure {
+        unit: "points",
+        better: Better::Neither,
+        format: Format::Points,
+        ..share(
+            "macro_f1_gain",
+            "change",
+            "What smoothing adds to m-F1.",
+            |s| Some(smoothed(s, |m| m.macro_f1)?.mean - s.run.metrics.macro_f1.mean),
+        )
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_figure_has_a_name_of_its_own_a_heading_and_a_sentence() {
+        let names: BTreeSet<&str> = FIGURES.iter().map(|f| f.name).collect();
+        assert_eq!(names.len(), FIGURES.len());
+        for figure in FIGURES {
+            assert!(!figure.title.is_empty(), "{}", figure.name);
+            assert!(figure.help.ends_with('.'), "{}", figure.name);
+        }
+    }
+
+    #[test]
+    fn documentation_shows_counts_in_full_and_two_decimals() {
+        assert_eq!(Format::Count.short(1_234_567.0), "1.23 M");
+        assert_eq!(Format::Count.exact(1_234_567.0), "1,234,567");
+        assert_eq!(Format::Decimal.short(9.528), "9.53");
+        assert_eq!(Format::Decimal.exact(0.1284), "0.13");
+        assert_eq!(Format::YesNo.short(0.0), "NO");
+    }
+}

@@ -1,0 +1,181 @@
+//! The tables there are: which figures each shows, of which runs.
+
+use crate::ablation::Ablation;
+use crate::figures::Subject;
+use crate::schema::{Results, Run};
+use crate::table::Table;
+use crate::view::Target;
+
+/// Figures that only the page has room for.
+pub(crate) const WIDE: [&str; 5] = [
+    "balanced_accuracy",
+    "flash_external",
+    "ram",
+    "average_power_uw",
+    "battery_days",
+];
+
+/// As [`WIDE`], of changes.
+pub(crate) const WIDE_CHANGES: [&str; 3] = ["instructions", "latency_ms", "macro_f1"];
+
+/// Accuracy and size of every run.
+pub(crate) fn runs(results: &Results) -> Table<'_> {
+    let figures = [
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1_interval",
+        "parameters",
+        "macs",
+        "model_bytes",
+        "host_latency",
+    ];
+    Table::new(&figures, subjects(results, None, |_| true))
+}
+
+/// What every run costs on `target`.
+pub(crate) fn costs<'a>(results: &'a Results, target: &Target) -> Table<'a> {
+    let figures = [
+        "flash_code",
+        "flash_model",
+        "flash_external",
+        "ram_static",
+        "ram_stack",
+        "ram_heap",
+        "ram",
+        "instructions",
+        "cycles",
+        "latency_ms",
+        "energy_uj",
+        "average_power_uw",
+        "battery_days",
+        "fits",
+    ];
+    Table::new(&figures, subjects(results, Some(target), |_| true))
+}
+
+/// What counts of the runs that `shown` picks.
+pub(crate) fn headline<'a>(
+    results: &'a Results,
+    target: Option<&Target>,
+    shown: impl Fn(&Subject<'_>) -> bool,
+) -> Table<'a> {
+    let figures = [
+        "accuracy",
+        "macro_f1",
+        "flash",
+        "ram",
+        "memory",
+        "latency_ms",
+        "energy_uj",
+    ];
+    let table = Table::new(&figures, subjects(results, target, shown)).without_leaks();
+    match target {
+        Some(_) => table,
+        None => table.without_empty_columns(),
+    }
+}
+
+/// What the pipelines of `ablation` change, behind their baseline; only shares without a board.
+pub(crate) fn changes<'a>(
+    results: &'a Results,
+    ablation: &Ablation,
+    target: Option<&Target>,
+) -> Table<'a> {
+    let costs = [
+        "flash_code",
+        "flash_model",
+        "ram_static",
+        "ram_stack",
+        "ram_heap",
+        "ram",
+        "instructions",
+        "cycles",
+        "latency_ms",
+        "energy_uj",
+    ];
+    let mut figures = Vec::new();
+    if target.is_some() {
+        figures.extend(costs);
+    }
+    figures.extend(["accuracy", "macro_f1"]);
+    let rows = std::iter::once(ablation.baseline).chain(ablation.rows.iter().copied());
+    let rows: Vec<Subject<'_>> = rows.map(|row| subject(results, row, target)).collect();
+    let baseline = rows[0];
+    Table::new(&figures, rows).against(&baseline)
+}
+
+/// What early exits save and cost, and what the longest decisions take; without rows when there are neither.
+pub(crate) fn early_exits<'a>(results: &'a Results, target: Option<&Target>) -> Table<'a> {
+    let mut figures = vec!["early_share", "early_loss"];
+    if target.is_some() {
+        figures.extend(["cycles_worst", "latency_worst_ms", "energy_worst_uj"]);
+    }
+    let exits = |s: &Subject<'_>| {
+        s.run.early.is_some() || s.device.is_some_and(|d| d.cycles_worst.is_some())
+    };
+    Table::new(&figures, subjects(results, target, exits))
+}
+
+/// Smoothed decisions, never mixed with the plain figures; without rows when no run has such figures.
+pub(crate) fn smoothed(results: &Results) -> Table<'_> {
+    let figures = [
+        "accuracy_alone",
+        "accuracy_smoothed",
+        "accuracy_gain",
+        "macro_f1_alone",
+        "macro_f1_smoothed",
+        "macro_f1_gain",
+    ];
+    let smoothed = |s: &Subject<'_>| s.run.metrics_smoothed.is_some();
+    Table::new(&figures, subjects(results, None, smoothed))
+}
+
+/// Says how the decisions of [`smoothed`] were smoothed, and what that leaves out; `None` when no run has such figures.
+pub(crate) fn about_smoothing(results: &Results) -> Option<String> {
+    let mut smoothed = results.runs.iter().filter_map(|r| r.metrics_smoothed);
+    let count = smoothed.next()?.decisions;
+    Some(format!(
+        "Each decision is made from the mean of the last {count} outputs within one recording (of the last {count} \
+         votes for models without scores), on the host. Recordings hold one activity each, so these figures leave out \
+         the cost of smoothing: the delay after a change of activity."
+    ))
+}
+
+/// The figures of single runs for documentation; `None` when one of them is not there.
+pub(crate) fn documented<'a>(
+    results: &'a Results,
+    figures: &[&str],
+    target: &Target,
+    names: &[&str],
+) -> Option<Table<'a>> {
+    let position = |name: &&str| results.runs.iter().position(|r| r.pipeline == **name);
+    let rows: Option<Vec<usize>> = names.iter().map(position).collect();
+    let rows = rows?
+        .into_iter()
+        .map(|row| subject(results, row, Some(target)));
+    let subjects: Vec<Subject<'_>> = rows.collect();
+    let measured = subjects.iter().all(|s| s.device.is_some());
+    measured.then(|| Table::new(figures, subjects))
+}
+
+/// The runs that `shown` picks, in file order, with their figures on `target`.
+pub(crate) fn subjects<'a>(
+    results: &'a Results,
+    target: Option<&Target>,
+    shown: impl Fn(&Subject<'_>) -> bool,
+) -> Vec<Subject<'a>> {
+    (0..results.runs.len())
+        .map(|index| subject(results, index, target))
+        .filter(shown)
+        .collect()
+}
+
+/// The run at `index` with its figures on `target`.
+fn subject<'a>(results: &'a Results, index: usize, target: Option<&Target>) -> Subject<'a> {
+    let run: &'a Run = &results.runs[index];
+    Subject {
+        index,
+        run,
+        device: target.and_then(|t| t.find(run)),
+    }
+}
