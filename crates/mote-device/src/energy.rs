@@ -3,18 +3,12 @@
 use crate::analysis::Overlap;
 use crate::board::Board;
 use crate::emulator::Traffic;
+use crate::figures::{ENVELOPE_BYTES, ENVELOPE_MHZ, ENVELOPE_MW};
 use serde::Serialize;
 
 /// Energy of a CR2032 coin cell: 235 mAh at a nominal 3 V (Energizer and Panasonic data sheets: 225 to
 /// 240 mAh), all of it usable, without self-discharge.
 pub const CR2032_JOULES: f64 = 0.235 * 3.0 * 3600.0;
-
-/// The device envelope of the original system: 4 MB of memory, 200 MHz, 50 mW.
-pub const ENVELOPE_BYTES: u64 = 4 * 1024 * 1024;
-/// See [`ENVELOPE_BYTES`].
-pub const ENVELOPE_MHZ: f64 = 200.0;
-/// See [`ENVELOPE_BYTES`].
-pub const ENVELOPE_MW: f64 = 50.0;
 
 /// Time and energy of deciding on a board. The microcontroller alone: sensor and radio come on top.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]

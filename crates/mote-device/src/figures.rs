@@ -3,6 +3,13 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The device envelope of the original system: 4 MB of memory, 200 MHz, 50 mW.
+pub const ENVELOPE_BYTES: u64 = 4 * 1024 * 1024;
+/// See [`ENVELOPE_BYTES`].
+pub const ENVELOPE_MHZ: f64 = 200.0;
+/// See [`ENVELOPE_BYTES`].
+pub const ENVELOPE_MW: f64 = 50.0;
+
 /// One pipeline on one board, per decision where not said otherwise. A figure that could not be had is `None`, and
 /// [`DeviceFigures::why`] says why. The serialized form is an entry of `runs[].device[]` in `results.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use crate::format;
 use crate::reasons::{self, Reason};
 use crate::schema::{DeviceFigures, Estimate, Run};
+use mote_device::figures::{ENVELOPE_BYTES, ENVELOPE_MHZ, ENVELOPE_MW};
 
 /// A run, and its figures on the board at hand where there is one: what a row of a table is about.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +29,7 @@ pub(crate) enum Better {
 pub(crate) enum Format {
     /// A share in `0..=1`: `0.912`. Its changes are in percentage points.
     Share,
-    /// A share in per cent, one decimal: `62.5`.
+    /// A share in per cent, three significant digits: `62.5`.
     Percent,
     /// A difference of shares, in percentage points and with its sign: `+1.0`.
     Points,
@@ -47,7 +48,7 @@ impl Format {
     pub fn short(self, value: f64) -> String {
         match self {
             Self::Share => format::share(value),
-            Self::Percent => format!("{:.1}", 100.0 * value),
+            Self::Percent => format::figure(100.0 * value),
             Self::Points => format::points(0.0, value),
             Self::Integer => format::integer(value.round() as u64),
             Self::Count => format::count(value),
@@ -134,6 +135,25 @@ const fn share(
         format: Format::Share,
         value,
         why: reasons::of_run,
+        ..PLAIN
+    }
+}
+
+/// What a pipeline uses of the envelope, as a share.
+const fn envelope(
+    name: &'static str,
+    title: &'static str,
+    unit: &'static str,
+    help: &'static str,
+    value: fn(&Subject<'_>) -> Option<f64>,
+) -> Figure {
+    Figure {
+        name,
+        title,
+        unit,
+        help,
+        format: Format::Percent,
+        value,
         ..PLAIN
     }
 }
@@ -348,6 +368,58 @@ const FIGURES: &[Figure] = &[
         better: Better::Neither,
         format: Format::YesNo,
         value: |s| s.device?.fits.map(|f| f64::from(u8::from(f))),
+        ..PLAIN
+    },
+    Figure {
+        fields: &[
+            "flash_code",
+            "flash_model",
+            "ram_static",
+            "ram_stack",
+            "ram_heap",
+        ],
+        ..envelope(
+            "envelope_memory",
+            "flash and RAM",
+            "% of 4 MB",
+            "Memory of the deployed image, as a share of the envelope.",
+            |s| Some(memory(s.device?)? as f64 / ENVELOPE_BYTES as f64),
+        )
+    },
+    envelope(
+        "envelope_clock",
+        "clock",
+        "% of 200 MHz",
+        "Clock of the board, as a share of the envelope.",
+        |s| Some(s.device?.clock_mhz? / ENVELOPE_MHZ),
+    ),
+    Figure {
+        fields: &["energy_uj"],
+        ..envelope(
+            "envelope_power",
+            "power while computing",
+            "% of 50 mW",
+            "Power while computing, as a share of the envelope.",
+            |s| Some(s.device?.active_power_mw()? / ENVELOPE_MW),
+        )
+    },
+    Figure {
+        fields: &["average_power_uw"],
+        ..envelope(
+            "envelope_average_power",
+            "average power",
+            "% of 50 mW",
+            "Average power when deciding once per hop, as a share of the envelope.",
+            |s| Some(s.device?.average_power_uw? / 1e3 / ENVELOPE_MW),
+        )
+    },
+    Figure {
+        name: "fits_envelope",
+        title: "within",
+        help: "Whether all of it is within the envelope.",
+        better: Better::Neither,
+        format: Format::YesNo,
+        value: |s| s.device?.fits_envelope.map(|f| f64::from(u8::from(f))),
         ..PLAIN
     },
     Figure {

@@ -74,7 +74,7 @@ pub fn render_html(results: &Results) -> String {
                         (headline::headline(&page))
                         (sections::cost(&page))
                         (sections::memory(&page))
-                        (sections::energy(&page))
+                        (tables::envelope(&page))
                         (sections::users(&page))
                         (tables::smoothed(&page))
                         (sections::labels(&page))
@@ -147,25 +147,52 @@ fn best(page: &Page<'_>) -> Markup {
                 (tile("Smallest model", &format::bytes(bytes as f64), s.name, None))
             }
             @for (choice, target) in page.targets.iter().enumerate() {
-                @for (title, name, text) in LEAST {
-                    @if let Some((s, v)) = least(page, target, name) {
-                        (tile(title, &text(v), s.name, Some(choice)))
+                @for cost in &TILE_COSTS {
+                    @if let Some((s, v)) = least(page, target, cost.figure) {
+                        (tile(cost.least, &(cost.text)(v), s.name, Some(choice)))
                     }
                 }
             }
     }
 }
 
-/// The costs of which the least is shown: title, figure, and how it is written there.
-const LEAST: [(&str, &str, fn(f64) -> String); 4] = [
-    ("Least flash", "flash", format::bytes),
-    ("Least RAM", "ram", format::bytes),
-    ("Fastest", "latency_ms", |v| {
-        format!("{} ms", format::significant(v))
-    }),
-    ("Least energy", "energy_uj", |v| {
-        format!("{} µJ", format::significant(v))
-    }),
+/// A cost that the tiles at the top show.
+struct TileCost {
+    /// Name of the figure.
+    figure: &'static str,
+    /// Title of the tile with the least of it.
+    least: &'static str,
+    /// Title of the tile that compares two runs.
+    compared: &'static str,
+    /// How it is written there.
+    text: fn(f64) -> String,
+}
+
+const TILE_COSTS: [TileCost; 4] = [
+    TileCost {
+        figure: "flash",
+        least: "Least flash",
+        compared: "Flash",
+        text: format::bytes,
+    },
+    TileCost {
+        figure: "ram",
+        least: "Least RAM",
+        compared: "RAM",
+        text: format::bytes,
+    },
+    TileCost {
+        figure: "latency_ms",
+        least: "Fastest",
+        compared: "Latency",
+        text: |v| format!("{} ms", format::significant(v)),
+    },
+    TileCost {
+        figure: "energy_uj",
+        least: "Least energy",
+        compared: "Energy per decision",
+        text: |v| format!("{} µJ", format::significant(v)),
+    },
 ];
 
 /// Finds the run with the least of the figure called `name` on a board.

@@ -53,6 +53,19 @@ pub(crate) fn costs<'a>(results: &'a Results, target: &Target) -> Table<'a> {
     Table::new(&figures, subjects(results, Some(target), |_| true))
 }
 
+/// How much of the envelope every run that was measured on `target` uses.
+pub(crate) fn envelope<'a>(results: &'a Results, target: &Target) -> Table<'a> {
+    let figures = [
+        "envelope_memory",
+        "envelope_clock",
+        "envelope_power",
+        "envelope_average_power",
+        "fits_envelope",
+    ];
+    let measured = |s: &Subject<'_>| s.device.is_some_and(|d| d.fits_envelope.is_some());
+    Table::new(&figures, subjects(results, Some(target), measured))
+}
+
 /// What counts of the runs that `shown` picks.
 pub(crate) fn headline<'a>(
     results: &'a Results,

@@ -4,7 +4,7 @@
 use super::ablation::stages;
 use super::sections::point;
 use super::table::{Look, draw};
-use super::{Page, framed, pane, section, tile, when_target};
+use super::{Page, TILE_COSTS, framed, pane, section, tile, when_target};
 use crate::ablation::{self, Hybrid};
 use crate::claims;
 use crate::figures::{Subject, figure, memory};
@@ -52,28 +52,16 @@ pub(super) fn tiles(page: &Page<'_>) -> Option<Markup> {
         (tile(&format!("m-F1 of {}", own.name), &f1(own), &format!("{}: {}", base.name, f1(base)), None))
         @for (choice, target) in page.targets.iter().enumerate() {
             @let (after, before) = (own.on(target), base.on(target));
-            @for (title, name, text) in COMPARED {
-                @let value = figure(name).value;
+            @for cost in &TILE_COSTS {
+                @let (value, text) = (figure(cost.figure).value, cost.text);
                 @if let (Some(new), Some(old)) = (value(&after), value(&before)) {
                     @let beside = format!("{}: {}{}", base.name, text(old), times(old, new));
-                    (tile(title, &text(new), &beside, Some(choice)))
+                    (tile(cost.compared, &text(new), &beside, Some(choice)))
                 }
             }
         }
     })
 }
-
-/// What the tiles compare: title, figure, and how it is written there.
-const COMPARED: [(&str, &str, fn(f64) -> String); 4] = [
-    ("Flash", "flash", format::bytes),
-    ("RAM", "ram", format::bytes),
-    ("Latency", "latency_ms", |v| {
-        format!("{} ms", format::significant(v))
-    }),
-    ("Energy per decision", "energy_uj", |v| {
-        format!("{} µJ", format::significant(v))
-    }),
-];
 
 /// `, 48 times as much`; nothing where the hybrid takes more.
 fn times(old: f64, new: f64) -> String {

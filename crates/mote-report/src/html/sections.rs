@@ -197,41 +197,6 @@ pub(super) fn memory(page: &Page<'_>) -> Markup {
     )
 }
 
-/// Latency, energy and the envelope.
-pub(super) fn energy(page: &Page<'_>) -> Markup {
-    let body = per_board(page, |target, rows| {
-        let values = |figure: fn(&DeviceFigures) -> Option<f64>| -> Vec<(Series<'_>, f64)> {
-            rows.iter()
-                .filter_map(|&(s, d)| Some((s, figure(d)?)))
-                .collect()
-        };
-        let latency = values(|d| d.latency_ms);
-        let energy = values(|d| d.energy_uj);
-        let known = !latency.is_empty() || !energy.is_empty();
-        known.then(|| {
-            html! {
-                @if !latency.is_empty() {
-                    (framed("latency", &html! { "Latency on " (target.board) },
-                        &plots::bars(&latency, "latency", "ms")))
-                }
-                @if !energy.is_empty() {
-                    (framed("energy", &html! { "Energy per inference on " (target.board) },
-                        &plots::bars(&energy, "energy", "µJ")))
-                }
-                (framed("envelope", &html! { "Share of the envelope used on " (target.board) },
-                    &plots::envelope(rows)))
-            }
-        })
-    });
-    optional(
-        "energy",
-        "Latency, energy and the envelope",
-        "The envelope is 4 MB, 200 MHz and 50 mW. Latency and energy are modelled from emulated counts; \
-         flash wait states are not modelled.",
-        &body,
-    )
-}
-
 /// Cycles by layer.
 pub(super) fn layers(page: &Page<'_>) -> Markup {
     let body = per_board(page, |_, rows| {

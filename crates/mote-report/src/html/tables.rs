@@ -48,6 +48,23 @@ fn on_board(page: &Page<'_>, target: &Target) -> Markup {
     }
 }
 
+/// What pipelines use of the envelope; nothing where nothing was measured.
+pub(super) fn envelope(page: &Page<'_>) -> Markup {
+    let on = |target| {
+        let table = tables::envelope(page.results, target);
+        let drawn = draw(page, &table, &plain());
+        (!table.subjects.is_empty()).then_some(html! { h3 { "On " (target.board) } (drawn) })
+    };
+    let body = html! {
+        @for (choice, target) in page.targets.iter().enumerate() {
+            @if let Some(table) = on(target) { (pane(&when_target(choice), choice == 0, "", &table)) }
+        }
+    };
+    let about = "How much of 4 MB, 200 MHz and 50 mW each pipeline uses. Latency and energy, from which power follows, are \
+        modelled from emulated counts; flash wait states are not modelled.";
+    html! { @if !body.0.is_empty() { (section("envelope", "The envelope", about, &body)) } }
+}
+
 /// Smoothed decisions; nothing where there are none.
 pub(super) fn smoothed(page: &Page<'_>) -> Markup {
     let Some(about) = tables::about_smoothing(page.results) else {

@@ -3,11 +3,9 @@
 //! Every plot is [`WIDTH`] units wide so that text has one size on the page, takes its colours from the style
 //! sheet by class (`s0`..`s9` per pipeline), and names each mark in a `title` for pointers and screen readers.
 
-mod bars;
 mod class_f1;
 mod confusion;
 mod curves;
-mod envelope;
 mod labels;
 mod layers;
 mod memory;
@@ -16,11 +14,9 @@ mod scatter;
 mod users;
 mod waterfall;
 
-pub(crate) use bars::bars;
 pub(crate) use class_f1::class_f1;
 pub(crate) use confusion::confusion;
 pub(crate) use curves::curves;
-pub(crate) use envelope::envelope;
 pub(crate) use labels::{Family, labels};
 pub(crate) use layers::layers;
 pub(crate) use memory::{MemoryKind, memory};
