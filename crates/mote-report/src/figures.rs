@@ -152,6 +152,8 @@ const fn envelope(
         title,
         unit,
         help,
+        // Pipelines that differ only by rounding would be marked.
+        better: Better::Neither,
         format: Format::Percent,
         value,
         ..PLAIN
@@ -397,7 +399,7 @@ const FIGURES: &[Figure] = &[
         fields: &["energy_uj"],
         ..envelope(
             "envelope_power",
-            "power while computing",
+            "active power",
             "% of 50 mW",
             "Power while computing, as a share of the envelope.",
             |s| Some(s.device?.active_power_mw()? / ENVELOPE_MW),

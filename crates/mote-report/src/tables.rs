@@ -32,7 +32,7 @@ pub(crate) fn runs(results: &Results) -> Table<'_> {
     Table::new(&figures, subjects(results, None, |_| true))
 }
 
-/// What every run costs on `target`.
+/// What every run costs on `target`; without weights outside the image where no run has them.
 pub(crate) fn costs<'a>(results: &'a Results, target: &Target) -> Table<'a> {
     let figures = [
         "flash_code",
@@ -50,7 +50,12 @@ pub(crate) fn costs<'a>(results: &'a Results, target: &Target) -> Table<'a> {
         "battery_days",
         "fits",
     ];
-    Table::new(&figures, subjects(results, Some(target), |_| true))
+    let table = Table::new(&figures, subjects(results, Some(target), |_| true));
+    let mut devices = table.subjects.iter().filter_map(|s| s.device);
+    match devices.any(|d| d.flash_external.is_some()) {
+        true => table,
+        false => table.without(&["flash_external"]),
+    }
 }
 
 /// How much of the envelope every run that was measured on `target` uses.
