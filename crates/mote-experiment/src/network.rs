@@ -4,7 +4,8 @@ use crate::error::{Error, Place as _, Result};
 use crate::experiment::Experiment;
 use crate::observer::{Event, Observer, Training};
 use mote_data::Fold;
-use mote_train::{CnnConfig, Epoch, Hooks, Job, Progress, TrainConfig, Trained};
+use mote_model::Cnn;
+use mote_train::{Epoch, Hooks, Job, Progress, TrainConfig, Trained};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -20,7 +21,7 @@ pub fn config(model: &str, epochs: Option<usize>, seed: u64) -> Result<TrainConf
             .map_err(Error::io("read", Path::new(model)))
             .place(|| "network file".to_owned())?;
         toml::from_str(&text).place(|| format!("the network file `{model}` is not valid"))?
-    } else if let Some(network) = CnnConfig::preset(model) {
+    } else if let Some(network) = Cnn::preset(model) {
         TrainConfig {
             network,
             ..TrainConfig::default()
@@ -28,7 +29,7 @@ pub fn config(model: &str, epochs: Option<usize>, seed: u64) -> Result<TrainConf
     } else {
         return Err(Error::Invalid(format!(
             "there is no model `{model}`; there are: {}, random-forest, lda, or a network file (*.toml)",
-            CnnConfig::PRESETS.join(", ")
+            Cnn::PRESETS.join(", ")
         )));
     };
     config.seed = seed;

@@ -4,9 +4,10 @@ use crate::error::{Place as _, Result};
 use crate::experiment::Experiment;
 use crate::network;
 use crate::pipeline::Pipeline;
+use mote_model::{Block, Cnn, Nonlinearity, Padding};
 use mote_search::Spec;
 use mote_techniques::Artifact;
-use mote_train::{Augmentation, Block, CnnConfig, Nonlinearity, Padding, TrainConfig};
+use mote_train::{Augmentation, TrainConfig};
 
 /// Fills in model and techniques, and returns them with the settings that the network is trained with. `epochs` replaces
 /// the network's or candidate's own, and fine-tuning is shortened in proportion.
@@ -63,7 +64,7 @@ fn config(spec: &Spec, epochs: usize, experiment: &Experiment) -> TrainConfig {
     };
     let axes = experiment.task.source.mirrored_axes();
     TrainConfig {
-        network: CnnConfig {
+        network: Cnn {
             blocks: spec.blocks.iter().map(block).collect(),
             nonlinearity: Nonlinearity::Relu,
             padding: match spec.same_padding {

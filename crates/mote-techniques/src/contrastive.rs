@@ -88,7 +88,7 @@ impl Technique for Contrastive {
         };
         let settings = training.config;
         let config = TrainConfig {
-            network: before.network().clone(),
+            network: before.cnn().clone(),
             labels: self.labels.unwrap_or(settings.labels),
             labels_of: self.of.unwrap_or(settings.labels_of),
             epochs: self.tune.unwrap_or(settings.epochs),
@@ -120,7 +120,7 @@ impl Technique for Contrastive {
         };
         lines.push(format!(
             "{} windows with labels ({:.0} %) trained {}",
-            labelled(job, &config).len(),
+            labelled(job, &config)?.len(),
             config.labels * 100.0,
             match head {
                 Head::Linear if contrastive.epochs > 0 => "the last layer",

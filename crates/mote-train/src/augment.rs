@@ -104,7 +104,7 @@ fn warp(x: &mut [f32], channels: usize, std: f32, rng: &mut impl Rng) {
         position += knots[left] * (1.0 - share) + knots[left + 1] * share;
     }
     let last = (time - 1) as f32;
-    let end = positions.last().copied().unwrap_or(last);
+    let end = positions[time - 1];
     // A fast curve is slowed down to fit; a slow one shows a part of the window, from a random start.
     let (speed, start) = if end > last {
         (last / end, 0.0)

@@ -1,236 +1,9 @@
-//! Settings of networks and of training, as they are written in experiment files.
+//! Settings of training, as they are written in experiment files.
 
 use crate::Error;
-use crate::ops::Slide;
-use mote_model::{Activation, Shape};
+use mote_model::Cnn;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// Clamp behind every block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "kebab-case")]
-pub enum Nonlinearity {
-    /// `max(x, 0)`.
-    #[default]
-    Relu,
-    /// `min(max(x, 0), 6)`: bounds the range that int8 has to cover.
-    Relu6,
-}
-
-impl Nonlinearity {
-    /// The same clamp in the network description.
-    pub fn activation(self) -> Activation {
-        match self {
-            Nonlinearity::Relu => Activation::Relu,
-            Nonlinearity::Relu6 => Activation::Relu6,
-        }
-    }
-
-    /// Upper bound of the output.
-    pub(crate) fn ceiling(self) -> f32 {
-        match self {
-            Nonlinearity::Relu => f32::INFINITY,
-            Nonlinearity::Relu6 => 6.0,
-        }
-    }
-}
-
-/// What convolutions read beyond the ends of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "kebab-case")]
-pub enum Padding {
-    /// Zeros, as many as make `ceil(time / stride)` output steps: `floor(total / 2)` before the input.
-    #[default]
-    Same,
-    /// Nothing: they stay inside the window. The rule that lets a network run as a stream.
-    Valid,
-}
-
-/// One convolution block: convolution, batch norm, clamp. A separable block is a depthwise convolution with
-/// batch norm, then a pointwise convolution with batch norm and clamp.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Block {
-    /// Output channels.
-    pub channels: usize,
-    /// Taps.
-    pub kernel: usize,
-    /// Input steps between two output steps.
-    #[serde(default = "one")]
-    pub stride: usize,
-    /// Depthwise and pointwise instead of plain.
-    #[serde(default)]
-    pub separable: bool,
-    /// Input steps between two taps.
-    #[serde(default = "one")]
-    pub dilation: usize,
-}
-
-fn one() -> usize {
-    1
-}
-
-impl Block {
-    /// A plain block.
-    pub const fn plain(channels: usize, kernel: usize, stride: usize) -> Self {
-        Self {
-            channels,
-            kernel,
-            stride,
-            separable: false,
-            dilation: 1,
-        }
-    }
-
-    /// A depthwise-separable block.
-    pub const fn separable(channels: usize, kernel: usize, stride: usize) -> Self {
-        Self {
-            separable: true,
-            ..Self::plain(channels, kernel, stride)
-        }
-    }
-}
-
-/// A 1-D CNN: blocks, global average pool, dense.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CnnConfig {
-    /// The blocks, first to last.
-    pub blocks: Vec<Block>,
-    /// Clamp behind every block.
-    #[serde(default)]
-    pub nonlinearity: Nonlinearity,
-    /// At the ends of a window, in every block.
-    #[serde(default)]
-    pub padding: Padding,
-}
-
-impl Default for CnnConfig {
-    fn default() -> Self {
-        Self::cnn()
-    }
-}
-
-impl CnnConfig {
-    /// The default network: at most 11 k parameters with 3 channels in and 6 classes out.
-    pub fn cnn() -> Self {
-        Self {
-            blocks: vec![
-                Block::plain(24, 9, 2),
-                Block::separable(48, 7, 2),
-                Block::separable(64, 5, 2),
-                Block::separable(64, 5, 1),
-            ],
-            nonlinearity: Nonlinearity::Relu,
-            padding: Padding::Same,
-        }
-    }
-
-    /// The default network for streams: without padding, and with strides that leave enough of 3 s at 20 Hz.
-    pub fn cnn_valid() -> Self {
-        Self {
-            blocks: vec![
-                Block::plain(24, 9, 2),
-                Block::separable(48, 5, 2),
-                Block::separable(64, 5, 1),
-                Block::separable(64, 3, 1),
-            ],
-            padding: Padding::Valid,
-            ..Self::cnn()
-        }
-    }
-
-    /// Reference network A: 280 k multiply-accumulates at 100x3, the yardstick of training and device speed.
-    pub fn network_a() -> Self {
-        Self {
-            blocks: vec![
-                Block::plain(16, 5, 1),
-                Block::plain(32, 5, 2),
-                Block::plain(32, 5, 2),
-            ],
-            ..Self::cnn()
-        }
-    }
-
-    /// Reference network B: 20 k multiply-accumulates at 100x3, the smallest of the yardsticks. It has no padding.
-    pub fn network_b() -> Self {
-        Self {
-            blocks: vec![Block::plain(8, 5, 2), Block::plain(16, 5, 2)],
-            padding: Padding::Valid,
-            ..Self::cnn()
-        }
-    }
-
-    /// Names of the presets.
-    pub const PRESETS: [&'static str; 5] = [
-        "cnn",
-        "cnn-valid",
-        "network-a",
-        "network-a-valid",
-        "network-b",
-    ];
-
-    /// The preset `name`, one of [`CnnConfig::PRESETS`].
-    pub fn preset(name: &str) -> Option<Self> {
-        match name {
-            "cnn" => Some(Self::cnn()),
-            "cnn-valid" => Some(Self::cnn_valid()),
-            "network-a" => Some(Self::network_a()),
-            "network-a-valid" => Some(Self {
-                padding: Padding::Valid,
-                ..Self::network_a()
-            }),
-            "network-b" => Some(Self::network_b()),
-            _ => None,
-        }
-    }
-
-    /// Checks the settings against an input of `shape`.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the block and field.
-    pub fn validate(&self, shape: Shape) -> Result<(), Error> {
-        if self.blocks.is_empty() {
-            return Err(Error::config("network.blocks", "give at least one block"));
-        }
-        if shape.is_empty() {
-            return Err(Error::config(
-                "network",
-                "the input has no samples: choose a longer window",
-            ));
-        }
-        let mut time = shape.time;
-        for (i, block) in self.blocks.iter().enumerate() {
-            let fields = [
-                ("channels", block.channels),
-                ("kernel", block.kernel),
-                ("stride", block.stride),
-                ("dilation", block.dilation),
-            ];
-            for (field, value) in fields {
-                if value == 0 || value > 4096 {
-                    return Err(Error::config(
-                        format!("network.blocks[{i}].{field}"),
-                        format!("{value} is not in 1..=4096"),
-                    ));
-                }
-            }
-            let slide = Slide::new(block, time, self.padding);
-            if slide.time_out == 0 {
-                return Err(Error::config(
-                    format!("network.blocks[{i}].kernel"),
-                    format!(
-                        "{} taps do not fit the {time} steps that are left without padding: choose longer \
-                         windows, or smaller kernels or strides before",
-                        block.kernel
-                    ),
-                ));
-            }
-            time = slide.time_out;
-        }
-        Ok(())
-    }
-}
 
 /// Random changes of training windows, drawn anew in every epoch. Each is off at zero.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -243,7 +16,7 @@ pub struct Augmentation {
     /// Standard deviation, in radians, of a rotation about a random axis; applied to each triple of channels.
     pub rotation: f32,
     /// Probabilities that the x, y and z axis of a triple point the other way, each on its own: left or right wrist or
-    /// pocket, screen in or out. Left out when all are 0, so that settings from before it was there keep their digest.
+    /// pocket, screen in or out. Left out when all are 0, so that settings without it keep their digest.
     #[serde(skip_serializing_if = "is_never")]
     pub mirror: [f32; 3],
     /// Standard deviation of the relative speed: time runs faster and slower along a smooth random curve.
@@ -273,8 +46,8 @@ impl Augmentation {
     };
 }
 
-/// Whose labels are there, when only a share is. The choice is seeded, a smaller share is part of a larger one, and
-/// every class is in it.
+/// Which windows have labels when only a share has. The choice is seeded, a smaller share is part of a larger one, and
+/// every share has windows of every class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelsOf {
@@ -292,24 +65,12 @@ impl LabelsOf {
     }
 }
 
-impl std::str::FromStr for LabelsOf {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "users" => Ok(Self::Users),
-            "windows" => Ok(Self::Windows),
-            _ => Err(()),
-        }
-    }
-}
-
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
     /// The network.
-    pub network: CnnConfig,
+    pub network: Cnn,
     /// Passes over the training windows.
     pub epochs: usize,
     /// Windows per step.
@@ -334,11 +95,11 @@ pub struct TrainConfig {
     /// Stops after this many epochs without a better validation m-F1, and keeps the best epoch's weights.
     /// `None` trains all epochs and keeps the last.
     pub patience: Option<usize>,
-    /// Keeps the validation users out of training, to watch it by. Off, they train too: more users are worth more
-    /// than a look at how training goes, when nothing is decided by it.
+    /// Keeps the validation users out of training, so that they show how it goes. Otherwise they train too: when nothing
+    /// is decided by that view, more users are worth more.
     pub hold_out: bool,
     /// Share of the labels of the training windows that are used, above 0 and up to 1; an epoch keeps its length. Left
-    /// out when it is 1, so that settings from before it was there keep their digest.
+    /// out when it is 1, so that settings without it keep their digest.
     #[serde(skip_serializing_if = "is_one")]
     pub labels: f64,
     /// What that is a share of.
@@ -359,7 +120,7 @@ fn is_one(share: &f64) -> bool {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
-            network: CnnConfig::default(),
+            network: Cnn::default(),
             epochs: 25,
             batch: 128,
             learning_rate: 4e-3,
@@ -440,7 +201,7 @@ impl TrainConfig {
         Ok(())
     }
 
-    /// Learning rate of step `step` of `steps`.
+    /// Returns the learning rate of step `step` of `steps`.
     pub fn learning_rate_at(&self, step: usize, steps: usize) -> f64 {
         let steps = steps.max(1) as f64;
         let warm = (self.warm_up * steps).max(1.0);

@@ -57,15 +57,25 @@ pub enum Error {
         /// What the library said.
         what: String,
     },
-    /// Worker threads could not be started.
-    #[error("cannot start worker threads: {0}")]
-    Threads(String),
     /// The trained network does not fit the network description.
     #[error(transparent)]
-    Model(#[from] mote_model::Error),
+    Model(mote_model::Error),
+}
+
+impl From<mote_model::Error> for Error {
+    fn from(error: mote_model::Error) -> Self {
+        match error {
+            // The architecture is the field `network` of the settings.
+            mote_model::Error::Cnn { field, what } => {
+                Error::config(format!("network.{field}"), what)
+            }
+            other => Error::Model(other),
+        }
+    }
 }
 
 impl Error {
+    /// Builds an [`Error::Config`].
     pub(crate) fn config(field: impl Into<String>, what: impl Into<String>) -> Self {
         Error::Config {
             field: field.into(),

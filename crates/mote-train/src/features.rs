@@ -54,12 +54,12 @@ pub struct Table {
 }
 
 impl Table {
-    /// Number of columns.
+    /// Returns the number of columns.
     pub fn columns(&self) -> usize {
         self.names.len()
     }
 
-    /// The features of row `n`; empty when there is no such row.
+    /// Returns the features of row `n`; empty when there is no such row.
     pub fn row(&self, n: usize) -> &[f32] {
         let columns = self.columns();
         self.x
@@ -131,8 +131,8 @@ fn signal_features(signal: &[f32], rate: f32, spectrum: &Spectrum, out: &mut Vec
     let mut sorted = signal.to_vec();
     sorted.sort_by(f32::total_cmp);
     let quantile = |q: f32| {
-        let at = (q * (sorted.len().saturating_sub(1)) as f32).round() as usize;
-        sorted.get(at).copied().unwrap_or(0.0)
+        let at = (q * (sorted.len() - 1) as f32).round() as usize;
+        sorted[at]
     };
     let neighbours = || centred.iter().zip(centred.iter().skip(1));
     let step = neighbours().map(|(a, b)| (b - a).abs()).sum::<f32>() / (n - 1.0).max(1.0);
@@ -152,7 +152,7 @@ fn signal_features(signal: &[f32], rate: f32, spectrum: &Spectrum, out: &mut Vec
     spectrum.features(&centred, out);
 }
 
-/// Pearson's correlation; 0 when a signal is constant.
+/// Returns Pearson's correlation of two signals; 0 when a signal is constant.
 fn correlation(a: &[f32], b: &[f32]) -> f32 {
     let n = a.len().max(1) as f32;
     let mean = |x: &[f32]| x.iter().sum::<f32>() / n;
@@ -188,7 +188,7 @@ impl Spectrum {
         }
     }
 
-    /// Power of lines 1 to `time / 2`.
+    /// Returns the power of lines 1 to `time / 2`.
     fn power(&self, x: &[f32]) -> Vec<f32> {
         let time = self.table.len();
         (1..=time / 2)

@@ -40,7 +40,7 @@ pub fn fit(windows: &Windows, indices: &[usize]) -> Result<Frontend, Error> {
     })
 }
 
-/// Sensor counts of window `n`, `[time][channels]`.
+/// Returns the sensor counts of window `n`, `[time][channels]`.
 ///
 /// # Errors
 /// [`Error::Data`] when there is no such window, or a value is not finite.
@@ -48,7 +48,16 @@ pub fn window_counts(windows: &Windows, n: usize) -> Result<Vec<i16>, Error> {
     Ok(samples(windows, n)?.iter().map(|&x| counts(x)).collect())
 }
 
-/// `(count - offset) * scale` of every sample, in place. `x` holds counts, `[time][channels]`.
+/// Returns the sensor counts of the windows `indices` as floats, `[n][time][channels]`.
+pub(crate) fn gather(windows: &Windows, indices: &[usize]) -> Result<Vec<f32>, Error> {
+    let mut x = Vec::with_capacity(indices.len() * windows.stride());
+    for &n in indices {
+        x.extend(samples(windows, n)?.iter().map(|&x| f32::from(counts(x))));
+    }
+    Ok(x)
+}
+
+/// Replaces every sample of `x`, `[time][channels]`, by `(count - offset) * scale`. `x` holds counts, `[time][channels]`.
 pub fn normalise(frontend: &Frontend, x: &mut [f32]) {
     for row in x.chunks_exact_mut(frontend.scale.len().max(1)) {
         for ((x, o), s) in row.iter_mut().zip(&frontend.offset).zip(&frontend.scale) {
@@ -58,11 +67,16 @@ pub fn normalise(frontend: &Frontend, x: &mut [f32]) {
 }
 
 fn samples(windows: &Windows, n: usize) -> Result<&[f32], Error> {
-    let x = windows.window(n);
-    if x.is_empty() || windows.channels == 0 {
+    if n >= windows.len() {
         return Err(Error::Data(format!(
             "window {n} does not exist; there are {}",
             windows.len()
+        )));
+    }
+    let x = windows.window(n);
+    if x.is_empty() {
+        return Err(Error::Data(format!(
+            "window {n} has no samples: choose a longer window"
         )));
     }
     if x.iter().any(|x| !x.is_finite()) {

@@ -1,13 +1,15 @@
 //! Which training windows are labelled, when only a share of them is.
 
-use crate::{Job, LabelsOf, TrainConfig};
+use crate::Error;
+use crate::config::{LabelsOf, TrainConfig};
+use crate::job::Job;
 use mote_data::Windows;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Windows of `job` to train on, and to watch training with.
+/// Returns the windows of `job` to train on, and to watch training with.
 pub(crate) fn divide(job: &Job<'_>, config: &TrainConfig) -> (Vec<usize>, Vec<usize>) {
     let (mut train, mut watch) = (job.train.to_vec(), job.validation.to_vec());
     if !config.hold_out {
@@ -16,16 +18,41 @@ pub(crate) fn divide(job: &Job<'_>, config: &TrainConfig) -> (Vec<usize>, Vec<us
     (train, watch)
 }
 
-/// Windows of `job` whose labels training with `config` uses, in the order of the job.
-pub fn labelled(job: Job<'_>, config: &TrainConfig) -> Vec<usize> {
-    let (train, _) = divide(&job, config);
-    positions(job.windows, &train, config)
-        .into_iter()
-        .filter_map(|position| train.get(position).copied())
-        .collect()
+/// Checks that each of `indices` is a window with a class and a user.
+pub(crate) fn check<'a>(
+    windows: &Windows,
+    indices: impl Iterator<Item = &'a usize>,
+) -> Result<(), Error> {
+    let classes = windows.labels.len();
+    for &n in indices {
+        let (Some(&class), Some(_)) = (windows.y.get(n), windows.users.get(n)) else {
+            return Err(Error::Data(format!(
+                "window {n} does not exist; there are {}",
+                windows.len()
+            )));
+        };
+        if class >= classes {
+            return Err(Error::Data(format!(
+                "window {n} has class {class}, but there are {classes} labels"
+            )));
+        }
+    }
+    Ok(())
 }
 
-/// Positions in `train` of the labelled windows, in increasing order.
+/// Returns the windows of `job` whose labels training with `config` uses, in the order of the job.
+///
+/// # Errors
+/// [`Error::Data`] when a window does not exist or has no class.
+pub fn labelled(job: Job<'_>, config: &TrainConfig) -> Result<Vec<usize>, Error> {
+    let (train, _) = divide(&job, config);
+    check(job.windows, train.iter())?;
+    let positions = positions(job.windows, &train, config);
+    Ok(positions.into_iter().map(|p| train[p]).collect())
+}
+
+/// Returns the positions in `train` of the labelled windows, in increasing order. All of `train` were
+/// [checked](check).
 pub(crate) fn positions(windows: &Windows, train: &[usize], config: &TrainConfig) -> Vec<usize> {
     if config.labels >= 1.0 {
         return (0..train.len()).collect();
@@ -39,15 +66,14 @@ pub(crate) fn positions(windows: &Windows, train: &[usize], config: &TrainConfig
     chosen
 }
 
-/// All windows of the first users in a random order: `share` of them, and as many more as it takes for all classes.
+/// Returns all windows of the first users in a random order: `share` of the users, and as many more as it takes for
+/// all classes.
 fn of_users(windows: &Windows, train: &[usize], share: f64, rng: &mut SmallRng) -> Vec<usize> {
     let mut users: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     let mut missing = BTreeSet::new();
     for (position, &n) in train.iter().enumerate() {
-        if let (Some(&class), Some(&user)) = (windows.y.get(n), windows.users.get(n)) {
-            users.entry(user).or_default().push(position);
-            missing.insert(class);
-        }
+        users.entry(windows.users[n]).or_default().push(position);
+        missing.insert(windows.y[n]);
     }
     let mut users: Vec<Vec<usize>> = users.into_values().collect();
     users.shuffle(rng);
@@ -57,23 +83,20 @@ fn of_users(windows: &Windows, train: &[usize], share: f64, rng: &mut SmallRng) 
         if turn >= wanted && missing.is_empty() {
             break;
         }
-        let classes = own.iter().filter_map(|&position| train.get(position));
-        for class in classes.filter_map(|&n| windows.y.get(n)) {
-            missing.remove(class);
+        for &position in &own {
+            missing.remove(&windows.y[train[position]]);
         }
         chosen.extend(own);
     }
     chosen
 }
 
-/// Of every class `share` of the windows; users take turns in a random order, each with a random window.
+/// Returns `share` of the windows of every class; users take turns in a random order, each with a random window.
 fn of_windows(windows: &Windows, train: &[usize], share: f64, rng: &mut SmallRng) -> Vec<usize> {
     let mut classes: BTreeMap<usize, BTreeMap<u32, Vec<usize>>> = BTreeMap::new();
     for (position, &n) in train.iter().enumerate() {
-        if let (Some(&class), Some(&user)) = (windows.y.get(n), windows.users.get(n)) {
-            let users = classes.entry(class).or_default();
-            users.entry(user).or_default().push(position);
-        }
+        let users = classes.entry(windows.y[n]).or_default();
+        users.entry(windows.users[n]).or_default().push(position);
     }
     let mut chosen = Vec::new();
     for users in classes.into_values() {
@@ -82,7 +105,8 @@ fn of_windows(windows: &Windows, train: &[usize], share: f64, rng: &mut SmallRng
         users.iter_mut().for_each(|own| own.shuffle(rng));
         let total: usize = users.iter().map(Vec::len).sum();
         let wanted = ((total as f64 * share).round() as usize).max(1);
-        let turns = users.iter().map(Vec::len).max().unwrap_or(0);
+        let turns = users.iter().map(Vec::len).max();
+        let turns = turns.expect("a class in the map has a user");
         let in_turn = (0..turns).flat_map(|turn| users.iter().filter_map(move |own| own.get(turn)));
         chosen.extend(in_turn.take(wanted));
     }

@@ -1,57 +1,30 @@
 //! Structured pruning: whole channels leave a trained network, and what is left trains on.
 //!
-//! What is pruned are the outputs of blocks. A channel is scored by a [`Criterion`], scores are brought to one scale
-//! per block, and channels leave in groups of four, those first that matter least for what they cost. The result is
-//! a smaller network of the same kind; nothing is masked.
+//! Pruning removes output channels of blocks. A [`Criterion`] scores every channel, and scores are brought to one scale
+//! per block. Channels leave in groups of four; the group with the lowest score for its cost leaves first. The result
+//! is a smaller network of the same kind; nothing is masked.
 
+mod cost;
 mod criteria;
 mod shrink;
 
+pub use cost::Cost;
 pub use criteria::Criterion;
 
-use crate::checkpoint::State;
-use crate::config::{CnnConfig, TrainConfig};
+use crate::Error;
+use crate::config::TrainConfig;
+use crate::job::{Hooks, Job};
 use crate::network::Network;
 use crate::run::Run;
-use crate::train::{Hooks, Job, Trained, train_on};
-use crate::{Error, export};
-use mote_model::Frontend;
-use mote_model::blob::int8_bytes;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use std::str::FromStr;
+use crate::state::State;
+use crate::train::train_on;
+use crate::trained::Trained;
+use crate::training_set::TrainingSet;
+use shrink::{resized, shrink};
 
-/// Channels leave a block in groups of so many, and at least so many stay: int8 kernels compute four channels at a
-/// time, so a lone one would cost nearly what four do.
+/// Channels that leave a block together, and the fewest that stay: int8 kernels compute four channels at a time, so a
+/// single one would cost nearly as much as four.
 const GROUP: usize = 4;
-
-/// What a share is a share of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Cost {
-    /// Multiply-accumulates per inference.
-    Mac,
-    /// Weights and biases of the network with norms folded in.
-    Parameters,
-    /// Bytes of the model once `int8` has quantized it.
-    Bytes,
-}
-
-impl FromStr for Cost {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        match text {
-            "mac" => Ok(Self::Mac),
-            "parameters" => Ok(Self::Parameters),
-            "bytes" => Ok(Self::Bytes),
-            _ => Err(Error::config(
-                "of",
-                "the costs are mac, parameters and bytes",
-            )),
-        }
-    }
-}
 
 /// How much is pruned, by what, and how the rest trains on.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,8 +75,8 @@ impl PruneConfig {
 }
 
 /// Takes whole channels out of `trained` until `prune.share` of its cost is gone, or it fits `prune.bytes`, and trains
-/// the rest on with the other settings of `config`. `job` and `config` are those that `trained` came from; `config.network` is not looked
-/// at. The result repeats, and a stopped run resumes below `hooks.checkpoint`.
+/// the rest on with the other settings of `config`. `job` and `config` are those that `trained` came from;
+/// `config.network` is not used. The result repeats, and a stopped run resumes below `hooks.checkpoint`.
 ///
 /// # Errors
 /// [`Error::Config`] for settings that make no sense or a target that leaves a block without channels,
@@ -120,7 +93,7 @@ pub fn prune(
         Some(_) => Cost::Bytes,
         None => prune.of,
     };
-    let whole = cost(&trained.network, of)?;
+    let whole = of.of(&trained.network)?;
     let goes = match prune.bytes {
         Some(bytes) => whole.saturating_sub(bytes) as f64,
         None => whole as f64 * prune.share,
@@ -136,7 +109,7 @@ pub fn prune(
     Ok(trained)
 }
 
-/// One round: scores, shrinks to a cost of at most `limit`, trains on.
+/// Prunes once: scores channels, shrinks the network to a cost of at most `limit`, and trains on.
 fn round(
     trained: &Trained,
     (of, limit): (Cost, usize),
@@ -146,7 +119,7 @@ fn round(
     hooks: Hooks<'_>,
 ) -> Result<Trained, Error> {
     let config = |network: &Network| TrainConfig {
-        network: network.config.clone(),
+        network: network.cnn.clone(),
         epochs: prune.epochs.max(1),
         learning_rate: prune.learning_rate,
         ..config.clone()
@@ -156,10 +129,10 @@ fn round(
         prune.criterion,
         &trained.network,
         &trained.snapshot,
-        &Run::new(job, &before)?,
+        &TrainingSet::new(job, &before)?,
     )?;
     let kept = choose(&trained.network, &scores, of, limit)?;
-    let (network, snapshot) = shrink::shrink(&trained.network, &trained.snapshot, &kept)?;
+    let (network, snapshot) = shrink(&trained.network, &trained.snapshot, &kept)?;
     let after = config(&network);
     let run = Run::new(job, &after)?;
     if prune.epochs == 0 {
@@ -168,52 +141,8 @@ fn round(
     train_on(run, snapshot, hooks)
 }
 
-/// What `network` costs, as [`mote_model`] counts it.
-fn cost(network: &Network, of: Cost) -> Result<usize, Error> {
-    match of {
-        Cost::Mac => Ok(counted(network, |time, fan_in| time * fan_in)),
-        Cost::Parameters => Ok(counted(network, |_, fan_in| fan_in + 1)),
-        Cost::Bytes => bytes(network),
-    }
-}
-
-/// The sum over all output channels of what each counts, given its time steps and what it sums up per step.
-fn counted(network: &Network, per_channel: impl Fn(usize, usize) -> usize) -> usize {
-    let layers = network.layers.iter().map(|l| {
-        let fan_in = l.slide.kernel * if l.depthwise { 1 } else { l.channels_in };
-        l.channels_out * per_channel(l.slide.time_out, fan_in)
-    });
-    layers.sum::<usize>() + network.classes * per_channel(1, network.features())
-}
-
-/// Bytes of the int8 model of `network`.
-fn bytes(network: &Network) -> Result<usize, Error> {
-    let mut graph = export::graph(
-        "cnn",
-        network,
-        network.config.nonlinearity.activation(),
-        &vec![0.0; network.len()],
-        &network.initial_statistics(),
-    )?;
-    let channels = network.input.channels;
-    graph.frontend = Some(Frontend {
-        offset: vec![0; channels],
-        scale: vec![1.0; channels],
-    });
-    Ok(int8_bytes(&graph)?)
-}
-
-/// `network` with blocks of other widths.
-fn resized(network: &Network, widths: &[usize]) -> Result<Network, Error> {
-    let mut config: CnnConfig = network.config.clone();
-    for (block, &width) in config.blocks.iter_mut().zip(widths) {
-        block.channels = width;
-    }
-    Network::new(&config, network.input, network.classes)
-}
-
-/// The channels of each block to keep, ascending, so that the cost is `limit` or less. `scores` has one list per
-/// block.
+/// Returns the channels of each block to keep, ascending, so that the cost is `limit` or less. `scores` has one list
+/// per block.
 fn choose(
     network: &Network,
     scores: &[Vec<f32>],
@@ -227,7 +156,7 @@ fn choose(
         order.push(channels);
     }
     let mut widths: Vec<usize> = order.iter().map(Vec::len).collect();
-    let mut now = cost(network, of)?;
+    let mut now = of.of(network)?;
     while now > limit {
         let mut best: Option<(f64, usize, usize, usize)> = None;
         for (block, &width) in widths.iter().enumerate() {
@@ -240,14 +169,14 @@ fn choose(
             if left < GROUP {
                 continue;
             }
-            // What goes, as a share of all that is left of the block: the last channels are dear.
+            // As a share of the scores that are left in the block, so that its last channels weigh more.
             let sum = |channels: &[usize]| -> f64 {
                 channels.iter().map(|&c| f64::from(scores[block][c])).sum()
             };
             let lost = sum(&order[block][left..width]) / sum(&order[block][..width]).max(1e-12);
             let mut widths = widths.clone();
             widths[block] = left;
-            let then = cost(&resized(network, &widths)?, of)?;
+            let then = of.of(&resized(network, &widths)?)?;
             let price = lost / (now - then) as f64;
             if best.is_none_or(|(least, ..)| price < least) {
                 best = Some((price, block, left, then));

@@ -1,24 +1,28 @@
 //! Quantization-aware training: a trained network trains on while its weights and activations are rounded.
 //!
 //! Every pass computes what int8 will compute (Jacob et al. 2018, arXiv 1712.05877): weights with norms folded in are
-//! rounded per output channel, activations per tensor, and gradients pass through the rounding. Norms keep the
-//! statistics of training, so that what is folded stands still; the grids of activations are observed anew before each
-//! epoch. The network that comes out has only weights that the integers can hold, so quantization afterwards changes
-//! none of them.
+//! rounded per output channel, activations per tensor, and gradients pass through the rounding. Norms keep their
+//! running statistics, so that the folded weights change by training alone; the grids of activations are observed anew
+//! before each epoch. The result has only weights that the integers can hold, so quantization afterwards changes none
+//! of them.
 
-mod forward;
+mod objective;
+mod rounding;
 
-pub(crate) use forward::FakeQuant;
-
-use crate::checkpoint::Snapshot;
+use crate::Error;
 use crate::config::TrainConfig;
-use crate::network::{Network, host};
-use crate::run::{Run, gather};
-use crate::train::{Epoch, Hooks, Job, Trained, train_on};
-use crate::{Error, frontend, infer};
+use crate::history::Epoch;
+use crate::job::{Hooks, Job};
+use crate::network::{Network, Snapshot};
+use crate::ops::to_host;
+use crate::run::Run;
+use crate::train::train_on;
+use crate::trained::{Trained, normalised};
 use burn::tensor::Device;
 use mote_data::Windows;
 use mote_model::{Graph, Op, Quant, Weights};
+use objective::RoundedCrossEntropy;
+use rounding::{RoundedPass, Rounding, symmetric};
 
 /// How a network is trained for quantization.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +58,7 @@ pub struct QuantReady {
     pub few_bits: usize,
     network: Network,
     snapshot: Snapshot,
-    fake: FakeQuant,
+    rounding: Rounding,
 }
 
 /// Trains `trained` on with rounded weights and activations and the other settings of `config`, which are those that
@@ -76,7 +80,7 @@ pub fn qat(
             format!("{} is not in 2..=8", qat.bits),
         ));
     }
-    let fake = FakeQuant {
+    let rounding = Rounding {
         bits: qat.bits,
         grids: Vec::new(),
     };
@@ -84,13 +88,18 @@ pub fn qat(
     trained.history.clear();
     if qat.epochs > 0 {
         let config = TrainConfig {
-            network: trained.network.config.clone(),
+            network: trained.network.cnn.clone(),
             epochs: qat.epochs,
             learning_rate: qat.learning_rate,
             ..config.clone()
         };
         let mut run = Run::new(job, &config)?;
-        run.round(fake.clone());
+        let objective = RoundedCrossEntropy {
+            rounding: rounding.clone(),
+            dropout: config.dropout,
+        };
+        let params = run.network.params.clone();
+        run.minimise(objective, &params, 0..0);
         trained = train_on(run, trained.snapshot, hooks)?;
     }
     let Trained {
@@ -105,20 +114,21 @@ pub fn qat(
     for node in &mut graph.nodes {
         let (weights, bits) = match &mut node.op {
             Op::Conv1d(conv) => {
-                let bits = layers.next().map_or(8, |(i, l)| fake.bits_of(i, l));
-                (&mut conv.weights, bits)
+                let (index, layer) = layers.next().expect("every convolution is a layer");
+                (&mut conv.weights, rounding.bits_of(index, layer))
             }
             Op::Dense(dense) => (&mut dense.weights, 8),
             _ => continue,
         };
-        if let Weights::F32 { weights, bias } = weights {
-            total += weights.len();
-            few_bits += if bits < 8 { weights.len() } else { 0 };
-            let per_channel = weights.len() / bias.len().max(1);
-            for channel in weights.chunks_mut(per_channel.max(1)) {
-                let rounded: Vec<f32> = forward::symmetric(channel.iter().copied(), bits).collect();
-                channel.copy_from_slice(&rounded);
-            }
+        let Weights::F32 { weights, bias } = weights else {
+            unreachable!("training exports f32");
+        };
+        total += weights.len();
+        few_bits += if bits < 8 { weights.len() } else { 0 };
+        let per_channel = weights.len() / bias.len();
+        for channel in weights.chunks_mut(per_channel) {
+            let rounded: Vec<f32> = symmetric(channel.iter().copied(), bits).collect();
+            channel.copy_from_slice(&rounded);
         }
     }
     Ok(QuantReady {
@@ -128,13 +138,13 @@ pub fn qat(
         few_bits,
         network,
         snapshot,
-        fake,
+        rounding,
     })
 }
 
 impl QuantReady {
-    /// Logits of the windows `indices`, `[n][classes]`, as training computes them with activations on `grids`: of the
-    /// input, of each convolution's output, and of the logits. For checking the engine against.
+    /// Returns the logits of the windows `indices`, `[n][classes]`, as training computes them with activations on `grids`:
+    /// those of the input, of each convolution's output, and of the logits. For checking the engine against.
     ///
     /// # Errors
     /// [`Error::Data`] when a window does not exist or is not finite, [`Error::Backend`] when grids are missing.
@@ -144,16 +154,20 @@ impl QuantReady {
         windows: &Windows,
         indices: &[usize],
     ) -> Result<Vec<f32>, Error> {
-        let mut x = gather(windows, indices)?;
-        if let Some(frontend) = &self.graph.frontend {
-            frontend::normalise(frontend, &mut x);
-        }
-        let fake = FakeQuant {
+        let x = normalised(&self.graph, windows, indices)?;
+        let rounding = Rounding {
             grids: grids.to_vec(),
-            ..self.fake
+            ..self.rounding
         };
-        let leaves = infer::leaves(&self.network.slots, &self.snapshot.values, &Device::flex());
-        host(fake.forward(&self.network, x, &leaves, &self.snapshot.running, None)?)
+        let mut pass = RoundedPass {
+            rounding: &rounding,
+            running: &self.snapshot.running,
+            dropout: None,
+            observed: None,
+        };
+        let values = &self.snapshot.values;
+        let parameters = self.network.params.tensors(values, &Device::flex());
+        to_host(self.network.forward(x, &parameters, &mut pass)?)
     }
 }
 

@@ -4,8 +4,8 @@
 
 use mote::{Interpreter, Model, registry};
 use mote_data::Windows;
-use mote_model::{Strategy, blob, plan::plan};
-use mote_train::{Block, CnnConfig, Hooks, Job, Nonlinearity, TrainConfig, train};
+use mote_model::{Block, Cnn, Nonlinearity, Strategy, blob, plan::plan};
+use mote_train::{Hooks, Job, TrainConfig, train};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -31,10 +31,10 @@ fn agrees(blocks: Vec<Block>, nonlinearity: Nonlinearity, time: usize, channels:
     let windows = windows(time, channels);
     let indices: Vec<usize> = (0..windows.len()).collect();
     let config = TrainConfig {
-        network: CnnConfig {
+        network: Cnn {
             blocks,
             nonlinearity,
-            ..CnnConfig::default()
+            ..Cnn::default()
         },
         epochs: 2,
         batch: 12,
@@ -93,5 +93,5 @@ fn dilation_and_six_channels() {
 
 #[test]
 fn the_default_network() {
-    agrees(CnnConfig::cnn().blocks, Nonlinearity::Relu, 60, 3);
+    agrees(Cnn::default().blocks, Nonlinearity::Relu, 60, 3);
 }

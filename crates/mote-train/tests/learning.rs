@@ -1,14 +1,14 @@
-//! Pretraining, few labels, teachers and principal components, as their users see them.
+//! Pretraining, few labels and principal components, as their users see them.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use mote_data::Windows;
-use mote_model::{Activation, Op};
-use mote_train::metrics::Confusion;
+use mote_metrics::Confusion;
+use mote_model::{Activation, Block, Cnn, Op};
 use mote_train::pca::{Keep, PcaConfig, PcaHead, reduce};
 use mote_train::{
-    Block, CnnConfig, ContrastiveConfig, DistillConfig, Error, Head, Hooks, Job, LabelsOf,
-    TrainConfig, Trained, distill, label_efficiency, labelled, pretrain, scratch, train,
+    ContrastiveConfig, Error, Head, Hooks, Job, LabelsOf, TrainConfig, Trained, labelled, pretrain,
+    scratch, train,
 };
 use std::f32::consts::TAU;
 use std::sync::atomic::AtomicBool;
@@ -47,9 +47,9 @@ const TRAIN: usize = 150;
 
 fn config() -> TrainConfig {
     TrainConfig {
-        network: CnnConfig {
+        network: Cnn {
             blocks: vec![Block::plain(8, 5, 2), Block::separable(12, 3, 2)],
-            ..CnnConfig::cnn()
+            ..Cnn::default()
         },
         epochs: 6,
         batch: 16,
@@ -90,7 +90,8 @@ fn macro_f1(windows: &Windows, trained: &Trained) -> f64 {
     let logits = trained.logits(windows, &test).unwrap();
     let largest = |row: &[f32]| (0..3).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap();
     let predicted: Vec<usize> = logits.chunks(3).map(largest).collect();
-    Confusion::new(3, &truth, &predicted).macro_f1()
+    let confusion = Confusion::of(&windows.labels, &truth, &predicted);
+    confusion.scores().macro_f1
 }
 
 #[test]
@@ -174,7 +175,7 @@ fn a_linear_head_leaves_the_encoder_alone() {
 }
 
 #[test]
-fn stopped_pretraining_and_distillation_resume() {
+fn stopped_pretraining_resumes() {
     let windows = windows(false);
     with(&windows, |job| {
         let directory = tempfile::tempdir().unwrap();
@@ -187,22 +188,12 @@ fn stopped_pretraining_and_distillation_resume() {
             stop: Some(&stop),
             ..kept
         };
-        let settings = DistillConfig {
-            epochs: 4,
-            ..DistillConfig::default()
-        };
         let e = pretrain(job, &config(), &contrastive(), &[], stopped).unwrap_err();
         assert!(matches!(e, Error::Stopped { .. }), "{e}");
-        let e = distill(job, &config(), &settings, stopped).unwrap_err();
-        assert!(matches!(e, Error::Stopped { .. }), "{e}");
         let first = pretrain(job, &config(), &contrastive(), &[], kept).unwrap();
-        let distilled = distill(job, &config(), &settings, kept).unwrap();
         // Finished runs are read back: the stop flag finds nothing to stop.
         let again = pretrain(job, &config(), &contrastive(), &[], stopped).unwrap();
         assert_eq!(first, again);
-        let again = distill(job, &config(), &settings, stopped).unwrap();
-        assert_eq!(distilled.student, again.student);
-        assert_eq!(distilled.teacher, again.teacher);
     });
 }
 
@@ -216,8 +207,8 @@ fn few_labels_are_enough_for_an_epoch_of_full_length() {
             epochs: 15,
             ..config()
         };
-        assert_eq!(labelled(job, &few).len(), 15);
-        assert_eq!(labelled(job, &config()).len(), TRAIN);
+        assert_eq!(labelled(job, &few).unwrap().len(), 15);
+        assert_eq!(labelled(job, &config()).unwrap().len(), TRAIN);
         let trained = scratch(job, &few, Hooks::default()).unwrap();
         assert_eq!(trained, train(job, &few, Hooks::default()).unwrap());
         assert_learnt(&windows, &trained);
@@ -245,7 +236,7 @@ fn other_labels_than_the_chosen_ones_are_not_looked_at() {
         epochs: 2,
         ..config()
     };
-    let chosen = with(&windows, |job| labelled(job, &few));
+    let chosen = with(&windows, |job| labelled(job, &few).unwrap());
     assert_eq!(chosen.len(), 60);
     // Wrong labels of users who are not chosen.
     let mut wrong = windows.clone();
@@ -255,71 +246,6 @@ fn other_labels_than_the_chosen_ones_are_not_looked_at() {
     let right = with(&windows, |job| train(job, &few, Hooks::default()).unwrap());
     let spoilt = with(&wrong, |job| train(job, &few, Hooks::default()).unwrap());
     assert_eq!(right.graph, spoilt.graph);
-}
-
-#[test]
-fn the_label_efficiency_curve_has_both_networks_at_every_share() {
-    let windows = windows(false);
-    with(&windows, |job| {
-        let short = TrainConfig {
-            epochs: 2,
-            ..config()
-        };
-        let shares = [0.05, 0.5, 1.0];
-        let curve = label_efficiency(
-            job,
-            &short,
-            &contrastive(),
-            Head::FineTune,
-            &shares,
-            Hooks::default(),
-        )
-        .unwrap();
-        let found: Vec<f64> = curve.iter().map(|l| l.share).collect();
-        assert_eq!(found, shares);
-        let windows: Vec<usize> = curve.iter().map(|l| l.windows).collect();
-        assert_eq!(windows, [30, 90, 150]);
-        assert!(curve.iter().all(|l| l.scratch.graph != l.pretrained.graph));
-        assert_eq!(
-            curve[2].scratch,
-            train(job, &short, Hooks::default()).unwrap()
-        );
-    });
-}
-
-#[test]
-fn a_student_learns_from_a_wider_teacher() {
-    let windows = windows(false);
-    with(&windows, |job| {
-        let config = TrainConfig {
-            epochs: 15,
-            ..config()
-        };
-        let settings = DistillConfig {
-            epochs: 15,
-            ..DistillConfig::default()
-        };
-        let distilled = distill(job, &config, &settings, Hooks::default()).unwrap();
-        assert_eq!(distilled.teacher.network().blocks[0].channels, 16);
-        assert_eq!(distilled.student.network(), &config.network);
-        assert_learnt(&windows, &distilled.student);
-        // With no share of the teacher's scores it is plain training.
-        let labels_only = DistillConfig {
-            alpha: 0.0,
-            ..settings.clone()
-        };
-        let alone = distill(job, &config, &labels_only, Hooks::default()).unwrap();
-        let plain = train(job, &config, Hooks::default()).unwrap();
-        assert_eq!(alone.student.graph, plain.graph);
-        assert_ne!(distilled.student.graph, plain.graph);
-        // With the teacher's scores alone the labels of training do not matter to the student.
-        let scores_only = DistillConfig {
-            alpha: 1.0,
-            ..settings
-        };
-        let taught = distill(job, &config, &scores_only, Hooks::default()).unwrap();
-        assert_learnt(&windows, &taught.student);
-    });
 }
 
 #[test]

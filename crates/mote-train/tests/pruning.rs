@@ -7,18 +7,17 @@ mod common;
 use common::windows;
 use mote_data::Windows;
 use mote_model::blob::int8_bytes;
-use mote_model::{Graph, Op};
+use mote_model::{Block, Cnn, Graph, Op};
 use mote_train::{
-    Block, CnnConfig, Cost, Criterion, Error, Hooks, Job, PruneConfig, TrainConfig, Trained, prune,
-    train,
+    Cost, Criterion, Error, Hooks, Job, PruneConfig, TrainConfig, Trained, prune, train,
 };
 use std::sync::atomic::AtomicBool;
 
 fn config() -> TrainConfig {
     TrainConfig {
-        network: CnnConfig {
+        network: Cnn {
             blocks: vec![Block::plain(16, 5, 2), Block::separable(24, 3, 2)],
-            ..CnnConfig::default()
+            ..Cnn::default()
         },
         epochs: 12,
         batch: 16,

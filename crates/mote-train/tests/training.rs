@@ -5,19 +5,17 @@
 mod common;
 
 use common::windows;
-use mote_data::Fold;
-use mote_train::{
-    Augmentation, Block, CnnConfig, Epoch, Error, Hooks, Job, Nonlinearity, Progress, TrainConfig,
-    Trained, train, train_folds,
-};
+use mote_data::{Fold, Windows};
+use mote_model::{Block, Cnn, Nonlinearity};
+use mote_train::{Augmentation, Epoch, Error, Hooks, Job, Progress, TrainConfig, Trained, train};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 fn config() -> TrainConfig {
     TrainConfig {
-        network: CnnConfig {
+        network: Cnn {
             blocks: vec![Block::plain(8, 5, 2), Block::separable(12, 3, 2)],
             nonlinearity: Nonlinearity::Relu6,
-            ..CnnConfig::default()
+            ..Cnn::default()
         },
         epochs: 6,
         batch: 16,
@@ -197,17 +195,71 @@ fn checkpoints_of_other_runs_and_damaged_ones_are_refused() {
     }
 }
 
+/// What a checkpoint must belong to, beside the settings that are compared as a whole.
 #[test]
-fn folds_do_not_depend_on_threads() {
+fn checkpoints_belong_to_the_data_they_were_trained_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let short = TrainConfig {
+        epochs: 1,
+        labels: 0.5,
+        ..config()
+    };
+    let fold = &folds()[0];
+    let trained = |windows: &Windows, fold_number| {
+        let job = Job {
+            windows,
+            train: &fold.train,
+            validation: &fold.validation,
+            fold: fold_number,
+        };
+        let hooks = Hooks {
+            checkpoint: Some(directory.path()),
+            ..Hooks::default()
+        };
+        train(job, &short, hooks)
+    };
+    let original = windows(180, 30);
+    trained(&original, 0).unwrap();
+    trained(&original, 0).unwrap();
+    assert!(trained(&original, 1).is_err(), "another fold");
+    type Change = fn(&mut Windows);
+    let changes: [(&str, Change); 5] = [
+        ("a sample", |w| w.x[7000] += 0.5),
+        ("a label", |w| w.y[100] = (w.y[100] + 1) % 3),
+        ("the shape of windows", |w| {
+            (w.time, w.channels) = (w.channels, w.time);
+        }),
+        ("the number of classes", |w| {
+            w.labels.push("none".to_owned())
+        }),
+        ("which users have labels", |w| w.users.rotate_left(31)),
+    ];
+    for (what, change) in changes {
+        let mut windows = original.clone();
+        change(&mut windows);
+        let e = trained(&windows, 0).unwrap_err().to_string();
+        assert!(e.contains("other settings, data or seed"), "{what}: {e}");
+    }
+}
+
+#[test]
+fn folds_differ() {
     let (windows, folds) = (windows(180, 30), folds());
     let short = TrainConfig {
         epochs: 2,
         ..config()
     };
-    let one = train_folds(&windows, &folds, &short, 1, Hooks::default()).unwrap();
-    let three = train_folds(&windows, &folds, &short, 3, Hooks::default()).unwrap();
-    assert_eq!(one, three);
-    assert_ne!(one[0].graph, one[1].graph);
+    let graph = |k: usize, fold| {
+        let job = Job {
+            windows: &windows,
+            train: &folds[k].train,
+            validation: &folds[k].validation,
+            fold,
+        };
+        train_one(job, &short).graph
+    };
+    assert_ne!(graph(0, 0), graph(1, 0), "other windows");
+    assert_ne!(graph(0, 0), graph(0, 1), "another seed");
 }
 
 #[test]
@@ -244,18 +296,26 @@ fn settings_and_data_are_checked() {
     let e = run(&bad, Hooks::default()).unwrap_err().to_string();
     assert!(e.contains("network.blocks[1].stride"), "{e}");
 
-    let mut windows = windows(180, 30);
-    windows.x[4] = f32::INFINITY;
-    let job = Job {
-        windows: &windows,
-        train: &[0, 1, 2],
-        validation: &[],
-        fold: 0,
+    let original = windows(180, 30);
+    let refused = |change: fn(&mut Windows)| {
+        let mut windows = original.clone();
+        change(&mut windows);
+        let job = Job {
+            windows: &windows,
+            train: &[0, 1, 2],
+            validation: &[],
+            fold: 0,
+        };
+        let e = train(job, &config(), Hooks::default()).unwrap_err();
+        e.to_string()
     };
-    let e = train(job, &config(), Hooks::default())
-        .unwrap_err()
-        .to_string();
-    assert!(e.contains("window 0"), "{e}");
+    let e = refused(|w| w.x[4] = f32::INFINITY);
+    assert!(e.contains("window 0") && e.contains("not finite"), "{e}");
+    // A window without a label is not one of the first class.
+    let e = refused(|w| w.y[1] = 3);
+    assert!(e.contains("window 1 has class 3"), "{e}");
+    let e = refused(|w| w.y.truncate(2));
+    assert!(e.contains("window 2 does not exist"), "{e}");
 }
 
 #[test]
@@ -279,7 +339,7 @@ fn settings_are_written_as_toml() {
 fn the_default_network_is_small() {
     let parameters = run(
         &TrainConfig {
-            network: CnnConfig::default(),
+            network: Cnn::default(),
             epochs: 1,
             ..config()
         },

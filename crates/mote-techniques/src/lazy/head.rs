@@ -1,13 +1,20 @@
 //! A linear classifier on the pooled features of an inner layer.
 
-/// Descents over all examples; the loss is convex and the features are few.
-const STEPS: usize = 300;
+#![allow(
+    clippy::expect_used,
+    reason = "on the host a broken invariant ends the program and says which it was"
+)]
 
-/// Length of a step on standardised features.
-const RATE: f64 = 1.0;
+use smartcore::linalg::basic::arrays::Array;
+use smartcore::linalg::basic::matrix::DenseMatrix;
+use smartcore::linear::logistic_regression::{LogisticRegression, LogisticRegressionParameters};
 
-/// Weight of the squared norm, against features that tell the training users apart and nothing else.
+/// Weight of the squared norm relative to the mean loss. It keeps the classifier from features that tell the training
+/// users apart and nothing else.
 const DECAY: f64 = 1e-3;
+
+/// How far the score of a class without examples lies below the lowest intercept.
+const UNSEEN: f64 = 10.0;
 
 /// `scores = weights * features + bias`.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,76 +26,34 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Multinomial logistic regression (Bishop 2006, section 4.3.4) of the classes `y` on the rows of `x`,
-    /// `[n][features]`, by gradient descent with momentum.
+    /// Fits multinomial logistic regression (Bishop 2006, section 4.3.4) of the classes `y`, all below `classes`, to the
+    /// rows of `x`, `[n][features]`.
     pub fn fit(x: &[f32], y: &[usize], features: usize, classes: usize) -> Self {
-        let features = features.max(1);
-        let n = y.len().max(1) as f64;
-        let column = |f: usize| x.iter().skip(f).step_by(features).map(|&v| f64::from(v));
-        let mean: Vec<f64> = (0..features).map(|f| column(f).sum::<f64>() / n).collect();
-        let scale: Vec<f64> = mean
-            .iter()
-            .enumerate()
-            .map(|(f, m)| (column(f).map(|v| (v - m).powi(2)).sum::<f64>() / n).sqrt())
-            // A constant feature says nothing.
-            .map(|deviation| {
-                if deviation > 1e-6 {
-                    deviation.recip()
-                } else {
-                    0.0
-                }
-            })
-            .collect();
-        let rows: Vec<f64> = x
-            .chunks_exact(features)
-            .flat_map(|row| row.iter().zip(mean.iter().zip(&scale)))
-            .map(|(&v, (m, s))| (f64::from(v) - m) * s)
-            .collect();
-        let width = features + 1;
-        let mut theta = vec![0.0; classes * width];
-        let mut velocity = theta.clone();
-        let mut scores = vec![0.0; classes];
-        for _ in 0..STEPS {
-            let mut gradient: Vec<f64> = theta.iter().map(|t| t * DECAY).collect();
-            for (row, &truth) in rows.chunks_exact(features).zip(y) {
-                softmax(&theta, row, &mut scores);
-                for (class, (gradient, p)) in
-                    gradient.chunks_exact_mut(width).zip(&scores).enumerate()
-                {
-                    let error = (p - f64::from(u8::from(class == truth))) / n;
-                    for (g, x) in gradient.iter_mut().zip(row.iter().chain([&1.0])) {
-                        *g += error * x;
-                    }
-                }
-            }
-            for ((t, v), g) in theta.iter_mut().zip(&mut velocity).zip(&gradient) {
-                *v = 0.9 * *v - 0.1 * RATE * g;
-                *t += *v;
-            }
-        }
+        let (mean, scale) = standardisation(x, features);
+        let (weights, bias) = regression(x, y, &mean, &scale, classes);
         let mut head = Self {
             weights: Vec::with_capacity(classes * features),
             bias: Vec::with_capacity(classes),
         };
-        for class in theta.chunks_exact(width) {
-            let mut bias = class.last().copied().unwrap_or(0.0);
-            for ((t, m), s) in class.iter().zip(&mean).zip(&scale) {
-                head.weights.push((t * s) as f32);
-                bias -= t * s * m;
+        // Undo the standardisation, so that scores take raw features.
+        for (weights, mut bias) in weights.chunks_exact(features).zip(bias) {
+            for ((w, m), s) in weights.iter().zip(&mean).zip(&scale) {
+                head.weights.push((w * s) as f32);
+                bias -= w * s * m;
             }
             head.bias.push(bias as f32);
         }
         head
     }
 
-    /// Multiplies all scores, which leaves their order alone.
+    /// Multiplies all scores by `factor`, which does not change their order.
     pub fn scale(&mut self, factor: f32) {
         for value in self.weights.iter_mut().chain(&mut self.bias) {
             *value *= factor;
         }
     }
 
-    /// The scores of `features`.
+    /// Returns the scores of `features`.
     pub fn scores<'a>(&'a self, features: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
         let rows = self.weights.chunks_exact(features.len().max(1));
         rows.zip(&self.bias).map(move |(row, bias)| {
@@ -97,19 +62,73 @@ impl Head {
     }
 }
 
-fn softmax(theta: &[f64], row: &[f64], scores: &mut [f64]) {
-    let width = row.len() + 1;
-    for (score, class) in scores.iter_mut().zip(theta.chunks_exact(width)) {
-        *score = class
-            .iter()
-            .zip(row.iter().chain([&1.0]))
-            .map(|(t, x)| t * x)
-            .sum();
+/// Returns the mean of each column of `x`, `[n][features]`, and the inverse of its standard deviation; 0 for a constant
+/// column, which says nothing.
+fn standardisation(x: &[f32], features: usize) -> (Vec<f64>, Vec<f64>) {
+    let n = (x.len() / features) as f64;
+    let column = |f: usize| x.iter().skip(f).step_by(features).map(|&v| f64::from(v));
+    let mean: Vec<f64> = (0..features).map(|f| column(f).sum::<f64>() / n).collect();
+    let inverse = |(f, m): (usize, &f64)| {
+        let deviation = (column(f).map(|v| (v - m).powi(2)).sum::<f64>() / n).sqrt();
+        match deviation > 1e-6 {
+            true => deviation.recip(),
+            false => 0.0,
+        }
+    };
+    let scale = mean.iter().enumerate().map(inverse).collect();
+    (mean, scale)
+}
+
+/// Returns the weights, `[classes][features]`, and intercepts for standardised features.
+fn regression(
+    x: &[f32],
+    y: &[usize],
+    mean: &[f64],
+    scale: &[f64],
+    classes: usize,
+) -> (Vec<f64>, Vec<f64>) {
+    let features = mean.len();
+    let mut weights = vec![0.0; classes * features];
+    let mut seen: Vec<usize> = y.to_vec();
+    seen.sort_unstable();
+    seen.dedup();
+    let mut intercepts = vec![0.0; seen.len()];
+    if seen.len() > 1 {
+        let rows: Vec<f64> = x
+            .chunks_exact(features)
+            .flat_map(|row| row.iter().zip(mean.iter().zip(scale)))
+            .map(|(&v, (m, s))| (f64::from(v) - m) * s)
+            .collect();
+        let rows = DenseMatrix::new(y.len(), features, rows, false);
+        let rows = rows.expect("there is one row per class");
+        let labels: Vec<u32> = y.iter().map(|&c| c as u32).collect();
+        // The library's loss is a sum over examples.
+        let parameters = LogisticRegressionParameters::default().with_alpha(DECAY * y.len() as f64);
+        let fitted = LogisticRegression::fit(&rows, &labels, parameters);
+        let fitted = fitted.expect("rows and classes are of one number, and the classes are two");
+        let (of_feature, of_class) = (fitted.coefficients(), fitted.intercept());
+        for (i, &class) in seen.iter().enumerate() {
+            // Two classes have one row: how far the second leads the first.
+            let (row, factor) = match (seen.len(), i) {
+                (2, 0) => (0, -0.5),
+                (2, _) => (0, 0.5),
+                _ => (i, 1.0),
+            };
+            intercepts[i] = factor * of_class.get((row, 0));
+            for (f, w) in weights[class * features..][..features]
+                .iter_mut()
+                .enumerate()
+            {
+                *w = factor * of_feature.get((row, f));
+            }
+        }
     }
-    let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    scores.iter_mut().for_each(|s| *s = (*s - highest).exp());
-    let sum: f64 = scores.iter().sum();
-    scores.iter_mut().for_each(|s| *s /= sum);
+    let lowest = intercepts.iter().copied().fold(f64::INFINITY, f64::min);
+    let mut bias = vec![lowest - UNSEEN; classes];
+    for (&class, intercept) in seen.iter().zip(intercepts) {
+        bias[class] = intercept;
+    }
+    (weights, bias)
 }
 
 #[cfg(test)]
@@ -134,5 +153,34 @@ mod tests {
         });
         assert_eq!(right.count(), 300);
         assert!(head.weights.iter().skip(2).step_by(3).all(|&w| w == 0.0));
+    }
+
+    #[test]
+    fn a_class_without_examples_never_wins() {
+        let x = [0.0f32, 0.5, 1.0, 5.0, 5.5, 6.0];
+        // Of three classes two occur, one occurs.
+        for y in [[0, 0, 0, 2, 2, 2], [2; 6]] {
+            let head = Head::fit(&x, &y, 1, 3);
+            for (x, class) in x.iter().zip(y) {
+                let scores: Vec<f32> = head.scores(&[*x]).collect();
+                assert_eq!(mote::kernels::argmax(&scores), class, "{scores:?}");
+                assert!(scores[1] < scores[class] - 5.0, "{scores:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn probabilities_are_those_of_the_examples() {
+        // A feature that says nothing: scores are the logarithms of frequencies.
+        let x: Vec<f32> = (0..400).map(|i| (i / 4 % 2) as f32).collect();
+        let y: Vec<usize> = (0..400).map(|i| [0, 0, 1, 2][i % 4]).collect();
+        let head = Head::fit(&x, &y, 1, 3);
+        let scores: Vec<f32> = head.scores(&[0.5]).collect();
+        assert!(
+            (scores[0] - scores[1] - 2f32.ln()).abs() < 0.02,
+            "{scores:?}"
+        );
+        assert!((scores[1] - scores[2]).abs() < 0.02, "{scores:?}");
+        assert_eq!(head, Head::fit(&x, &y, 1, 3));
     }
 }

@@ -3,8 +3,9 @@
 
 use mote_data::Windows;
 use mote_model::session::{Session, compile};
+use mote_model::{Block, Cnn};
 use mote_techniques::{Artifact, Context, Error, Training, apply};
-use mote_train::{Block, CnnConfig, Hooks, Job, TrainConfig, Trained, train};
+use mote_train::{Hooks, Job, TrainConfig, Trained, train};
 
 pub struct Setting {
     pub windows: Windows,
@@ -39,12 +40,12 @@ impl Setting {
         };
         let all: Vec<usize> = (0..n).collect();
         let config = TrainConfig {
-            network: CnnConfig {
+            network: Cnn {
                 blocks: vec![
                     Block::plain(channels, 5, 2),
                     Block::separable(channels, 3, 2),
                 ],
-                ..CnnConfig::default()
+                ..Cnn::default()
             },
             epochs: 8,
             batch: 16,

@@ -1,9 +1,19 @@
 //! Names of classical models.
 
-use super::Kind;
 use crate::Error;
-use crate::pca::Keep;
+use crate::pca::analysis::Keep;
+use serde::{Deserialize, Serialize};
 use std::str::FromStr;
+
+/// Which classical model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Linear discriminant analysis.
+    Lda,
+    /// Random forest.
+    RandomForest,
+}
 
 /// A model as pipelines name it: `lda` or `random-forest`, or one of them on principal components of the standardised
 /// features: `lda:pca=20` for 20 of them, `random-forest:pca=0.95` for 95 % of the variance.

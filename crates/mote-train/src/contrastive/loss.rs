@@ -6,9 +6,10 @@ use burn::tensor::{Tensor, TensorData};
 /// Keeps a view from being compared with itself.
 const NEVER: f32 = -1e9;
 
-/// NT-Xent (Chen et al. 2020, arXiv 2002.05709, equation 1) of projections `z`, `[m, width]`: the cross-entropy of
-/// telling `i`'s positives from all others by cosine similarity divided by `temperature`. `positives`, `[m, m]`, has
-/// the weight of each pair; with all of a class as positives this is Khosla et al. 2020 (arXiv 2004.11362), equation 2.
+/// Returns the NT-Xent loss (Chen et al. 2020, arXiv 2002.05709, equation 1) of projections `z`, `[m, width]`: the
+/// cross-entropy of telling the positives of each view from all other views by cosine similarity divided by
+/// `temperature`. `positives`, `[m, m]`, has the weight of each pair. When all views of a class are positives, this is
+/// equation 2 of Khosla et al. 2020 (arXiv 2004.11362).
 pub(super) fn nt_xent(z: Tensor<2>, positives: Tensor<2>, temperature: f32) -> Tensor<1> {
     let [m, _] = z.dims();
     let length = (z.clone() * z.clone()).sum_dim(1) + 1e-12;
@@ -20,16 +21,17 @@ pub(super) fn nt_xent(z: Tensor<2>, positives: Tensor<2>, temperature: f32) -> T
     (log_softmax(similarity + own, 1) * positives).sum().neg()
 }
 
-/// Weights of the positives, `[2n][2n]`, of two views each of `n` windows, all first views before all second ones: a
-/// window's other view, and both views of windows of the same known class. All weights sum to 1, rows equally.
+/// Returns the weights of the positives, `[2n][2n]`, of two views of each of `n` windows, all first views before all
+/// second ones. Positives of a view are the other view of its window, and both views of windows of the same known class.
+/// All weights sum to 1, and every row has the same sum.
 pub(super) fn positives(classes: &[Option<usize>]) -> Vec<f32> {
     let n = classes.len();
     let m = 2 * n;
     let mut weights = vec![0.0; m * m];
     for (i, row) in weights.chunks_exact_mut(m.max(1)).enumerate() {
-        let own = classes.get(i % n).copied().flatten();
+        let own = classes[i % n];
         let alike = |j: usize| {
-            let class = classes.get(j % n).copied().flatten();
+            let class = classes[j % n];
             j != i && (j % n == i % n || (own.is_some() && own == class))
         };
         let count = (0..m).filter(|&j| alike(j)).count();
@@ -108,7 +110,7 @@ mod tests {
             let z = random(5);
             let weights = tensor(&positives(&classes), 10, &device);
             let loss = nt_xent(tensor(&z, WIDTH, &device), weights, TEMPERATURE);
-            let loss = crate::network::host(loss).unwrap()[0];
+            let loss = crate::ops::to_host(loss).unwrap()[0];
             let expected = by_definition(&z, &classes);
             assert!(
                 (f64::from(loss) - expected).abs() < 1e-5,
@@ -126,7 +128,7 @@ mod tests {
             let weights = tensor(&positives(&classes), 10, &device);
             let mut gradients = nt_xent(leaf.clone(), weights, TEMPERATURE).backward();
             let gradient = leaf.grad_remove(&mut gradients).unwrap();
-            let gradient = crate::network::host(gradient).unwrap();
+            let gradient = crate::ops::to_host(gradient).unwrap();
             for (i, &found) in gradient.iter().enumerate() {
                 let at = |change: f32| {
                     let mut z = z.clone();

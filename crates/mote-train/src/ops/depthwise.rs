@@ -1,23 +1,24 @@
 //! Depthwise convolution: one kernel per channel.
 
-use super::{Slide, Tracked, plain, refused, tensor, values};
+use super::backend::{Tracked, plain, refused, tensor, values};
 use crate::Error;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::{Flex, FlexTensor};
 use burn::tensor::Tensor;
+use mote_model::ConvGeometry;
 
 const PLACE: &str = "depthwise convolution";
 
-/// `x` is `[n, time, c]`, `weights` is `[kernel, c]`; the result is `[n, time_out, c]`.
+/// Returns the depthwise convolution, `[n, time_out, c]`, of `x`, `[n, time, c]`, with `weights`, `[kernel, c]`.
 pub(crate) fn depthwise(
     x: Tensor<3>,
     weights: Tensor<2>,
-    slide: Slide,
+    geometry: ConvGeometry,
 ) -> Result<Tensor<3>, Error> {
     if !x.is_autodiff() {
-        let y = forward(&plain(x, PLACE)?, &plain(weights, PLACE)?, slide)?;
+        let y = forward(&plain(x, PLACE)?, &plain(weights, PLACE)?, geometry)?;
         return Ok(Tensor::from_primitive::<Flex>(y));
     }
     let x = x.try_into_primitive::<Tracked>().map_err(refused(PLACE))?;
@@ -27,8 +28,8 @@ pub(crate) fn depthwise(
     let (x, x_node) = x.into_parts();
     let (weights, weights_node) = weights.into_parts();
     let (x, weights) = (x.to_contiguous(), weights.to_contiguous());
-    let y = forward(&x, &weights, slide)?;
-    let y = match (Depthwise { slide })
+    let y = forward(&x, &weights, geometry)?;
+    let y = match (Depthwise { geometry })
         .prepare::<NoCheckpointing>([x_node, weights_node])
         .compute_bound()
         .stateful()
@@ -39,16 +40,26 @@ pub(crate) fn depthwise(
     Ok(Tensor::from_primitive::<Tracked>(y))
 }
 
-fn forward(x: &FlexTensor, weights: &FlexTensor, slide: Slide) -> Result<FlexTensor, Error> {
+fn forward(
+    x: &FlexTensor,
+    weights: &FlexTensor,
+    geometry: ConvGeometry,
+) -> Result<FlexTensor, Error> {
     let (n, c) = (x.layout().shape()[0], x.layout().shape()[2]);
-    let mut y = vec![0.0; n * slide.time_out * c];
-    convolve(values(x, PLACE)?, values(weights, PLACE)?, &mut y, slide, c);
-    Ok(tensor(y, [n, slide.time_out, c]))
+    let mut y = vec![0.0; n * geometry.time_out * c];
+    convolve(
+        values(x, PLACE)?,
+        values(weights, PLACE)?,
+        &mut y,
+        geometry,
+        c,
+    );
+    Ok(tensor(y, [n, geometry.time_out, c]))
 }
 
 #[derive(Debug)]
 struct Depthwise {
-    slide: Slide,
+    geometry: ConvGeometry,
 }
 
 impl Backward<Flex, 2> for Depthwise {
@@ -61,28 +72,28 @@ impl Backward<Flex, 2> for Depthwise {
         let shape = x.layout().shape().clone();
         let c = shape[2];
         let mut dx = vec![0.0; shape.num_elements()];
-        let mut dw = vec![0.0; self.slide.kernel * c];
+        let mut dw = vec![0.0; self.geometry.kernel * c];
         let (x, w): (&[f32], &[f32]) = (x.storage(), weights.storage());
-        gradients(x, w, dy.storage(), &mut dx, &mut dw, self.slide, c);
+        gradients(x, w, dy.storage(), &mut dx, &mut dw, self.geometry, c);
         let [x_node, w_node] = ops.parents;
         if let Some(node) = x_node {
             grads.register::<Flex>(node.id, tensor(dx, shape));
         }
         if let Some(node) = w_node {
-            grads.register::<Flex>(node.id, tensor(dw, [self.slide.kernel, c]));
+            grads.register::<Flex>(node.id, tensor(dw, [self.geometry.kernel, c]));
         }
     }
 }
 
 #[multiversion::multiversion(targets("x86_64+avx2+fma"))]
-fn convolve(x: &[f32], weights: &[f32], y: &mut [f32], slide: Slide, c: usize) {
-    let samples = x.chunks_exact(slide.time_in * c);
-    for (x, y) in samples.zip(y.chunks_exact_mut(slide.time_out * c)) {
+fn convolve(x: &[f32], weights: &[f32], y: &mut [f32], geometry: ConvGeometry, c: usize) {
+    let samples = x.chunks_exact(geometry.time_in * c);
+    for (x, y) in samples.zip(y.chunks_exact_mut(geometry.time_out * c)) {
         for (t, y) in y.chunks_exact_mut(c).enumerate() {
-            let (taps, from) = slide.taps(t);
+            let (taps, from) = geometry.taps(t);
             let weights = weights[taps.start * c..taps.end * c].chunks_exact(c);
             for (i, w) in weights.enumerate() {
-                let x = &x[(from + i * slide.dilation) * c..][..c];
+                let x = &x[(from + i * geometry.dilation) * c..][..c];
                 for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
                     *y += x * w;
                 }
@@ -98,19 +109,19 @@ fn gradients(
     dy: &[f32],
     dx: &mut [f32],
     dw: &mut [f32],
-    slide: Slide,
+    geometry: ConvGeometry,
     c: usize,
 ) {
     let samples = x
-        .chunks_exact(slide.time_in * c)
-        .zip(dx.chunks_exact_mut(slide.time_in * c));
-    for ((x, dx), dy) in samples.zip(dy.chunks_exact(slide.time_out * c)) {
+        .chunks_exact(geometry.time_in * c)
+        .zip(dx.chunks_exact_mut(geometry.time_in * c));
+    for ((x, dx), dy) in samples.zip(dy.chunks_exact(geometry.time_out * c)) {
         for (t, dy) in dy.chunks_exact(c).enumerate() {
-            let (taps, from) = slide.taps(t);
+            let (taps, from) = geometry.taps(t);
             let taps = taps.start * c..taps.end * c;
             let weights = weights[taps.clone()].chunks_exact(c);
             for (i, (w, dw)) in weights.zip(dw[taps].chunks_exact_mut(c)).enumerate() {
-                let at = (from + i * slide.dilation) * c;
+                let at = (from + i * geometry.dilation) * c;
                 for ((dx, w), dy) in dx[at..][..c].iter_mut().zip(w).zip(dy) {
                     *dx += w * dy;
                 }

@@ -1,6 +1,6 @@
-//! Batch norm with the clamp behind it, in one operator.
+//! Batch norm and the clamp behind it, as one operator.
 
-use super::{Tracked, refused, tensor};
+use super::backend::{Tracked, plain, refused, tensor, values};
 use crate::Error;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
 use burn::backend::autodiff::grads::Gradients;
@@ -25,7 +25,7 @@ pub(crate) struct Statistics {
 }
 
 impl Statistics {
-    /// The norm as one scale and one shift per channel.
+    /// Returns the norm as one scale and one shift per channel.
     pub fn affine(&self, gamma: &[f32], beta: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let scale: Vec<f32> = gamma
             .iter()
@@ -41,7 +41,7 @@ impl Statistics {
         (scale, shift)
     }
 
-    /// Moves towards the statistics of a new batch, keeping `share` of the old value.
+    /// Moves towards the statistics of a new batch, and keeps `share` of the old value.
     pub fn blend(&mut self, batch: &Statistics, share: f32) {
         let blend = |old: &mut [f32], new: &[f32]| {
             for (old, new) in old.iter_mut().zip(new) {
@@ -53,12 +53,15 @@ impl Statistics {
     }
 }
 
-/// Bounds of the clamp behind a norm.
+/// Lowest and highest value that a clamp lets through.
 pub(crate) type Clamp = (f32, f32);
 
-/// Normalises `x`, `[rows, channels]`, by the statistics of this batch, scales it by `gamma`, shifts it by
-/// `beta` and clamps it. All tensors must be autodiff tensors. The statistics are returned for the running
-/// averages used in inference.
+/// Lets every value through.
+pub(crate) const UNBOUNDED: Clamp = (f32::NEG_INFINITY, f32::INFINITY);
+
+/// Normalises `x`, `[rows, channels]`, by the statistics of this batch, scales it by `gamma`, shifts it by `beta` and
+/// clamps it. All tensors must be autodiff tensors. Returns the result, and the statistics for the running averages
+/// that inference uses.
 pub(crate) fn batch_norm(
     x: Tensor<2>,
     gamma: Tensor<1>,
@@ -82,9 +85,9 @@ pub(crate) fn batch_norm(
     );
 
     let (xs, gammas, betas): (&[f32], &[f32], &[f32]) = (
-        super::values(&x, PLACE)?,
-        super::values(&gamma, PLACE)?,
-        super::values(&beta, PLACE)?,
+        values(&x, PLACE)?,
+        values(&gamma, PLACE)?,
+        values(&beta, PLACE)?,
     );
     let channels = gammas.len();
     let statistics = statistics(xs, channels);
@@ -118,15 +121,15 @@ pub(crate) fn batch_norm(
     Ok((Tensor::from_primitive::<Tracked>(y), statistics))
 }
 
-/// `clamp(x * scale + shift)` per channel of `x`, `[rows, channels]`: the norm in inference.
+/// Returns `clamp(x * scale + shift)` per channel of `x`, `[rows, channels]`: the norm in inference.
 pub(crate) fn scale_shift(
     x: Tensor<2>,
     scale: &[f32],
     shift: &[f32],
     clamp: Clamp,
 ) -> Result<Tensor<2>, Error> {
-    let x = super::plain(x, PLACE)?;
-    let xs = super::values(&x, PLACE)?;
+    let x = plain(x, PLACE)?;
+    let xs = values(&x, PLACE)?;
     let mut y = vec![0.0; xs.len()];
     affine_clamp(xs, scale, shift, clamp, &mut y);
     Ok(Tensor::from_primitive::<Flex>(tensor(
@@ -238,7 +241,7 @@ fn affine_clamp(x: &[f32], scale: &[f32], shift: &[f32], (low, high): Clamp, y: 
     }
 }
 
-/// The gradient passes where the clamp did not bite.
+/// Returns the gradient before the clamp: that behind it where the clamp changed nothing, else 0.
 #[inline(always)]
 fn pass(dy: f32, z: f32, (low, high): Clamp) -> f32 {
     if z > low && z < high { dy } else { 0.0 }

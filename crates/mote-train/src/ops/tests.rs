@@ -1,9 +1,11 @@
-//! The operators against the same thing composed of the library's own, forward and backward.
+//! The operators agree with the same thing composed of the library's own, forward and backward.
 
+use super::norm::EPSILON;
 use super::*;
-use burn::tensor::Device;
 use burn::tensor::module::conv1d;
 use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Tensor, TensorData};
+use mote_model::{Block, ConvGeometry, Padding};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -15,7 +17,7 @@ fn random<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
         .require_grad()
 }
 
-/// The same leaf values as a new leaf.
+/// Copies a leaf tensor.
 fn copy<const D: usize>(x: &Tensor<D>) -> Tensor<D> {
     Tensor::<D>::from_data(x.clone().inner().into_data(), &Device::flex().autodiff()).require_grad()
 }
@@ -34,8 +36,9 @@ fn assert_close<const D: usize>(a: Tensor<D>, b: Tensor<D>) {
     }
 }
 
-/// Some geometries: stride, dilation, even kernels, kernels longer than the input; padded, and not where they fit.
-fn slides() -> impl Iterator<Item = Slide> {
+/// Geometries with stride, dilation, even kernels and kernels longer than the input; padded, and unpadded where they
+/// fit.
+fn geometries() -> impl Iterator<Item = ConvGeometry> {
     let all = [
         (5, 1, 1, 12),
         (5, 2, 1, 13),
@@ -44,57 +47,53 @@ fn slides() -> impl Iterator<Item = Slide> {
         (9, 1, 1, 4),
         (1, 1, 1, 6),
     ];
-    let slides = all
+    let geometries = all
         .into_iter()
         .flat_map(|(kernel, stride, dilation, time)| {
             let block = Block {
                 dilation,
                 ..Block::plain(1, kernel, stride)
             };
-            [Padding::Same, Padding::Valid].map(|padding| Slide::new(&block, time, padding))
+            [Padding::Same, Padding::Valid].map(|padding| ConvGeometry::new(&block, time, padding))
         });
-    slides.filter(|s| s.time_out > 0)
+    geometries.filter(|s| s.time_out > 0)
 }
 
-#[test]
-fn valid_slides_stay_inside() {
-    let valid: Vec<_> = slides().filter(|s| s.padding == [0, 0]).collect();
-    // (13 - 5) / 2 + 1 and so on; nine taps do not fit four steps.
-    let times: Vec<_> = valid.iter().map(|s| s.time_out).collect();
-    assert_eq!(times, [8, 5, 3, 2, 6, 6]);
-}
-
-/// The library's convolution on time-major tensors with our padding; weights `[out, in / groups, kernel]`.
-fn reference(x: Tensor<3>, weights: Tensor<3>, slide: Slide, groups: usize) -> Tensor<3> {
+/// Returns the library's convolution on time-major tensors with our padding; weights `[out, in / groups, kernel]`.
+fn reference(x: Tensor<3>, weights: Tensor<3>, geometry: ConvGeometry, groups: usize) -> Tensor<3> {
     let [n, _, c] = x.dims();
     let zeros = |time| Tensor::zeros([n, time, c], &x.device());
     let padded = Tensor::cat(
-        vec![zeros(slide.padding[0]), x.clone(), zeros(slide.padding[1])]
-            .into_iter()
-            .filter(|t| t.dims()[1] > 0)
-            .collect(),
+        vec![
+            zeros(geometry.padding[0]),
+            x.clone(),
+            zeros(geometry.padding[1]),
+        ]
+        .into_iter()
+        .filter(|t| t.dims()[1] > 0)
+        .collect(),
         1,
     );
-    let options = ConvOptions::new([slide.stride], [0], [slide.dilation], groups);
+    let options = ConvOptions::new([geometry.stride], [0], [geometry.dilation], groups);
     conv1d(padded.swap_dims(1, 2), weights, None, options).swap_dims(1, 2)
 }
 
 #[test]
 fn depthwise_is_a_grouped_convolution() {
-    for (i, slide) in slides().enumerate() {
-        let Slide {
+    for (i, geometry) in geometries().enumerate() {
+        let ConvGeometry {
             kernel,
             time_in: time,
             ..
-        } = slide;
+        } = geometry;
         let (x, w) = (random([3, time, 5], i as u64), random([kernel, 5], 90));
-        let y = depthwise(x.clone(), w.clone(), slide).unwrap();
+        let y = depthwise(x.clone(), w.clone(), geometry).unwrap();
         let r = random(y.dims(), 91).detach();
         let (x2, w2) = (copy(&x), copy(&w));
         let y2 = reference(
             x2.clone(),
             w2.clone().swap_dims(0, 1).unsqueeze_dim(1),
-            slide,
+            geometry,
             5,
         );
         assert_close(y.clone().inner(), y2.clone().inner());
@@ -102,33 +101,33 @@ fn depthwise_is_a_grouped_convolution() {
         let g2 = (y2 * r).sum().backward();
         assert_close(x.grad(&g).unwrap(), x2.grad(&g2).unwrap());
         assert_close(w.grad(&g).unwrap(), w2.grad(&g2).unwrap());
-        let plain = depthwise(x.inner(), w.inner(), slide).unwrap();
-        assert_close(plain, y2_values(&x2, &w2, slide));
+        let plain = depthwise(x.inner(), w.inner(), geometry).unwrap();
+        assert_close(plain, y2_values(&x2, &w2, geometry));
     }
 }
 
-fn y2_values(x: &Tensor<3>, w: &Tensor<2>, slide: Slide) -> Tensor<3> {
+fn y2_values(x: &Tensor<3>, w: &Tensor<2>, geometry: ConvGeometry) -> Tensor<3> {
     let w = w.clone().inner().swap_dims(0, 1).unsqueeze_dim(1);
-    reference(x.clone().inner(), w, slide, x.dims()[2])
+    reference(x.clone().inner(), w, geometry, x.dims()[2])
 }
 
 #[test]
 fn unfold_and_matmul_is_a_convolution() {
-    for (i, slide) in slides().enumerate() {
-        let Slide {
+    for (i, geometry) in geometries().enumerate() {
+        let ConvGeometry {
             kernel,
             time_in: time,
             ..
-        } = slide;
+        } = geometry;
         let (x, w) = (random([2, time, 3], i as u64), random([kernel * 3, 4], 92));
-        let y = unfold(x.clone(), slide)
+        let y = unfold(x.clone(), geometry)
             .unwrap()
             .matmul(w.clone())
-            .reshape([2, slide.time_out, 4]);
+            .reshape([2, geometry.time_out, 4]);
         let r = random(y.dims(), 93).detach();
         let (x2, w2) = (copy(&x), copy(&w));
         let kernel_major = w2.clone().reshape([kernel, 3, 4]).permute([2, 1, 0]);
-        let y2 = reference(x2.clone(), kernel_major, slide, 1);
+        let y2 = reference(x2.clone(), kernel_major, geometry, 1);
         assert_close(y.clone().inner(), y2.clone().inner());
         let g = (y * r.clone()).sum().backward();
         let g2 = (y2 * r).sum().backward();
@@ -153,7 +152,7 @@ fn batch_norm_agrees_with_its_definition() {
         let mean = x2.clone().mean_dim(0);
         let centred = x2.clone() - mean.clone();
         let variance = centred.clone().square().mean_dim(0);
-        let normal = centred / (variance.clone() + norm::EPSILON).sqrt();
+        let normal = centred / (variance.clone() + EPSILON).sqrt();
         let z = normal * gamma2.clone().unsqueeze() + beta2.clone().unsqueeze();
         let y2 = if clamp.0 == 0.0 { z.clamp_min(0.0) } else { z };
         let y2 = if clamp.1 < 1.0 {

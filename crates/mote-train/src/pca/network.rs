@@ -1,13 +1,13 @@
 //! PCA on raw windows as the first layer of a network.
 
-use super::{Keep, Pca};
-use crate::classical::{Model, lda};
-use crate::config::{Block, CnnConfig, Padding, TrainConfig};
-use crate::network::UNBOUNDED;
-use crate::run::{Run, gather};
-use crate::train::{Hooks, Job, train_on};
+use super::analysis::{Keep, Pca};
+use crate::classical::lda::lda;
+use crate::config::TrainConfig;
+use crate::job::{Hooks, Job};
+use crate::run::Run;
+use crate::train::train_on;
 use crate::{Error, frontend, labels};
-use mote_model::{Activation, Dense, Graph, Op, Shape, Weights};
+use mote_model::{Activation, Block, Cnn, Dense, Graph, Op, Padding, Shape, Weights};
 
 /// What decides behind the components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub struct PcaConfig {
 /// A network on principal components.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reduced {
-    /// Dense layers on the flattened, normalised window. The first projects; with LDA it may do all, when that takes
-    /// fewer weights.
+    /// Dense layers on the flattened, normalised window. The first projects; projection and LDA are one layer when that
+    /// has fewer weights.
     pub graph: Graph,
     /// Number of components.
     pub components: usize,
@@ -57,22 +57,18 @@ pub fn reduce(
     config.validate()?;
     let windows = job.windows;
     let (train, _) = labels::divide(&job, config);
+    labels::check(windows, train.iter())?;
     let frontend = frontend::fit(windows, &train)?;
-    let mut x = gather(windows, &train)?;
+    let mut x = frontend::gather(windows, &train)?;
     frontend::normalise(&frontend, &mut x);
     let fitted = Pca::fit(&x, windows.stride(), pca.keep)?;
     let mut graph = match pca.head {
         PcaHead::Lda => {
             let labelled = labels::positions(windows, &train, config);
-            let (mut rows, mut classes) = (Vec::new(), Vec::new());
-            for position in labelled {
-                let row = x.chunks_exact(windows.stride()).nth(position);
-                let class = train.get(position).and_then(|&n| windows.y.get(n));
-                if let (Some(row), Some(&class)) = (row, class) {
-                    rows.push(fitted.project(row));
-                    classes.push(class);
-                }
-            }
+            let windows_of = x.chunks_exact(windows.stride());
+            let all: Vec<&[f32]> = windows_of.collect();
+            let rows: Vec<Vec<f32>> = labelled.iter().map(|&p| fitted.project(all[p])).collect();
+            let classes: Vec<usize> = labelled.iter().map(|&p| windows.y[train[p]]).collect();
             linear(job, &fitted, &rows, &classes)?
         }
         PcaHead::Mlp { hidden } => perceptron(job, config, &fitted, hidden, hooks)?,
@@ -86,7 +82,7 @@ pub fn reduce(
     })
 }
 
-/// The projection and LDA; as one layer when that has fewer weights.
+/// Builds the projection and LDA; as one layer when that has fewer weights.
 fn linear(job: Job<'_>, pca: &Pca, rows: &[Vec<f32>], y: &[usize]) -> Result<Graph, Error> {
     let windows = job.windows;
     let classes = windows.labels.len();
@@ -95,16 +91,11 @@ fn linear(job: Job<'_>, pca: &Pca, rows: &[Vec<f32>], y: &[usize]) -> Result<Gra
             "class {class} has no training window, which LDA needs"
         )));
     }
-    let Model::Lda { weights, bias } = lda(rows, y, &vec![0.0; pca.len()], classes)? else {
-        return Err(Error::Classical {
-            model: "LDA",
-            what: "gave another model".to_owned(),
-        });
-    };
+    let map = lda(rows, y, &vec![0.0; pca.len()], classes)?;
     let mut graph = Graph::new("pca-lda", Shape::new(windows.time, windows.channels));
     let columns = windows.stride();
     if classes * columns <= pca.len() * (columns + classes) {
-        let (weights, bias) = pca.fuse(&weights, &bias);
+        let (weights, bias) = pca.fuse(&map.weights, &map.bias);
         graph.push("pca_lda", dense(weights, bias, Activation::None))?;
     } else {
         let identity: Vec<f32> = (0..pca.len() * pca.len())
@@ -112,13 +103,13 @@ fn linear(job: Job<'_>, pca: &Pca, rows: &[Vec<f32>], y: &[usize]) -> Result<Gra
             .collect();
         let (projection, shift) = pca.fuse(&identity, &vec![0.0; pca.len()]);
         graph.push("pca", dense(projection, shift, Activation::None))?;
-        graph.push("lda", dense(weights, bias, Activation::None))?;
+        graph.push("lda", dense(map.weights, map.bias, Activation::None))?;
     }
     Ok(graph)
 }
 
-/// The projection, whitened, and two trained layers. While training it is a convolution as long as the window, whose
-/// weights stay; the norm behind it centres and whitens.
+/// Builds the whitened projection and two trained layers. In training, the projection is a convolution as long as the
+/// window whose weights stay fixed; the norm behind it centres and whitens.
 fn perceptron(
     job: Job<'_>,
     config: &TrainConfig,
@@ -127,7 +118,7 @@ fn perceptron(
     hooks: Hooks<'_>,
 ) -> Result<Graph, Error> {
     let config = TrainConfig {
-        network: CnnConfig {
+        network: Cnn {
             blocks: vec![
                 Block::plain(pca.len(), job.windows.time, 1),
                 Block::plain(hidden, 1, 1),
@@ -138,20 +129,14 @@ fn perceptron(
         ..config.clone()
     };
     let mut run = Run::new(job, &config)?;
-    let mut start = run.start().current;
-    let projection = run.network.layers.first_mut().map(|layer| {
-        layer.norm.clamp = UNBOUNDED;
-        layer.weights
-    });
-    let weights = projection
-        .and_then(|id| run.network.slots.get(id))
-        .and_then(|slot| start.values.get_mut(slot.range.clone()));
+    let mut start = run.start();
+    let projection = run.network.layers.first_mut();
+    let projection = projection.expect("the network has two layers");
+    projection.conv.activation = Activation::None;
+    let id = projection.weights;
+    let weights = run.network.params.values_mut(id, &mut start.values);
     // From `[component][column]` to `[column][component]`.
-    for (i, weights) in weights
-        .unwrap_or_default()
-        .chunks_exact_mut(pca.len())
-        .enumerate()
-    {
+    for (i, weights) in weights.chunks_exact_mut(pca.len()).enumerate() {
         let column = pca.components.iter().skip(i).step_by(pca.mean.len());
         weights.iter_mut().zip(column).for_each(|(w, c)| *w = *c);
     }
@@ -160,14 +145,15 @@ fn perceptron(
     layers_of_one_step(&trained.graph)
 }
 
-/// Convolutions over all of their input as dense layers, and no pool over a single step.
+/// Returns `graph` with each convolution, which reads all of its input at once, as a dense layer, and without the pool,
+/// which has a single step.
 fn layers_of_one_step(graph: &Graph) -> Result<Graph, Error> {
     let mut out = Graph::new("pca-mlp", graph.tensor(graph.input)?.shape);
     let mut names = ["pca", "hidden"].into_iter();
     for node in &graph.nodes {
         match &node.op {
             Op::Conv1d(conv) => {
-                let name = names.next().unwrap_or(&node.name);
+                let name = names.next().expect("the network has two layers");
                 let op = Op::Dense(Dense {
                     out_features: conv.out_channels,
                     activation: conv.activation,

@@ -1,12 +1,20 @@
 //! A network without some of its channels.
 
-use super::resized;
 use crate::Error;
-use crate::checkpoint::Snapshot;
-use crate::network::{Network, SlotId};
+use crate::network::{Network, Snapshot};
 use crate::ops::Statistics;
+use crate::params::ParamId;
 
-/// `network` with only the channels `kept` (ascending) of each block, and its state. It computes what `network`
+/// Returns `network` with blocks of other widths.
+pub(super) fn resized(network: &Network, widths: &[usize]) -> Result<Network, Error> {
+    let mut cnn = network.cnn.clone();
+    for (block, &width) in cnn.blocks.iter_mut().zip(widths) {
+        block.channels = width;
+    }
+    Network::new(&cnn, network.input, network.classes)
+}
+
+/// Returns `network` with only the channels `kept` (ascending) of each block, and its state. It computes what `network`
 /// computes when the other channels of each block's output are zero.
 pub(super) fn shrink(
     network: &Network,
@@ -15,69 +23,52 @@ pub(super) fn shrink(
 ) -> Result<(Network, Snapshot), Error> {
     let widths: Vec<usize> = kept.iter().map(Vec::len).collect();
     let smaller = resized(network, &widths)?;
-    let mut values = vec![0.0; smaller.len()];
+    let mut values = vec![0.0; smaller.params.len()];
     let mut running = Vec::with_capacity(network.layers.len());
-    let mut write = |slot: SlotId, from: Vec<f32>| {
-        if let Some(to) = smaller
-            .slots
-            .get(slot)
-            .and_then(|s| values.get_mut(s.range.clone()))
-        {
-            to.copy_from_slice(&from);
-        }
+    let mut write = |id: ParamId, from: Vec<f32>| {
+        smaller
+            .params
+            .values_mut(id, &mut values)
+            .copy_from_slice(&from);
     };
-    let old = |slot: SlotId| network.values(slot, &snapshot.values);
+    let old = |id: ParamId| network.params.values(id, &snapshot.values);
 
     let mut inputs: Vec<usize> = (0..network.input.channels).collect();
-    // What the channels of the input that go hold at every step.
+    // The value that each removed channel of the input has at every step.
     let mut constants = vec![0.0; network.input.channels];
-    let mut blocks = kept.iter();
-    for ((layer, new), statistics) in network
-        .layers
-        .iter()
-        .zip(&smaller.layers)
-        .zip(&snapshot.running)
-    {
-        let (weights, columns) = (old(layer.weights), layer.channels_out);
-        let outputs = if layer.depthwise {
-            inputs.clone()
-        } else {
-            blocks.next().cloned().unwrap_or_default()
+    let layers = network.layers.iter().zip(&smaller.layers);
+    for ((layer, new), statistics) in layers.zip(&snapshot.running) {
+        let (weights, columns) = (old(layer.weights), layer.conv.out_channels);
+        let outputs = match layer.conv.depthwise {
+            true => inputs.clone(),
+            false => kept[layer.conv.block].clone(),
         };
         let mut statistics = statistics.clone();
-        if layer.depthwise {
+        if layer.conv.depthwise {
             write(new.weights, columns_of(weights, columns, &outputs));
             // A channel of zeros leaves the norm as its shift.
-            constants = statistics
-                .affine(old(layer.norm.gamma), old(layer.norm.beta))
-                .1;
+            constants = statistics.affine(old(layer.gamma), old(layer.beta)).1;
         } else {
-            // Constants shift the sums by as much at every step: the norm's mean takes them up. Only a pointwise
-            // convolution, which has no padding, follows a depthwise one and sees any but zero.
+            // A constant input shifts the sums equally at every step, so the norm's mean can take it up. Constants other
+            // than zero come from a depthwise convolution; the pointwise one that follows has no padding.
             for (row, weights) in weights.chunks_exact(columns).enumerate() {
-                let channel = row % layer.channels_in;
+                let channel = row % layer.conv.in_channels;
                 if inputs.binary_search(&channel).is_err() {
-                    let constant = constants.get(channel).copied().unwrap_or(0.0);
                     for (mean, w) in statistics.mean.iter_mut().zip(weights) {
-                        *mean -= constant * w;
+                        *mean -= constants[channel] * w;
                     }
                 }
             }
-            let rows = rows_of(weights, columns, layer.channels_in, &inputs);
+            let rows = rows_of(weights, columns, layer.conv.in_channels, &inputs);
             write(new.weights, columns_of(&rows, columns, &outputs));
             constants = vec![0.0; columns];
         }
-        write(
-            new.norm.gamma,
-            columns_of(old(layer.norm.gamma), columns, &outputs),
-        );
-        write(
-            new.norm.beta,
-            columns_of(old(layer.norm.beta), columns, &outputs),
-        );
+        let narrowed = |x: &[f32]| columns_of(x, columns, &outputs);
+        write(new.gamma, narrowed(old(layer.gamma)));
+        write(new.beta, narrowed(old(layer.beta)));
         running.push(Statistics {
-            mean: columns_of(&statistics.mean, columns, &outputs),
-            variance: columns_of(&statistics.variance, columns, &outputs),
+            mean: narrowed(&statistics.mean),
+            variance: narrowed(&statistics.variance),
         });
         inputs = outputs;
     }
@@ -90,21 +81,18 @@ pub(super) fn shrink(
     Ok((smaller, Snapshot { values, running }))
 }
 
-/// The columns `kept` of `x`, `[rows][columns]`.
+/// Returns the columns `kept` of `x`, `[rows][columns]`.
 fn columns_of(x: &[f32], columns: usize, kept: &[usize]) -> Vec<f32> {
     x.chunks_exact(columns)
-        .flat_map(|row| kept.iter().filter_map(|&c| row.get(c).copied()))
+        .flat_map(|row| kept.iter().map(|&column| row[column]))
         .collect()
 }
 
-/// The rows `kept` of every `period` rows of `x`, `[rows][columns]`.
+/// Returns the rows `kept` of every `period` rows of `x`, `[rows][columns]`.
 fn rows_of(x: &[f32], columns: usize, period: usize, kept: &[usize]) -> Vec<f32> {
     x.chunks_exact(columns * period)
-        .flat_map(|tap| {
-            kept.iter()
-                .filter_map(move |&row| tap.get(row * columns..(row + 1) * columns))
-                .flatten()
-                .copied()
-        })
+        .flat_map(|tap| kept.iter().map(|&row| &tap[row * columns..][..columns]))
+        .flatten()
+        .copied()
         .collect()
 }

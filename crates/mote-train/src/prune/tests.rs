@@ -1,15 +1,14 @@
 //! What is left computes what it computed, and costs what it should.
 
-use super::shrink::shrink;
+use super::criteria::GatedPass;
 use super::*;
-use crate::checkpoint::Snapshot;
-use crate::config::{Block, Nonlinearity, Padding};
-use crate::infer;
-use crate::network::{Phase, host};
-use crate::ops::Statistics;
+use crate::network::Snapshot;
+use crate::ops::{Statistics, to_host};
+use crate::{export, infer};
 use burn::tensor::{Device, Tensor, TensorData};
 use mote_data::Windows;
-use mote_model::Shape;
+use mote_model::blob::int8_bytes;
+use mote_model::{Block, Cnn, Frontend, Nonlinearity, Padding, Shape};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -23,7 +22,7 @@ fn network(rng: &mut SmallRng) -> Network {
         separable: rng.random(),
         dilation: rng.random_range(1..3),
     });
-    let config = CnnConfig {
+    let config = Cnn {
         blocks: blocks.collect(),
         nonlinearity: [Nonlinearity::Relu, Nonlinearity::Relu6][rng.random_range(0..2)],
         padding: [Padding::Same, Padding::Valid][rng.random_range(0..2)],
@@ -38,28 +37,20 @@ fn state(network: &Network, rng: &mut SmallRng) -> Snapshot {
         (0..n).map(|_| rng.random_range(low..high)).collect()
     };
     Snapshot {
-        values: draw(network.len(), -1.0, 1.0),
+        values: draw(network.params.len(), -1.0, 1.0),
         running: network
             .layers
             .iter()
             .map(|l| Statistics {
-                mean: draw(l.channels_out, -1.0, 1.0),
-                variance: draw(l.channels_out, 0.5, 4.0),
+                mean: draw(l.conv.out_channels, -1.0, 1.0),
+                variance: draw(l.conv.out_channels, 0.5, 4.0),
             })
             .collect(),
     }
 }
 
 fn graph(network: &Network, snapshot: &Snapshot) -> mote_model::Graph {
-    let activation = network.config.nonlinearity.activation();
-    crate::export::graph(
-        "net",
-        network,
-        activation,
-        &snapshot.values,
-        &snapshot.running,
-    )
-    .unwrap()
+    export::graph("net", network, snapshot).unwrap()
 }
 
 #[test]
@@ -70,7 +61,7 @@ fn the_shrunk_network_computes_what_the_masked_one_computes() {
         let network = network(&mut rng);
         let snapshot = state(&network, &mut rng);
         let mut kept = Vec::new();
-        for block in &network.config.blocks {
+        for block in &network.cnn.blocks {
             let one = rng.random_range(0..block.channels);
             let all = 0..block.channels;
             kept.push(
@@ -87,8 +78,8 @@ fn the_shrunk_network_computes_what_the_masked_one_computes() {
             .layers
             .iter()
             .map(|layer| {
-                let c = layer.channels_out;
-                let mask: Vec<f32> = if layer.depthwise {
+                let c = layer.conv.out_channels;
+                let mask: Vec<f32> = if layer.conv.depthwise {
                     vec![1.0; c]
                 } else {
                     let kept = blocks.next().unwrap();
@@ -97,14 +88,13 @@ fn the_shrunk_network_computes_what_the_masked_one_computes() {
                 Tensor::from_data(TensorData::new(mask, [1, 1, c]), &device)
             })
             .collect();
-        let leaves = infer::leaves(&network.slots, &snapshot.values, &device);
-        let phase = Phase::Gated {
+        let parameters = network.params.tensors(&snapshot.values, &device);
+        let mut pass = GatedPass {
             running: &snapshot.running,
             gates: &gates,
         };
-        let input = TensorData::new(x.clone(), infer::input_shape(&network, 5));
-        let input = Tensor::from_data(input, &device);
-        let masked = host(network.forward(input, &leaves, phase).unwrap()).unwrap();
+        let masked = network.forward(x.clone(), &parameters, &mut pass).unwrap();
+        let masked = to_host(masked).unwrap();
 
         let (smaller, state) = shrink(&network, &snapshot, &kept).unwrap();
         let shrunk = infer::logits(&smaller, &state, &x).unwrap();
@@ -116,15 +106,15 @@ fn the_shrunk_network_computes_what_the_masked_one_computes() {
         // The counts are those of the graph, before and after.
         for (network, snapshot) in [(&network, &snapshot), (&smaller, &state)] {
             let graph = graph(network, snapshot);
-            assert_eq!(cost(network, Cost::Mac).unwrap(), graph.macs());
-            assert_eq!(cost(network, Cost::Parameters).unwrap(), graph.parameters());
+            assert_eq!(Cost::Mac.of(network).unwrap(), graph.macs());
+            assert_eq!(Cost::Parameters.of(network).unwrap(), graph.parameters());
             let mut graph = graph;
             graph.frontend = Some(Frontend {
                 offset: vec![5; network.input.channels],
                 scale: vec![0.1; network.input.channels],
             });
             assert_eq!(
-                cost(network, Cost::Bytes).unwrap(),
+                Cost::Bytes.of(network).unwrap(),
                 int8_bytes(&graph).unwrap()
             );
         }
@@ -133,19 +123,19 @@ fn the_shrunk_network_computes_what_the_masked_one_computes() {
 
 #[test]
 fn groups_of_four_leave_least_important_first_until_the_limit_is_met() {
-    let config = CnnConfig {
+    let config = Cnn {
         blocks: vec![Block::plain(14, 3, 1), Block::separable(16, 3, 1)],
-        ..CnnConfig::default()
+        ..Cnn::default()
     };
     let network = Network::new(&config, Shape::new(40, 3), CLASSES).unwrap();
     let scores = [14, 16].map(|n| (0..n).map(|c| c as f32).collect::<Vec<f32>>());
     for of in [Cost::Mac, Cost::Parameters, Cost::Bytes] {
-        let whole = cost(&network, of).unwrap();
+        let whole = of.of(&network).unwrap();
         for percent in [90, 70, 50, 40] {
             let limit = whole * percent / 100;
             let kept = choose(&network, &scores, of, limit).unwrap();
             let widths: Vec<usize> = kept.iter().map(Vec::len).collect();
-            assert!(cost(&resized(&network, &widths).unwrap(), of).unwrap() <= limit);
+            assert!(of.of(&resized(&network, &widths).unwrap()).unwrap() <= limit);
             for (kept, all) in kept.iter().zip([14, 16]) {
                 assert!(kept.len() == all || kept.len() % GROUP == 0, "{kept:?}");
                 let most: Vec<usize> = (all - kept.len()..all).collect();
@@ -161,17 +151,17 @@ fn groups_of_four_leave_least_important_first_until_the_limit_is_met() {
 #[test]
 fn criteria_score_what_they_say() {
     let mut rng = SmallRng::seed_from_u64(3);
-    let config = CnnConfig {
+    let config = Cnn {
         blocks: vec![Block::plain(5, 3, 2), Block::separable(6, 3, 1)],
-        ..CnnConfig::default()
+        ..Cnn::default()
     };
     let network = Network::new(&config, Shape::new(20, 3), CLASSES).unwrap();
     let mut snapshot = state(&network, &mut rng);
     // Nothing reads channel 2 of the last block; batch norm silences channel 1 of the first.
-    let head = network.slots[network.head_weights].range.clone();
-    snapshot.values[head][2 * CLASSES..3 * CLASSES].fill(0.0);
-    let gamma = network.slots[network.layers[0].norm.gamma].range.start;
-    snapshot.values[gamma + 1] = 0.0;
+    let head = network.head_weights;
+    network.params.values_mut(head, &mut snapshot.values)[2 * CLASSES..3 * CLASSES].fill(0.0);
+    let gamma = network.layers[0].gamma;
+    network.params.values_mut(gamma, &mut snapshot.values)[1] = 0.0;
     let windows = Windows {
         time: 20,
         channels: 3,
@@ -194,8 +184,8 @@ fn criteria_score_what_they_say() {
         network: config,
         ..TrainConfig::default()
     };
-    let run = Run::new(job, &config).unwrap();
-    let scores = |c| criteria::scores(c, &network, &snapshot, &run).unwrap();
+    let data = TrainingSet::new(job, &config).unwrap();
+    let scores = |c| criteria::scores(c, &network, &snapshot, &data).unwrap();
     for criterion in [Criterion::L1, Criterion::BatchNorm, Criterion::Taylor] {
         for (block, n) in scores(criterion).iter().zip([5, 6]) {
             assert_eq!(block.len(), n);
@@ -207,7 +197,9 @@ fn criteria_score_what_they_say() {
     assert_eq!(scores(Criterion::Taylor)[1][2], 0.0);
     let l1 = scores(Criterion::L1);
     let sum = |c: usize| -> f32 {
-        let weights = network.values(network.layers[0].weights, &snapshot.values);
+        let weights = network
+            .params
+            .values(network.layers[0].weights, &snapshot.values);
         weights.iter().skip(c).step_by(5).map(|w| w.abs()).sum()
     };
     assert!((l1[0][3] / l1[0][4] - sum(3) / sum(4)).abs() < 1e-4);

@@ -1,11 +1,12 @@
 //! Rounding is what it says, and the network lives with it.
 
-use super::forward::symmetric;
 use super::*;
-use crate::config::{Augmentation, Block, CnnConfig};
+use crate::config::Augmentation;
 use crate::ops;
 use crate::train::train;
 use burn::tensor::{Tensor, TensorData};
+use mote::kernels::argmax;
+use mote_model::{Block, Cnn};
 use std::sync::atomic::AtomicBool;
 
 /// Oscillations of three tempi in three classes.
@@ -31,9 +32,9 @@ fn windows() -> Windows {
 
 fn config() -> TrainConfig {
     TrainConfig {
-        network: CnnConfig {
+        network: Cnn {
             blocks: vec![Block::plain(8, 5, 2), Block::separable(12, 3, 2)],
-            ..CnnConfig::default()
+            ..Cnn::default()
         },
         epochs: 12,
         batch: 16,
@@ -71,14 +72,14 @@ fn the_gradient_of_rounding_passes_inside_the_range_only() {
     let x = leaf(vec![-1.0, 0.2, 0.5, 1.0, 1.7, 9.0]);
     let bias = leaf(vec![0.5, -0.4]);
     let grid = Quant::over(0.0, 2.0);
-    let y = ops::snap(
+    let y = ops::fake_quantize(
         x.clone().reshape([3, 2]),
         bias.clone(),
         (0.0, f32::INFINITY),
         grid,
     )
     .unwrap();
-    let values = host(y.clone().inner()).unwrap();
+    let values = to_host(y.clone().inner()).unwrap();
     for (y, expected) in values.iter().zip([0.0, 0.0, 1.0, 0.6, 2.0, 2.0]) {
         assert!(
             (y - expected).abs() <= grid.scale / 2.0 + 1e-6,
@@ -90,9 +91,9 @@ fn the_gradient_of_rounding_passes_inside_the_range_only() {
         &device,
     );
     let mut gradients = (y * gain).sum().backward();
-    let dx = host(x.grad_remove(&mut gradients).unwrap()).unwrap();
+    let dx = to_host(x.grad_remove(&mut gradients).unwrap()).unwrap();
     assert_eq!(dx, [0.0, 0.0, 3.0, 4.0, 0.0, 0.0]);
-    let db = host(bias.grad_remove(&mut gradients).unwrap()).unwrap();
+    let db = to_host(bias.grad_remove(&mut gradients).unwrap()).unwrap();
     assert_eq!(db, [3.0, 4.0]);
 }
 
@@ -136,12 +137,13 @@ fn trained_for_few_bits_it_still_works_repeats_and_resumes() {
     assert!(levels("conv1") > 1e-2 && levels("dense") > 1e-2);
 
     // Rounded as it was trained, it is right; so is the network it hands on, in the engine's arithmetic or not.
-    let mut fake = ready.fake.clone();
-    let mut x = gather(&windows, &indices).unwrap();
-    frontend::normalise(ready.graph.frontend.as_ref().unwrap(), &mut x);
-    fake.observe(&ready.network, &ready.snapshot, x).unwrap();
-    let logits = ready.logits(&fake.grids, &windows, &indices).unwrap();
-    let classes = logits.chunks_exact(3).map(infer::argmax);
+    let mut rounding = ready.rounding.clone();
+    let x = normalised(&ready.graph, &windows, &indices).unwrap();
+    rounding
+        .observe(&ready.network, &ready.snapshot, x)
+        .unwrap();
+    let logits = ready.logits(&rounding.grids, &windows, &indices).unwrap();
+    let classes = logits.chunks_exact(3).map(argmax);
     let right = classes.zip(&windows.y).filter(|(a, b)| a == *b).count();
     assert!(right >= 114, "{right} of 120");
 

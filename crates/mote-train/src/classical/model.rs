@@ -1,31 +1,14 @@
-//! Classical baselines on window features: linear discriminant analysis and a random forest.
+//! A classical model, with the imputation, scaling and projection fitted with it.
 
-mod forest;
-mod spec;
-
-pub use forest::{Node, Tree};
-pub use spec::Spec;
-
+use super::forest::forest;
+use super::lda::{Linear, deviations, lda};
+use super::spec::{Kind, Spec};
+use super::tree::Tree;
 use crate::Error;
 use crate::features::Table;
-use crate::pca::{Keep, Pca};
-use forest::forest;
-use nalgebra::{DMatrix, DVector};
+use crate::pca::analysis::{Keep, Pca};
+use mote::kernels::argmax;
 use serde::{Deserialize, Serialize};
-
-/// Which classical model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Linear discriminant analysis.
-    Lda,
-    /// Random forest.
-    RandomForest,
-}
-
-/// Share of the identity in the within-class covariance of standardised features, so that constant and
-/// duplicate columns do no harm.
-const SHRINKAGE: f64 = 1e-3;
 
 /// Bytes of one tree node on a device: feature, 16-bit threshold, two 16-bit child links, padded.
 const NODE_BYTES: usize = 8;
@@ -37,7 +20,7 @@ pub struct Classical {
     classes: usize,
     /// Training mean per column, which also stands in for missing values.
     mean: Vec<f32>,
-    /// Projects features before the model, when it does not do so itself.
+    /// Projects features before a model that does not project them itself.
     projection: Option<Pca>,
     /// Components and the share of the variance they have.
     reduction: Option<(usize, f64)>,
@@ -47,13 +30,8 @@ pub struct Classical {
 /// What was fitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Model {
-    /// One score per class, linear in the features.
-    Lda {
-        /// `[class][column]`.
-        weights: Vec<f32>,
-        /// One per class; minus infinity for a class without training windows.
-        bias: Vec<f32>,
-    },
+    /// Linear discriminant analysis.
+    Lda(Linear),
     /// Trees that vote.
     Forest(Vec<Tree>),
 }
@@ -77,8 +55,8 @@ impl Classical {
         Self::fit_spec(spec, table, indices, y, classes, seed)
     }
 
-    /// As [`Classical::fit`], on principal components when `spec` says so. LDA and the projection before it become
-    /// one linear map.
+    /// Fits as [`Classical::fit`] does, on principal components when `spec` says so. LDA and the projection before it
+    /// become one linear map.
     ///
     /// # Errors
     /// Those of [`Classical::fit`] and of [`Pca::fit`].
@@ -122,20 +100,16 @@ impl Classical {
             complete.iter_mut().for_each(|row| *row = pca.project(row));
         }
         let model = match spec.kind {
-            Kind::Lda => match projection.take() {
+            Kind::Lda => Model::Lda(match projection.take() {
                 None => lda(&complete, &labels, &mean, classes)?,
                 Some(pca) => {
                     let centre = vec![0.0; pca.len()];
-                    match lda(&complete, &labels, &centre, classes)? {
-                        Model::Lda { weights, bias } => {
-                            let (weights, bias) = pca.fuse(&weights, &bias);
-                            Model::Lda { weights, bias }
-                        }
-                        other => other,
-                    }
+                    let map = lda(&complete, &labels, &centre, classes)?;
+                    let (weights, bias) = pca.fuse(&map.weights, &map.bias);
+                    Linear { weights, bias }
                 }
-            },
-            Kind::RandomForest => forest(&complete, &labels, seed)?,
+            }),
+            Kind::RandomForest => Model::Forest(forest(&complete, &labels, classes, seed)),
         };
         Ok(Self {
             columns,
@@ -147,13 +121,13 @@ impl Classical {
         })
     }
 
-    /// Components of the features that the model looks at, and the share of the variance they have; `None` when it
-    /// looks at all features.
+    /// Returns the number of principal components that the model decides by, and the share of the variance they have;
+    /// `None` when it decides by all features.
     pub fn reduction(&self) -> Option<(usize, f64)> {
         self.reduction
     }
 
-    /// Classes of the rows `indices` of `table`.
+    /// Returns the classes of the rows `indices` of `table`.
     ///
     /// # Errors
     /// [`Error::Data`] when a row does not exist or has another number of columns than the training rows.
@@ -181,50 +155,48 @@ impl Classical {
     fn classify(&self, row: &[f32]) -> usize {
         let mut scores = vec![0.0; self.classes];
         match &self.model {
-            Model::Lda { weights, bias } => {
-                let weights = weights.chunks_exact(self.columns.max(1));
+            Model::Lda(Linear { weights, bias }) => {
+                let weights = weights.chunks_exact(self.columns);
                 for ((score, weights), bias) in scores.iter_mut().zip(weights).zip(bias) {
                     *score = bias + weights.iter().zip(row).map(|(w, x)| w * x).sum::<f32>();
                 }
             }
             Model::Forest(trees) => {
                 for tree in trees {
-                    if let Some(score) = scores.get_mut(tree.classify(row)) {
-                        *score += 1.0;
-                    }
+                    scores[tree.classify(row)] += 1.0;
                 }
             }
         }
-        crate::infer::argmax(&scores)
+        argmax(&scores)
     }
 
-    /// What was fitted.
+    /// Returns what was fitted.
     pub fn model(&self) -> &Model {
         &self.model
     }
 
-    /// Number of fitted values: weights and biases, or tree nodes, and those of a projection before them.
+    /// Counts fitted values: weights and biases, or tree nodes, and those of a projection before them.
     pub fn parameters(&self) -> usize {
         self.projected()
             + match &self.model {
-                Model::Lda { weights, bias } => weights.len() + bias.len(),
+                Model::Lda(map) => map.weights.len() + map.bias.len(),
                 Model::Forest(trees) => trees.iter().map(|t| t.nodes.len()).sum(),
             }
     }
 
-    /// Weights of the projection before the model, and one bias per component.
+    /// Counts the weights of the projection before the model, and one bias per component.
     fn projected(&self) -> usize {
         self.projection
             .as_ref()
             .map_or(0, |p| p.components.len() + p.len())
     }
 
-    /// Bytes of the model on a device, without the code that computes features: f32 weights, or 8 bytes per
+    /// Counts the bytes of the model on a device, without the code that computes features: f32 weights, or 8 bytes per
     /// tree node.
     pub fn bytes(&self) -> usize {
         let (projected, all) = (self.projected(), self.parameters());
         let own = match &self.model {
-            Model::Lda { .. } => size_of::<f32>(),
+            Model::Lda(_) => size_of::<f32>(),
             Model::Forest(_) => NODE_BYTES,
         };
         projected * size_of::<f32>() + (all - projected) * own
@@ -244,7 +216,7 @@ fn column_means(rows: &[&[f32]], columns: usize) -> Vec<f32> {
         .collect()
 }
 
-/// Principal components of the standardised columns, of raw rows.
+/// Fits principal components to the standardised columns of `rows`. They take raw rows.
 fn components(rows: &[Vec<f32>], mean: &[f32], keep: Keep) -> Result<Pca, Error> {
     let deviation: Vec<f32> = deviations(rows, mean).iter().map(|&d| d as f32).collect();
     let standardised: Vec<f32> = rows
@@ -260,16 +232,6 @@ fn components(rows: &[Vec<f32>], mean: &[f32], keep: Keep) -> Result<Pca, Error>
     Ok(pca)
 }
 
-/// Standard deviation per column; 1 for a constant one.
-fn deviations(rows: &[Vec<f32>], mean: &[f32]) -> Vec<f64> {
-    let of_column = |(c, &mean): (usize, &f32)| {
-        let square = |r: &Vec<f32>| (f64::from(r[c]) - f64::from(mean)).powi(2);
-        let std = (rows.iter().map(square).sum::<f64>() / rows.len() as f64).sqrt();
-        if std > 1e-9 { std } else { 1.0 }
-    };
-    mean.iter().enumerate().map(of_column).collect()
-}
-
 fn impute(row: &[f32], mean: &[f32]) -> Vec<f32> {
     row.iter()
         .zip(mean)
@@ -277,61 +239,15 @@ fn impute(row: &[f32], mean: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// Gaussian classes with one shared covariance: score = x' C^-1 m - m' C^-1 m / 2 + ln(prior)
-/// (Hastie, Tibshirani and Friedman 2009, equation 4.10).
-pub(crate) fn lda(
-    rows: &[Vec<f32>],
-    labels: &[usize],
-    mean: &[f32],
-    classes: usize,
-) -> Result<Model, Error> {
-    let (n, columns) = (rows.len(), mean.len());
-    let deviation = deviations(rows, mean);
-    let x = DMatrix::from_fn(n, columns, |r, c| {
-        (f64::from(rows[r][c]) - f64::from(mean[c])) / deviation[c]
-    });
-    let mut means = DMatrix::zeros(classes, columns);
-    let mut counts = vec![0usize; classes];
-    for (row, &class) in x.row_iter().zip(labels) {
-        counts[class] += 1;
-        let mut sum = means.row_mut(class);
-        sum += row;
-    }
-    for (mut row, &count) in means.row_iter_mut().zip(&counts) {
-        row /= count.max(1) as f64;
-    }
-    let within = DMatrix::from_fn(n, columns, |r, c| x[(r, c)] - means[(labels[r], c)]);
-    let covariance =
-        within.tr_mul(&within) / n as f64 + DMatrix::identity(columns, columns) * SHRINKAGE;
-    let solver = covariance.cholesky().ok_or_else(|| Error::Classical {
-        model: "LDA",
-        what: "the features have no positive covariance; look for infinite values".to_owned(),
-    })?;
-    let mut weights = Vec::with_capacity(classes * columns);
-    let mut bias = Vec::with_capacity(classes);
-    for (class, &count) in counts.iter().enumerate() {
-        let m: DVector<f64> = means.row(class).transpose();
-        let w = solver.solve(&m);
-        let prior = (count as f64 / n as f64).ln();
-        // Undo the standardisation, so that scores take raw features.
-        let w: Vec<f64> = w.iter().zip(&deviation).map(|(w, d)| w / d).collect();
-        let centre: f64 = w.iter().zip(mean).map(|(w, &m)| w * f64::from(m)).sum();
-        let half: f64 = solver.solve(&m).dot(&m) / 2.0;
-        weights.extend(w.iter().map(|&w| w as f32));
-        bias.push((prior - half - centre) as f32);
-    }
-    Ok(Model::Lda { weights, bias })
-}
-
 #[cfg(test)]
-pub(super) mod tests {
-    use super::forest::TREES;
+mod tests {
     use super::*;
+    use crate::classical::forest::TREES;
     use rand::rngs::SmallRng;
     use rand::{Rng, SeedableRng};
 
     /// Three classes around three centres; one constant column, one copy, some values missing.
-    pub fn data(n: usize) -> (Table, Vec<usize>) {
+    fn data(n: usize) -> (Table, Vec<usize>) {
         let mut rng = SmallRng::seed_from_u64(7);
         let (mut x, mut y) = (Vec::new(), Vec::new());
         for i in 0..n {
@@ -375,7 +291,7 @@ pub(super) mod tests {
         let Model::Forest(trees) = forest.model() else {
             panic!("not a forest")
         };
-        assert_eq!(trees.len(), usize::from(TREES));
+        assert_eq!(trees.len(), TREES);
         assert!(trees.iter().all(|t| t.nodes.len() > 2), "trees have splits");
         assert_eq!(forest.bytes(), forest.parameters() * 8);
     }
@@ -408,9 +324,11 @@ pub(super) mod tests {
 
     #[test]
     fn the_seed_decides() {
-        let (_, a) = accuracy(Kind::RandomForest);
-        let (_, b) = accuracy(Kind::RandomForest);
-        assert_eq!(a, b);
+        let (table, y) = data(600);
+        let all: Vec<usize> = (0..600).collect();
+        let fitted = |seed| Classical::fit(Kind::RandomForest, &table, &all, &y, 4, seed).unwrap();
+        assert_eq!(fitted(1), fitted(1));
+        assert_ne!(fitted(1), fitted(2));
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Fake quantization: what int8 does to activations, with a gradient as if it had not.
+//! Fake quantization: activations rounded as int8 rounds them, while the gradient passes as if they were not.
 
+use super::backend::{Tracked, plain, refused, tensor, values};
 use super::norm::Clamp;
-use super::{Tracked, plain, refused, tensor, values};
 use crate::Error;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
 use burn::backend::autodiff::grads::Gradients;
@@ -12,15 +12,15 @@ use mote_model::Quant;
 
 const PLACE: &str = "fake quantization";
 
-/// `clamp(x + bias)` rounded to the grid; `x` is `[rows, channels]`. The gradient passes where neither the clamp
-/// nor the ends of the grid bite (the straight-through estimator, Bengio et al. 2013, arXiv 1308.3432).
-pub(crate) fn snap(
+/// Returns `clamp(x + bias)` rounded to the grid; `x` is `[rows, channels]`. The gradient passes where the value lies
+/// inside the clamp and the ends of the grid (the straight-through estimator, Bengio et al. 2013, arXiv 1308.3432).
+pub(crate) fn fake_quantize(
     x: Tensor<2>,
     bias: Tensor<1>,
     clamp: Clamp,
     grid: Quant,
 ) -> Result<Tensor<2>, Error> {
-    let op = Snap { clamp, grid };
+    let op = FakeQuantize { clamp, grid };
     if !x.is_autodiff() {
         let y = op.forward(&plain(x, PLACE)?, &plain(bias, PLACE)?)?;
         return Ok(Tensor::from_primitive::<Flex>(y));
@@ -45,12 +45,12 @@ pub(crate) fn snap(
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Snap {
+struct FakeQuantize {
     clamp: Clamp,
     grid: Quant,
 }
 
-impl Snap {
+impl FakeQuantize {
     fn forward(self, x: &FlexTensor, bias: &FlexTensor) -> Result<FlexTensor, Error> {
         let (xs, biases) = (values(x, PLACE)?, values(bias, PLACE)?);
         let mut y = vec![0.0; xs.len()];
@@ -59,7 +59,7 @@ impl Snap {
     }
 }
 
-impl Backward<Flex, 2> for Snap {
+impl Backward<Flex, 2> for FakeQuantize {
     /// Input and bias, both contiguous.
     type State = (FlexTensor, FlexTensor);
 

@@ -1,9 +1,5 @@
 //! Principal component analysis: the few directions in which training windows vary most (Jolliffe 2002).
 
-mod network;
-
-pub use network::{PcaConfig, PcaHead, Reduced, reduce};
-
 use crate::Error;
 use nalgebra::{DMatrix, SymmetricEigen};
 use serde::{Deserialize, Serialize};
@@ -27,7 +23,7 @@ pub enum Keep {
 impl FromStr for Keep {
     type Err = Error;
 
-    /// `20` is a number of components, `0.95` a share of the variance.
+    /// Reads `20` as a number of components, `0.95` as a share of the variance.
     fn from_str(text: &str) -> Result<Self, Error> {
         if let Ok(count) = text.parse::<usize>()
             && count > 0
@@ -139,22 +135,22 @@ impl Pca {
         })
     }
 
-    /// Number of components.
+    /// Returns the number of components.
     pub fn len(&self) -> usize {
         self.variances.len()
     }
 
-    /// Whether there is no component.
+    /// Returns whether there is no component.
     pub fn is_empty(&self) -> bool {
         self.variances.is_empty()
     }
 
-    /// Share of the variance that the components have.
+    /// Returns the share of the variance that the components have.
     pub fn kept(&self) -> f64 {
         self.variances.iter().sum::<f64>() / self.total
     }
 
-    /// The components of `row`.
+    /// Returns the components of `row`.
     pub fn project(&self, row: &[f32]) -> Vec<f32> {
         let rows = self.components.chunks_exact(self.mean.len().max(1));
         rows.map(|component| {
@@ -173,7 +169,7 @@ impl Pca {
         }
     }
 
-    /// The linear map `weights`, `[out][component]`, and `bias` of the components, as one of the rows themselves:
+    /// Turns a linear map of the components, `weights`, `[out][component]`, and `bias`, into one of the rows:
     /// `[out][column]` and bias.
     pub(crate) fn fuse(&self, weights: &[f32], bias: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let columns = self.mean.len().max(1);
