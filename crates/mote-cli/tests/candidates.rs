@@ -223,6 +223,22 @@ fn fit_merges_proves_and_names_what_trials_found() {
         "--json",
     ]);
     assert_eq!(told["run"]["spec"], TINY);
+    // The search recorded its settings, so that missing rows can be made.
+    let explain = [
+        "explain",
+        "fit-1",
+        "--results",
+        &results,
+        "--no-device",
+        "--json",
+    ];
+    let without = json(&explain)["without"].clone();
+    let made = |technique: &str| {
+        let rows = without.as_array().unwrap();
+        let row = rows.iter().find(|r| r["without"] == technique).unwrap();
+        row["run"]["model"]["bytes"].as_u64()
+    };
+    assert!(made("int8") > made("arena").map(|b| 2 * b), "{without}");
     let crate_dir = path(folder.path(), "crate");
     answer(&[
         "export", "fit-1", "--out", &out, "--to", "rust", "--dir", &crate_dir,

@@ -50,7 +50,11 @@ impl LeaveOneOut {
     ) -> Result<Vec<WithoutTechnique>> {
         let folder = file.parent().unwrap_or(Path::new("."));
         let kept = folder.join("explain").join(&run.pipeline);
-        let before = mote_report::read(&kept.join("results.json")).ok();
+        let made_before = kept.join("results.json");
+        let before = match made_before.is_file() {
+            true => Some(mote_report::read(&made_before)?),
+            false => None,
+        };
         // Rows that were made for another version of the run say nothing about this one.
         let before = before.filter(|b| b.runs.first() == Some(run));
         let mut made = Results {

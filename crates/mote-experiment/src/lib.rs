@@ -55,7 +55,7 @@
 //! | [`Experiment`], [`WindowCache`] | windows and folds, by window length |
 //! | [`TrainedNetwork`], [`Evaluator`], [`Firmware`] | train; apply and evaluate; build and measure |
 //! | [`ComparisonRunner`] | these steps in order, and what rows share |
-//! | [`LeaveOneOut`] | what each technique of a recorded row is worth |
+//! | [`LeaveOneOut`], [`neighbours`] | what each technique of a recorded row is worth, and what other rows do better |
 //! | [`fit`], [`Trials`] | a search for the pipeline that fits a board |
 //! | [`Import`] | a model of another tool, on boards |
 //! | [`deployment`] | what an export reads |
@@ -77,6 +77,7 @@ mod firmware;
 pub mod fit;
 mod import;
 mod leave_one_out;
+mod neighbours;
 pub mod network;
 mod observer;
 mod other_tasks;
@@ -99,6 +100,7 @@ pub use experiment_file::{built_in, built_in_experiment, select};
 pub use firmware::{Firmware, Measured};
 pub use import::{Import, ImportSettings, Imported, ImportedLayer};
 pub use leave_one_out::{LeaveOneOut, WithoutTechnique};
+pub use neighbours::{Cost, neighbours};
 pub use network::TrainedNetwork;
 pub use observer::{Event, Observer, Training};
 pub use pipeline::Pipeline;

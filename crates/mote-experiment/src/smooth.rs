@@ -47,7 +47,7 @@ fn classes(windows: &Windows, test: &[usize], scores: &[f32], last: usize) -> Ve
         before = Some(n);
         let from = first.max((i + 1).saturating_sub(last.max(1)));
         let mut sums = vec![0.0f32; count];
-        for row in rows.get(from..=i).unwrap_or_default() {
+        for row in &rows[from..=i] {
             for (sum, score) in sums.iter_mut().zip(*row) {
                 *sum += score;
             }

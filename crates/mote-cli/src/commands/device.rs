@@ -159,24 +159,24 @@ fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
         print(&pipeline.name, &board, &measurement);
         if let Some(worst) = worst {
             println!(
-                "\nan early exit ends some decisions; those it does not take {} cycles, {} instructions",
-                worst
-                    .figures
-                    .cycles
-                    .map_or("unknown".to_owned(), |c| c.to_string()),
-                worst.figures.instructions.unwrap_or_default()
+                "\nan early exit ends some decisions; the others take {} cycles, {} instructions",
+                count(worst.figures.cycles),
+                count(worst.figures.instructions)
             );
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows every figure of `m`.
+fn count(figure: Option<u64>) -> String {
+    figure.map_or("unknown".to_owned(), |c| c.to_string())
+}
+
+/// Prints every figure of `m`.
 pub fn print(name: &str, board: &Board, m: &Measurement) {
     let or = |value: Option<f64>, unit: &str| {
         value.map_or("unknown".to_owned(), |v| format!("{v:.3} {unit}"))
     };
-    let count = |c: Option<u64>| c.map_or("unknown".to_owned(), |c| c.to_string());
     let fits = |fits: Option<bool>| fits.map_or("unknown".to_owned(), |f| f.to_string());
     let (figures, provenance) = (&m.figures, &m.provenance);
     println!(

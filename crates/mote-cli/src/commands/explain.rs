@@ -5,9 +5,8 @@ use crate::progress::observer;
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
 use mote_codegen::Deployment;
-use mote_experiment::{LeaveOneOut, WithoutTechnique, deployment};
-use mote_metrics::dominates;
-use mote_report::{DeviceFigures, Results, Run};
+use mote_experiment::{Cost, LeaveOneOut, WithoutTechnique, deployment, neighbours};
+use mote_report::{Results, Run};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -94,56 +93,17 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a run takes on its first board: flash, RAM, cycles.
-fn figures(device: &DeviceFigures) -> Option<[f64; 3]> {
-    let flash = device.flash_code? + device.flash_model?;
-    let ram = device.ram_static? + device.ram_stack? + device.ram_heap?;
-    Some([
-        flash as f64,
-        ram as f64,
-        device.cycles.unwrap_or_default() as f64,
-    ])
-}
-
-fn first(run: &Run) -> Option<[f64; 3]> {
-    run.device.first().and_then(figures)
-}
-
-/// The runs on the front of the file that are better in something, the nearest in m-F1 first.
-fn neighbours<'r>(results: &'r Results, run: &Run) -> Vec<&'r Run> {
-    let values = |r: &Run| {
-        let [flash, ram, cycles] = first(r)?;
-        Some([-r.metrics.macro_f1.mean, flash, ram, cycles])
-    };
-    let Some(own) = values(run) else {
-        return Vec::new();
-    };
-    let others: Vec<(&Run, [f64; 4])> = results
-        .runs
-        .iter()
-        .filter(|r| r.pipeline != run.pipeline)
-        .filter_map(|r| Some((r, values(r)?)))
-        .collect();
-    let mut front: Vec<&Run> = others
-        .iter()
-        .filter(|(_, v)| !others.iter().any(|(_, other)| dominates(other, v)))
-        .filter(|(_, v)| v.iter().zip(&own).any(|(a, b)| a < b))
-        .map(|(r, _)| *r)
-        .collect();
-    let distance = |r: &Run| (r.metrics.macro_f1.mean - run.metrics.macro_f1.mean).abs();
-    front.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
-    front.truncate(5);
-    front
-}
-
-/// What `other` takes and gives more than `run`.
+/// Says what `other` takes and gives more than `run`.
 fn change(run: &Run, other: &Run) -> String {
     let points = (other.metrics.macro_f1.mean - run.metrics.macro_f1.mean) * 100.0;
-    let costs = match (first(run), first(other)) {
-        (Some(a), Some(b)) => {
-            let [flash, ram, cycles] = [b[0] - a[0], b[1] - a[1], b[2] - a[2]];
-            format!(", flash {flash:+} B, RAM {ram:+} B, cycles {cycles:+}")
-        }
+    let costs = match (Cost::of(run), Cost::of(other)) {
+        (Some(a), Some(b)) => format!(
+            ", flash {:+} B, RAM {:+} B, {} {:+}",
+            b.flash.cast_signed() - a.flash.cast_signed(),
+            b.ram.cast_signed() - a.ram.cast_signed(),
+            a.unit,
+            b.work.cast_signed() - a.work.cast_signed()
+        ),
         _ => String::new(),
     };
     format!("m-F1 {points:+.1} points{costs}")
@@ -159,9 +119,14 @@ fn head(results: &Results, run: &Run) {
         run.metrics.macro_f1.mean, run.metrics.accuracy.mean
     );
     for device in &run.device {
-        match figures(device) {
-            Some([flash, ram, cycles]) => println!(
-                "  {}: flash {flash} B, RAM {ram} B, {cycles} cycles",
+        match Cost::on(device) {
+            Some(Cost {
+                flash,
+                ram,
+                work,
+                unit,
+            }) => println!(
+                "  {}: flash {flash} B, RAM {ram} B, {work} {unit}",
                 device.board
             ),
             None => println!(
@@ -189,7 +154,7 @@ fn worth(run: &Run, without: &[WithoutTechnique]) {
     }
 }
 
-/// Where tensors lie, from the deployment that was left beside the results.
+/// Prints where tensors lie, from the deployment that was left beside the results.
 fn memory_map(results: &Path, run: &Run) -> Result<()> {
     println!("\nmemory map");
     let folder = results.parent().unwrap_or(Path::new("."));
@@ -208,7 +173,7 @@ fn memory_map(results: &Path, run: &Run) -> Result<()> {
         .with_context(|| format!("`{}`", path.display()))?;
     println!("  {} bytes hold all tensors", plan.arena);
     let nodes = &deployment.graph.nodes;
-    let name = |i: usize| nodes.get(i).map_or("", |n| n.name.as_str());
+    let name = |i: usize| &nodes[i].name;
     for row in plan.rows() {
         println!(
             "  {:>6} to {:>6}  from {} to {}",
@@ -228,7 +193,10 @@ fn layers(run: &Run) {
     println!("\nlayers on {}", device.board);
     let total: u64 = device.layers.iter().filter_map(|l| l.instructions).sum();
     for layer in &device.layers {
-        let instructions = layer.instructions.unwrap_or_default();
+        let Some(instructions) = layer.instructions else {
+            println!("  {:<28} not measured", layer.name);
+            continue;
+        };
         let share = 100.0 * instructions as f64 / total.max(1) as f64;
         let cycles = layer.cycles.map_or("-".to_owned(), |c| c.to_string());
         println!(
