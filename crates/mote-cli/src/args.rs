@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use mote_data::WindowSpec;
 use mote_experiment::{DataSettings, SplitSettings, TrialSettings, WINDOW_S};
-use mote_search::{Effort, Spec, export};
+use mote_search::{Candidate, Fidelity, export};
 use std::path::PathBuf;
 
 /// Which windows of which data.
@@ -150,7 +150,7 @@ impl TrialArgs {
     }
 
     /// Returns the command line of a trial, where its record goes left out.
-    pub fn command(&self, spec: &Spec, effort: Effort) -> Vec<String> {
+    pub fn command(&self, spec: &Candidate, fidelity: Fidelity) -> Vec<String> {
         let split = &self.split;
         let optimize = match self.optimize {
             Optimize::Size => "size",
@@ -172,15 +172,15 @@ impl TrialArgs {
         add("--board", self.board.clone());
         add("--optimize", optimize.to_owned());
         add("--spec", spec.to_string());
-        add("--try-folds", effort.folds.to_string());
-        add("--percent", effort.percent.to_string());
+        add("--try-folds", fidelity.folds.to_string());
+        add("--percent", fidelity.percent.to_string());
         words
     }
 
     /// Returns what writes the command line of a trial into its record.
     pub fn repeat(&self) -> Box<mote_experiment::Repeat> {
         let args = self.clone();
-        Box::new(move |spec, effort| export::command_line(&args.command(spec, effort)))
+        Box::new(move |spec, fidelity| export::command_line(&args.command(spec, fidelity)))
     }
 }
 

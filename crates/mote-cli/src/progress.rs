@@ -3,7 +3,7 @@
 use crate::ui::Ui;
 use indicatif::ProgressBar;
 use mote_experiment::{Event, Observer, Training};
-use mote_search::{Figures, Spec, Status};
+use mote_search::{Candidate, Figures, Status};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -128,22 +128,19 @@ impl Shown {
             Event::TrialDone { record } => ui.detail(format_args!(
                 "m-F1 {:.3} of {} folds, {} % of the epochs, {:.0} s: {}",
                 record.macro_f1,
-                record.effort.folds,
-                record.effort.percent,
+                record.fidelity.folds,
+                record.fidelity.percent,
                 record.seconds,
-                record.spec
+                record.candidate
             )),
             Event::TrialFailed { spec, why } => ui.warn(format_args!("{spec}: {why}")),
+            Event::RecordCutOff { cut_off } => ui.warn(format_args!("{cut_off}")),
             Event::RecordsCollected { count } => {
                 ui.info(format_args!("{count} records collected"));
             }
             Event::TrialsKnown { count } => {
                 ui.info(format_args!("{count} trials are known already"));
             }
-            Event::TrialsOfOldVersion { count } => ui.warn(format_args!(
-                "{count} trials are left out: they were recorded by an older version, which did not record their \
-                 settings as data; delete them to be rid of this line"
-            )),
             Event::SearchStarted { limits } => ui.info(format_args!("limits: {limits}")),
             Event::SearchProgress { status } => front_so_far(status, ui),
             // Events that come with a later version of the library.
@@ -163,13 +160,13 @@ fn front_so_far(status: &Status<'_>, ui: &Ui) {
         } else {
             ""
         },
-        status.effort.folds,
-        status.effort.percent
+        status.fidelity.folds,
+        status.fidelity.percent
     ));
     for record in status.front.iter().take(8) {
         ui.info(format_args!(
             "  {}",
-            candidate_row(record.macro_f1, &record.figures, &record.spec)
+            candidate_row(record.macro_f1, &record.figures, &record.candidate)
         ));
     }
 }
@@ -178,7 +175,7 @@ fn front_so_far(status: &Status<'_>, ui: &Ui) {
 pub const CANDIDATE_HEAD: &str = " m-F1    flash     RAM    cycles       ms       uJ  candidate";
 
 /// Returns the figures of a candidate, as columns.
-pub fn candidate_row(macro_f1: f64, f: &Figures, spec: &Spec) -> String {
+pub fn candidate_row(macro_f1: f64, f: &Figures, spec: &Candidate) -> String {
     let or = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.3}"));
     format!(
         "{macro_f1:.3} {:>8} {:>7} {:>9} {:>8} {:>8}  {spec}",

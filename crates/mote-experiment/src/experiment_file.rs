@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Place as _, Result};
 use crate::pipeline::Pipeline;
-use mote_search::Spec;
+use mote_search::Candidate;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ struct Entry {
     name: String,
     model: Option<String>,
     preset: Option<String>,
-    spec: Option<Spec>,
+    spec: Option<Candidate>,
     #[serde(default)]
     techniques: Vec<String>,
     baseline: Option<String>,
@@ -31,7 +31,7 @@ impl Entry {
                     candidate: None,
                 });
             }
-            (None, Some(name), None) => mote_search::preset(&name)?.spec,
+            (None, Some(name), None) => mote_search::preset(&name)?.candidate,
             (None, None, Some(spec)) => spec,
             _ => return Err(Error::invalid("give one of model, preset and spec")),
         };
@@ -217,7 +217,10 @@ mod tests {
     #[test]
     fn a_preset_stands_for_its_spec_and_excludes_model_and_techniques() {
         let read = |rest: &str| parse(&format!("[[pipeline]]\nname = \"a\"\n{rest}"), "mine.toml");
-        let text = mote_search::preset("balanced").unwrap().spec.to_string();
+        let text = mote_search::preset("balanced")
+            .unwrap()
+            .candidate
+            .to_string();
         let preset = read("preset = \"balanced\"").unwrap();
         assert_eq!(preset, read(&format!("spec = \"{text}\"")).unwrap());
         for (rest, part) in [

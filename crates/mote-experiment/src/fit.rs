@@ -5,8 +5,8 @@ use crate::observer::{Event, Observer};
 use crate::trials::{TrialContext, TrialSettings, Trials};
 use mote_report::Results;
 use mote_search::{
-    Effort, Figures, Goal, Limits, Near, Objective, Outcome, Record, Search, Settings, Space, Spec,
-    Store, collect, preset, presets,
+    Candidate, Fidelity, Figures, Goal, Limits, NearMiss, Objective, Outcome, Record, Records,
+    Search, Settings, Space, Store, collect, preset, presets,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ pub struct Found {
     /// The front and the best candidate; or those that come closest.
     pub outcome: Outcome,
     /// The names of the front's pipelines; empty when nothing was measured.
-    pub names: BTreeMap<Spec, String>,
+    pub names: BTreeMap<Candidate, String>,
 }
 
 impl Fit {
@@ -65,22 +65,25 @@ impl Fit {
         repeat: Box<crate::trials::Repeat>,
         observer: &Observer,
     ) -> Result<Self> {
-        let mut first: Vec<Spec> = match &settings.preset {
-            Some(name) => vec![preset(name)?.spec],
-            None => presets()?.into_iter().map(|p| p.spec).collect(),
+        let mut first: Vec<Candidate> = match &settings.preset {
+            Some(name) => vec![preset(name)?.candidate],
+            None => presets()?.into_iter().map(|p| p.candidate).collect(),
         };
         if settings.hop_for_presets {
-            for spec in &mut first {
-                spec.hop_ms = settings.space.hop_ms;
+            for candidate in &mut first {
+                candidate.hop_ms = settings.space.hop_ms;
             }
         }
-        let (store, mut known) = Store::open(&Self::records(&settings.trials.out))?;
+        let (store, read) = Store::open(&Self::records(&settings.trials.out))?;
+        tell_cut_off(&read, observer);
+        let mut known = read.records;
         if let Some(folder) = &settings.collect {
             let collected = collect(folder)?;
+            tell_cut_off(&collected, observer);
             observer.tell(Event::RecordsCollected {
-                count: collected.len(),
+                count: collected.records.len(),
             });
-            for record in collected {
+            for record in collected.records {
                 if !known.contains(&record) {
                     store.add(&record)?;
                     known.push(record);
@@ -109,20 +112,28 @@ impl Fit {
     ///
     /// # Errors
     /// [`Error::Invalid`] when none keeps them.
-    pub fn propose(&self) -> Result<Vec<(Spec, Effort)>> {
+    pub fn propose(&self) -> Result<Vec<(Candidate, Fidelity)>> {
         self.observer.tell(Event::SearchStarted {
             limits: &self.search.goal.limits,
         });
-        let effort = *self.search.efforts.last().expect("a search has efforts");
-        let predict = |spec: &Spec| self.trials.predict(spec, self.shapes);
+        let fidelity = *self
+            .search
+            .fidelities
+            .last()
+            .expect("a search has fidelities");
+        let predict = |candidate: &Candidate| self.trials.predict(candidate, self.shapes);
         let mut search = Search::new(&self.search, predict, self.known.clone());
         let mut proposed = Vec::new();
         loop {
-            let specs = search.propose(effort);
-            if specs.is_empty() {
+            let candidates = search.propose(fidelity);
+            if candidates.is_empty() {
                 break;
             }
-            proposed.extend(specs.into_iter().map(|spec| (spec, effort)));
+            proposed.extend(
+                candidates
+                    .into_iter()
+                    .map(|candidate| (candidate, fidelity)),
+            );
         }
         if proposed.is_empty() {
             return Err(Error::Invalid(format!(
@@ -141,7 +152,7 @@ impl Fit {
         self.observer.tell(Event::SearchStarted {
             limits: &self.search.goal.limits,
         });
-        let predict = |spec: &Spec| self.trials.predict(spec, self.shapes);
+        let predict = |candidate: &Candidate| self.trials.predict(candidate, self.shapes);
         let search = Search::new(&self.search, predict, self.known.clone());
         let mut outcome = search.run(&self.trials, |status| {
             self.observer.tell(Event::SearchProgress { status });
@@ -157,9 +168,9 @@ impl Fit {
 
     /// Builds and runs the front as firmware, and writes results and deployments. Candidates are called by their preset's
     /// name, or `fit-1`, `fit-2` and so on: these names come back.
-    fn prove(&self, outcome: &mut Outcome, command: &str) -> Result<BTreeMap<Spec, String>> {
+    fn prove(&self, outcome: &mut Outcome, command: &str) -> Result<BTreeMap<Candidate, String>> {
         let mut names = BTreeMap::new();
-        let Some(best) = outcome.best.as_ref().map(|b| b.spec.clone()) else {
+        let Some(best) = outcome.best.as_ref().map(|b| b.candidate.clone()) else {
             return Ok(names);
         };
         let presets = presets()?;
@@ -171,14 +182,16 @@ impl Fit {
             .notes
             .push(format!("limits of the search: {}", goal.limits));
         for (i, record) in outcome.front.iter_mut().enumerate() {
-            let preset = presets.iter().find(|p| p.spec == record.spec);
+            let preset = presets.iter().find(|p| p.candidate == record.candidate);
             let name = match (&self.settings.preset, preset) {
                 (Some(name), _) => name.clone(),
                 (None, Some(preset)) => preset.name.to_owned(),
                 (None, None) => format!("fit-{}", i + 1),
             };
-            names.insert(record.spec.clone(), name.clone());
-            let (result, figures) = self.trials.prove(&name, &record.spec, record.effort)?;
+            names.insert(record.candidate.clone(), name.clone());
+            let (result, figures) = self
+                .trials
+                .prove(&name, &record.candidate, record.fidelity)?;
             record.measured = figures;
             let mut run = result.run;
             run.notes.push(format!("repeat it: {}", record.command));
@@ -205,8 +218,8 @@ fn judge(goal: &Goal, outcome: &mut Outcome) {
     if outcome.front.is_empty() {
         outcome.near = measured
             .iter()
-            .map(|r| Near {
-                spec: r.spec.clone(),
+            .map(|r| NearMiss {
+                candidate: r.candidate.clone(),
                 figures: *r.best_figures(),
                 macro_f1: Some(r.macro_f1),
                 broken: goal.limits.broken(r.best_figures(), Some(r.macro_f1)),
@@ -228,12 +241,15 @@ pub fn missed(predicted: &Figures, measured: &Figures) -> String {
     )
 }
 
+/// Tells of records that were cut off and are left out.
+fn tell_cut_off(records: &Records, observer: &Observer) {
+    for cut_off in &records.cut_off {
+        observer.tell(Event::RecordCutOff { cut_off });
+    }
+}
+
 /// Keeps the records that were made under the same circumstances.
 fn retain(known: &mut Vec<Record>, context: &TrialContext, observer: &Observer) {
-    let old = known.iter().filter(|r| r.context.is_string()).count();
-    if old > 0 {
-        observer.tell(Event::TrialsOfOldVersion { count: old });
-    }
     known.retain(|r| TrialContext::deserialize(&r.context).is_ok_and(|c| c == *context));
     if !known.is_empty() {
         observer.tell(Event::TrialsKnown { count: known.len() });
@@ -243,7 +259,7 @@ fn retain(known: &mut Vec<Record>, context: &TrialContext, observer: &Observer) 
 fn search_settings(
     settings: &FitSettings,
     trials: &Trials,
-    mut first: Vec<Spec>,
+    mut first: Vec<Candidate>,
     folds: usize,
 ) -> Settings {
     let space = settings.space.clone();
@@ -260,27 +276,27 @@ fn search_settings(
         latency_ms: Some(asked.latency_ms.map_or(hop_ms, |l| l.min(hop_ms))),
         ..*asked
     };
-    let whole = Effort {
+    let whole = Fidelity {
         folds,
         percent: 100,
     };
-    let effort = |share: usize, percent| Effort {
+    let fidelity = |share: usize, percent| Fidelity {
         folds: share.min(folds),
         percent,
     };
-    let mut efforts = match settings.preset {
+    let mut fidelities = match settings.preset {
         Some(_) => vec![whole],
-        None => vec![effort(1, 20), effort(2, 40), whole],
+        None => vec![fidelity(1, 20), fidelity(2, 40), whole],
     };
-    efforts.dedup();
+    fidelities.dedup();
     let mut candidates = settings.candidates;
     if settings.preset.is_some() {
         candidates = first.len();
     } else if let Some(longest) = space.windows_ms.iter().copied().max() {
         // A preset with another window is another candidate.
-        for spec in &mut first {
-            if !space.windows_ms.contains(&spec.window_ms) {
-                spec.window_ms = longest;
+        for candidate in &mut first {
+            if !space.windows_ms.contains(&candidate.window_ms) {
+                candidate.window_ms = longest;
             }
         }
     }
@@ -291,7 +307,7 @@ fn search_settings(
         },
         space,
         first,
-        efforts,
+        fidelities,
         generation: 8.min(candidates),
         seed: settings.trials.split.seed,
         threads: settings.trials.comparison().threads(),

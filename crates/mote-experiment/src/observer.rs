@@ -2,7 +2,7 @@
 
 use mote_data::SplitKind;
 use mote_report::Run;
-use mote_search::{Limits, Record, Spec, Status};
+use mote_search::{Candidate, CutOff, Limits, Record, Status};
 use mote_train::Epoch;
 use std::fmt;
 use std::sync::Arc;
@@ -126,9 +126,14 @@ pub enum Event<'a> {
     /// A candidate of a search cannot be.
     TrialFailed {
         /// The candidate.
-        spec: &'a Spec,
+        spec: &'a Candidate,
         /// Why.
         why: &'a str,
+    },
+    /// The last record of a file was cut off, as by a loss of power, and is left out.
+    RecordCutOff {
+        /// Which.
+        cut_off: &'a CutOff,
     },
     /// Records that trials left elsewhere were merged.
     RecordsCollected {
@@ -137,11 +142,6 @@ pub enum Event<'a> {
     },
     /// Trials of the same settings are known already.
     TrialsKnown {
-        /// How many.
-        count: usize,
-    },
-    /// Trials were recorded by a version that did not keep their settings; they are left out.
-    TrialsOfOldVersion {
         /// How many.
         count: usize,
     },

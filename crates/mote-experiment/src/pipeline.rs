@@ -1,6 +1,6 @@
 //! One row of a comparison.
 
-use mote_search::Spec;
+use mote_search::Candidate;
 use serde::{Deserialize, Serialize};
 
 /// A network or classical model, and the techniques applied to it, in order.
@@ -22,7 +22,7 @@ pub struct Pipeline {
     /// A candidate of a search, which brings its own window, hop, network, epochs and techniques. Model and techniques
     /// follow from it once the sampling rate is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub candidate: Option<Spec>,
+    pub candidate: Option<Candidate>,
 }
 
 impl Pipeline {
@@ -38,7 +38,7 @@ impl Pipeline {
     }
 
     /// Returns the pipeline of a candidate.
-    pub fn of_candidate(name: &str, candidate: Spec) -> Self {
+    pub fn of_candidate(name: &str, candidate: Candidate) -> Self {
         Self {
             name: name.to_owned(),
             model: candidate.network(),

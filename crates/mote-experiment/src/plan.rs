@@ -4,8 +4,7 @@ use crate::error::{Place as _, Result};
 use crate::experiment::Experiment;
 use crate::network;
 use crate::pipeline::Pipeline;
-use mote_model::{Block, Cnn, Nonlinearity, Padding};
-use mote_search::Spec;
+use mote_search::Candidate;
 use mote_techniques::Artifact;
 use mote_train::{Augmentation, TrainConfig};
 
@@ -28,7 +27,8 @@ pub(crate) fn plan(
     pipeline.model = format!("{}-{epochs}", spec.network());
     // A pipeline that leaves one of its candidate's techniques out names the others.
     if pipeline.techniques.is_empty() {
-        pipeline.techniques = spec.techniques(rate_hz, epochs);
+        let steps = spec.techniques(rate_hz, epochs);
+        pipeline.techniques = steps.iter().map(ToString::to_string).collect();
     }
     Ok((pipeline, config))
 }
@@ -40,7 +40,7 @@ pub(crate) fn window_s(pipeline: &Pipeline) -> Option<f32> {
 
 /// Returns the samples from one decision to the next on the device; `spec` is the candidate that `artifact` was made
 /// from.
-pub(crate) fn hop(experiment: &Experiment, spec: Option<&Spec>, artifact: &Artifact) -> usize {
+pub(crate) fn hop(experiment: &Experiment, spec: Option<&Candidate>, artifact: &Artifact) -> usize {
     let windows = experiment.windows();
     match (artifact.stream, spec) {
         (Some(stream), _) => stream.hop,
@@ -54,24 +54,10 @@ const MIRROR: f32 = 0.1;
 
 /// Returns the training settings of a candidate. Classes are not weighted: a candidate is judged on whole recordings,
 /// and weighting rare classes up costs more m-F1 on the others than it gives.
-fn config(spec: &Spec, epochs: usize, experiment: &Experiment) -> TrainConfig {
-    let block = |b: &mote_search::Block| Block {
-        channels: b.channels,
-        kernel: b.kernel,
-        stride: b.stride,
-        separable: b.separable,
-        dilation: 1,
-    };
+fn config(spec: &Candidate, epochs: usize, experiment: &Experiment) -> TrainConfig {
     let axes = experiment.task.source.mirrored_axes();
     TrainConfig {
-        network: Cnn {
-            blocks: spec.blocks.iter().map(block).collect(),
-            nonlinearity: Nonlinearity::Relu,
-            padding: match spec.same_padding {
-                true => Padding::Same,
-                false => Padding::Valid,
-            },
-        },
+        network: spec.cnn.clone(),
         epochs,
         seed: experiment.seed,
         class_weights: false,

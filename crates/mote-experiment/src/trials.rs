@@ -4,13 +4,13 @@ use crate::error::{Error, Place as _, Result};
 use crate::experiment::Experiment;
 use crate::observer::{Event, Observer};
 use crate::pipeline::Pipeline;
-use crate::runner::{ComparisonRunner, Fidelity, PipelineResult};
+use crate::runner::{self, ComparisonRunner, PipelineResult};
 use crate::settings::{ComparisonSettings, DataSettings, SplitSettings};
 use crate::trained::TrainedPipeline;
 use mote_device::board::Board;
 use mote_device::core::Optimize;
 use mote_search::network::Shapes;
-use mote_search::{Calibration, Effort, Figures, Prediction, Record, Spec, Store, Trial};
+use mote_search::{Calibration, Candidate, Fidelity, Figures, Prediction, Record, Store, Trial};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,11 +48,18 @@ impl TrialSettings {
     }
 }
 
+/// Version of the code that decides what a trial finds: training, techniques, the engine and the cost model with its
+/// calibration. Raise it with a change that gives the same candidate other figures; trials of other versions are then
+/// run again instead of being compared.
+const CODE: u32 = 1;
+
 /// Everything beside candidate and fidelity that decides what a trial finds. Only trials with the same context are
 /// compared with each other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrialContext {
+    /// Version of the code that decides figures.
+    pub code: u32,
     /// The task.
     pub task: String,
     /// SHA-256 over the source files, in hexadecimal.
@@ -72,7 +79,7 @@ pub struct TrialContext {
 }
 
 /// Returns the command line that repeats a trial, for people and for shells.
-pub type Repeat = dyn Fn(&Spec, Effort) -> String + Send + Sync;
+pub type Repeat = dyn Fn(&Candidate, Fidelity) -> String + Send + Sync;
 
 /// Runs trials.
 pub struct Trials {
@@ -112,12 +119,12 @@ impl Trials {
         &self.runner.boards()[0]
     }
 
-    /// Returns the data of `spec` with all folds.
+    /// Returns the data of `candidate` with all folds.
     ///
     /// # Errors
     /// As [`Experiment::open`].
-    pub fn experiment(&self, spec: &Spec) -> Result<Arc<Experiment>> {
-        self.runner.windows().get(Some(spec.window_s() as f32))
+    pub fn experiment(&self, candidate: &Candidate) -> Result<Arc<Experiment>> {
+        self.runner.windows().get(Some(candidate.window_s() as f32))
     }
 
     /// Returns what a task asks of networks.
@@ -134,6 +141,7 @@ impl Trials {
     pub fn context(&self, experiment: &Experiment) -> TrialContext {
         let window = self.settings.data.window;
         TrialContext {
+            code: CODE,
             task: experiment.task.name.clone(),
             data: experiment.loaded.digest.clone(),
             split: self.settings.split.clone(),
@@ -145,34 +153,43 @@ impl Trials {
         }
     }
 
-    /// Predicts what the device will need for `spec`, before anything is trained.
+    /// Predicts what the device will need for `candidate`, before anything is trained.
     ///
     /// # Errors
     /// When the candidate is no network that runs.
-    pub fn predict(&self, spec: &Spec, shapes: Shapes) -> Result<Figures, mote_search::Error> {
-        let (graph, runtime) = mote_search::network::network(spec, shapes)?;
+    pub fn predict(
+        &self,
+        candidate: &Candidate,
+        shapes: Shapes,
+    ) -> Result<Figures, mote_search::Error> {
+        let (graph, runtime) = mote_search::network::network(candidate, shapes)?;
         let predicted = self.calibration.predict(&graph, runtime);
         let predicted = predicted.map_err(|source| mote_search::Error::Impossible {
-            spec: spec.to_string(),
+            candidate: candidate.to_string(),
             source,
         })?;
-        Ok(predicted.figures(self.board(), spec.hop_s()))
+        Ok(predicted.figures(self.board(), candidate.hop_s()))
     }
 
-    /// Trains `spec` and evaluates it; `name` is that of its pipeline.
+    /// Trains `candidate` and evaluates it; `name` is that of its pipeline.
     ///
     /// # Errors
     /// As [`ComparisonRunner::evaluate`].
-    pub fn evaluate(&self, name: &str, spec: &Spec, effort: Effort) -> Result<PipelineResult> {
-        let fidelity = Fidelity {
-            folds: effort.folds,
-            epochs: Some(effort.epochs(spec.epochs)),
+    pub fn evaluate(
+        &self,
+        name: &str,
+        candidate: &Candidate,
+        fidelity: Fidelity,
+    ) -> Result<PipelineResult> {
+        let shortened = runner::Fidelity {
+            folds: fidelity.folds,
+            epochs: Some(fidelity.epochs(candidate.epochs)),
         };
-        let pipeline = Pipeline::of_candidate(name, spec.clone());
-        self.runner.evaluate(&pipeline, fidelity)
+        let pipeline = Pipeline::of_candidate(name, candidate.clone());
+        self.runner.evaluate(&pipeline, shortened)
     }
 
-    /// Trains, evaluates and measures `spec`; `name` is that of its pipeline. Returns the measured figures where building
+    /// Trains, evaluates and measures `candidate`; `name` is that of its pipeline. Returns the measured figures where building
     /// and running succeeded.
     ///
     /// # Errors
@@ -180,10 +197,10 @@ impl Trials {
     pub fn prove(
         &self,
         name: &str,
-        spec: &Spec,
-        effort: Effort,
+        candidate: &Candidate,
+        fidelity: Fidelity,
     ) -> Result<(PipelineResult, Option<Figures>)> {
-        let mut result = self.evaluate(name, spec, effort)?;
+        let mut result = self.evaluate(name, candidate, fidelity)?;
         result.run.device = self.runner.measure(network(&result))?;
         let figures = result.run.device.first().and_then(Figures::of);
         Ok((result, figures))
@@ -198,22 +215,22 @@ impl Trials {
             .predict(&*artifact.network()?, artifact.runtime)?)
     }
 
-    fn record(&self, spec: &Spec, effort: Effort) -> Result<Record> {
+    fn record(&self, candidate: &Candidate, fidelity: Fidelity) -> Result<Record> {
         let start = Instant::now();
-        let result = self.evaluate("trial", spec, effort)?;
+        let result = self.evaluate("trial", candidate, fidelity)?;
         let predicted = self.predicted(network(&result))?;
         let metrics = &result.run.metrics;
         Ok(Record {
-            spec: spec.clone(),
-            effort: Effort {
+            candidate: candidate.clone(),
+            fidelity: Fidelity {
                 folds: result.run.folds,
-                ..effort
+                ..fidelity
             },
-            context: serde_json::to_value(self.context(&*self.experiment(spec)?))?,
-            command: (self.repeat)(spec, effort),
+            context: serde_json::to_value(self.context(&*self.experiment(candidate)?))?,
+            command: (self.repeat)(candidate, fidelity),
             macro_f1: metrics.macro_f1.mean,
             accuracy: metrics.accuracy.mean,
-            figures: predicted.figures(self.board(), spec.hop_s()),
+            figures: predicted.figures(self.board(), candidate.hop_s()),
             predicted,
             measured: None,
             seconds: start.elapsed().as_secs_f64(),
@@ -228,22 +245,22 @@ impl Trials {
     /// [`Error::Stopped`]; [`Error::Invalid`] when the candidate cannot be.
     pub fn one(
         &self,
-        spec: &Spec,
+        candidate: &Candidate,
         folds: Option<usize>,
         percent: u32,
         measure: bool,
     ) -> Result<Record> {
-        let all = self.experiment(spec)?.folds.len();
-        let effort = Effort {
+        let all = self.experiment(candidate)?.folds.len();
+        let fidelity = Fidelity {
             folds: folds.unwrap_or(all).clamp(1, all),
             percent,
         };
-        let mut record = self.run(spec, effort)?;
+        let mut record = self.run(candidate, fidelity)?;
         if let Some(why) = &record.failed {
             return Err(Error::invalid(why));
         }
         if measure {
-            record.measured = self.prove("trial", spec, effort)?.1;
+            record.measured = self.prove("trial", candidate, fidelity)?.1;
         }
         Ok(record)
     }
@@ -259,8 +276,8 @@ fn network(result: &PipelineResult) -> &TrainedPipeline {
 impl Trial for Trials {
     type Error = Error;
 
-    fn run(&self, spec: &Spec, effort: Effort) -> Result<Record> {
-        match self.record(spec, effort) {
+    fn run(&self, candidate: &Candidate, fidelity: Fidelity) -> Result<Record> {
+        match self.record(candidate, fidelity) {
             Ok(record) => {
                 self.observer.tell(Event::TrialDone { record: &record });
                 if let Some(store) = &self.store {
@@ -272,12 +289,15 @@ impl Trial for Trials {
             // One candidate that cannot be is no reason to lose the others. It is not kept: it may be tried again.
             Err(error) => {
                 let why = error.line();
-                self.observer.tell(Event::TrialFailed { spec, why: &why });
+                self.observer.tell(Event::TrialFailed {
+                    spec: candidate,
+                    why: &why,
+                });
                 Ok(Record {
-                    spec: spec.clone(),
-                    effort,
+                    candidate: candidate.clone(),
+                    fidelity,
                     context: serde_json::Value::Null,
-                    command: (self.repeat)(spec, effort),
+                    command: (self.repeat)(candidate, fidelity),
                     macro_f1: 0.0,
                     accuracy: 0.0,
                     predicted: Prediction {

@@ -15,7 +15,7 @@ use mote_device::measure::{Job, measure};
 use mote_model::stream::Schedule;
 use mote_search::calibration::{SHAPES, Sample};
 use mote_search::network::network;
-use mote_search::{Calibration, Spec};
+use mote_search::{Calibration, Candidate};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -113,12 +113,12 @@ fn write(calibration: &Calibration, path: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 fn measured(
-    spec: Spec,
+    candidate: Candidate,
     builder: &FirmwareBuilder,
     board: &Board,
     optimize: Optimize,
 ) -> Result<(Sample, String), Box<dyn Error>> {
-    let (graph, runtime) = network(&spec, SHAPES)?;
+    let (graph, runtime) = network(&candidate, SHAPES)?;
     let source = generate(&graph, runtime)?;
     // One run takes the samples of the input: a window, or a tick. They are sensor counts.
     let run = graph.tensor(graph.input)?.shape.len() * size_of::<i16>();
@@ -137,7 +137,7 @@ fn measured(
             warm_up,
             per_decision,
         },
-        hop_seconds: Some(spec.hop_s()),
+        hop_seconds: Some(candidate.hop_s()),
         stack_limit: None,
     };
     let m = measure(builder, &job)?;
@@ -156,7 +156,7 @@ fn measured(
         m.provenance.stack, m.provenance.cycles, m.provenance.toolchain, m.provenance.emulator
     );
     let sample = Sample {
-        spec,
+        candidate,
         flash_code: m.figures.flash_code.unwrap_or_default(),
         flash_model: m.figures.flash_model.unwrap_or_default(),
         ram_static: m.figures.ram_static.unwrap_or_default(),

@@ -7,7 +7,7 @@ use crate::cost::{
     Kind, Work, code_amounts, exact, model_amounts, stack_amounts, statics_amounts, work,
 };
 use crate::network::{Shapes, network};
-use crate::{Error, Spec};
+use crate::{Candidate, Error};
 use mote_device::core::{Core, Optimize};
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,8 @@ const FILES: &[&str] = include!(concat!(env!("OUT_DIR"), "/calibrations.rs"));
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// The network.
-    pub spec: Spec,
+    #[serde(rename = "spec")]
+    pub candidate: Candidate,
     /// Flash beyond the model, in bytes.
     pub flash_code: u64,
     /// Flash of the model, in bytes.
@@ -137,8 +138,8 @@ impl Calibration {
         let (mut code, mut stack) = (Vec::new(), Vec::new());
         let (mut model, mut statics) = (Vec::new(), Vec::new());
         for sample in samples {
-            let (graph, runtime) = network(&sample.spec, SHAPES)?;
-            let (bytes, arena) = exact(&graph, runtime).map_err(impossible(&sample.spec))?;
+            let (graph, runtime) = network(&sample.candidate, SHAPES)?;
+            let (bytes, arena) = exact(&graph, runtime).map_err(impossible(&sample.candidate))?;
             code.push((code_amounts(&graph), sample.flash_code as f64));
             stack.push((stack_amounts(&graph), sample.ram_stack as f64));
             model.push((
@@ -178,10 +179,10 @@ impl Calibration {
 
     /// By how much the prediction misses each figure of `sample`, as a share of it.
     fn errors(&self, sample: &Sample) -> Result<Vec<(&'static str, f64)>, Error> {
-        let (graph, runtime) = network(&sample.spec, SHAPES)?;
+        let (graph, runtime) = network(&sample.candidate, SHAPES)?;
         let predicted = self
             .predict(&graph, runtime)
-            .map_err(impossible(&sample.spec))?;
+            .map_err(impossible(&sample.candidate))?;
         let miss = |predicted: u64, measured: u64| {
             (predicted as f64 - measured as f64).abs() / (measured as f64).max(1.0)
         };
@@ -203,9 +204,9 @@ impl Calibration {
     }
 }
 
-fn impossible(spec: &Spec) -> impl Fn(mote_model::Error) -> Error + '_ {
+fn impossible(candidate: &Candidate) -> impl Fn(mote_model::Error) -> Error + '_ {
     |source| Error::Impossible {
-        spec: spec.to_string(),
+        candidate: candidate.to_string(),
         source,
     }
 }

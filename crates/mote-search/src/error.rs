@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// A candidate's text cannot be read.
-    #[error("spec `{text}`: {what}; write it as in `{}`", crate::Spec::EXAMPLE)]
-    Spec {
+    #[error(
+        "candidate `{text}`: {what}; write it as in `{}`",
+        crate::Candidate::EXAMPLE
+    )]
+    Candidate {
         /// The text.
         text: String,
         /// What is wrong with it.
@@ -36,10 +39,10 @@ pub enum Error {
         known: String,
     },
     /// The candidate is no network that runs.
-    #[error("spec `{spec}` is not possible: {source}")]
+    #[error("candidate `{candidate}` is not possible: {source}")]
     Impossible {
         /// The candidate.
-        spec: String,
+        candidate: String,
         /// Why.
         source: mote_model::Error,
     },

@@ -113,7 +113,7 @@ mod tests {
             .enumerate()
             .map(|(i, r)| {
                 let input = folder.path().join(format!("{i} in.txt"));
-                fs::write(&input, serde_json::to_string(r).unwrap()).unwrap();
+                fs::write(&input, r.line()).unwrap();
                 ["sh", stub.to_str().unwrap(), input.to_str().unwrap()]
                     .map(str::to_owned)
                     .to_vec()
@@ -129,7 +129,7 @@ mod tests {
                 .unwrap();
             assert!(done.success());
         }
-        assert_eq!(collect(&jobs.join("records")).unwrap(), records);
+        assert_eq!(collect(&jobs.join("records")).unwrap().records, records);
         let runs = fs::read_to_string(jobs.join("runs.txt")).unwrap();
         assert_eq!(runs.lines().count(), 2);
         // The array job runs one line each.
@@ -142,6 +142,6 @@ mod tests {
             .status()
             .unwrap();
         assert!(done.success());
-        assert_eq!(collect(&jobs.join("records")).unwrap(), records);
+        assert_eq!(collect(&jobs.join("records")).unwrap().records, records);
     }
 }

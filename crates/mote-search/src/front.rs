@@ -3,7 +3,7 @@
 use crate::{Figures, Limits, Objective, Record};
 use mote_metrics::dominates;
 
-/// A candidate that is so far behind the best m-F1 of its effort is not tried on: whatever it saves, nobody wants it.
+/// A candidate that is so far behind the best m-F1 of its fidelity is not tried on: whatever it saves, nobody wants it.
 const HOPELESS: f64 = 0.15;
 
 /// What a search compares trials by.
@@ -116,7 +116,11 @@ impl Goal {
                 front.push(record);
             }
         }
-        front.sort_by(|a, b| b.macro_f1.total_cmp(&a.macro_f1).then(a.spec.cmp(&b.spec)));
+        front.sort_by(|a, b| {
+            b.macro_f1
+                .total_cmp(&a.macro_f1)
+                .then(a.candidate.cmp(&b.candidate))
+        });
         front
     }
 
@@ -181,7 +185,7 @@ mod tests {
             objective: Some(Objective::Flash),
         };
         let windows = |front: Vec<&Record>| -> Vec<u32> {
-            front.iter().map(|r| r.spec.window_ms / 1000).collect()
+            front.iter().map(|r| r.candidate.window_ms / 1000).collect()
         };
         assert_eq!(windows(goal.front(&records)), [1, 3, 5]);
         assert_eq!(goal.best(&records).unwrap().macro_f1, 0.90);

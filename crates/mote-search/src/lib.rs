@@ -1,6 +1,6 @@
 //! Finds the pipeline that fits a board and a budget.
 //!
-//! - [`Spec`]: one candidate, as one word on a command line; [`Space`]: what there is to choose from; [`presets`]:
+//! - [`Candidate`]: one candidate, as one word on a command line; [`Space`]: what there is to choose from; [`presets`]:
 //!   candidates that need no search.
 //! - [`Limits`], [`Objective`], [`Goal`]: what a user allows and wants, and which trials are worth having.
 //! - [`network`](network::network) and [`Calibration`]: what a candidate will take on a device, without training or
@@ -11,6 +11,7 @@
 //! - [`Record`], [`Store`], [`export`]: what was found, kept so that nothing is lost, and trials that run elsewhere.
 
 pub mod calibration;
+mod candidate;
 pub mod cost;
 mod error;
 pub mod export;
@@ -21,15 +22,16 @@ mod presets;
 mod record;
 mod search;
 mod space;
-mod spec;
+mod store;
 
 pub use calibration::Calibration;
+pub use candidate::Candidate;
 pub use cost::Prediction;
 pub use error::Error;
 pub use front::Goal;
 pub use limits::{Figures, Limit, Limits, Objective};
 pub use presets::{Preset, preset, presets};
-pub use record::{Effort, Record, Store, collect};
-pub use search::{Near, Outcome, Search, Settings, Status, Trial};
+pub use record::{Damage, Fidelity, Record};
+pub use search::{NearMiss, Outcome, Search, Settings, Status, Trial};
 pub use space::Space;
-pub use spec::{Block, Spec};
+pub use store::{CutOff, Records, Store, collect};

@@ -3,10 +3,11 @@
 //! Sizes, memory plans and cycles do not depend on what weights say, so planner and format writer work on it as they
 //! will on the trained one.
 
-use crate::{Block, Error, Spec};
+use crate::candidate::Candidate;
+use crate::error::Error;
+use mote_model::cnn::{self, Cnn};
 use mote_model::{
-    Activation, Conv1d, Dense, Frontend, Graph, Op, PageBuffers, Pool, PoolKind, Quant, Runtime,
-    Shape, Weights, stream,
+    Activation, Dense, Frontend, Graph, Op, PageBuffers, Quant, Runtime, Shape, Weights, stream,
 };
 
 /// What a task asks of a network.
@@ -20,131 +21,83 @@ pub struct Shapes {
     pub classes: usize,
 }
 
-/// The int8 network of `spec` as the device runs it, and how it is held. What pruning will leave is estimated: so many
+/// The int8 network of `candidate` as the device runs it, and how it is held. What pruning will leave is estimated: so many
 /// channels less in every block that the multiply-accumulates come down by its share.
 ///
 /// # Errors
 /// [`Error::Impossible`] when the window is too short for the kernels, or the network cannot be streamed.
-pub fn network(spec: &Spec, shapes: Shapes) -> Result<(Graph, Runtime), Error> {
+pub fn network(candidate: &Candidate, shapes: Shapes) -> Result<(Graph, Runtime), Error> {
     let impossible = |source| Error::Impossible {
-        spec: spec.to_string(),
+        candidate: candidate.to_string(),
         source,
     };
-    let graph = windowed(spec, shapes).map_err(impossible)?;
+    let graph = windowed(candidate, shapes).map_err(impossible)?;
     let mut runtime = Runtime::COMPILED;
-    if spec.lazy {
+    if candidate.lazy {
         runtime = runtime.lazy();
     }
-    if spec.page > 0 {
-        runtime = runtime.paged(spec.page, PageBuffers::One);
+    if candidate.page > 0 {
+        runtime = runtime.paged(candidate.page, PageBuffers::One);
     }
-    if !spec.stream {
+    if !candidate.stream {
         return Ok((graph, runtime));
     }
-    let hop = spec.hop_samples(shapes.rate_hz);
+    let hop = candidate.hop_samples(shapes.rate_hz);
     let graph = stream::stream(&graph, hop, None).map_err(impossible)?;
     Ok((graph, runtime))
 }
 
-fn windowed(spec: &Spec, shapes: Shapes) -> Result<Graph, mote_model::Error> {
-    let time = (spec.window_s() * shapes.rate_hz).round() as usize;
-    let mut graph = Graph::new(spec.network(), Shape::new(time, shapes.channels));
+/// Builds the network over whole windows.
+fn windowed(candidate: &Candidate, shapes: Shapes) -> Result<Graph, mote_model::Error> {
+    let time = (candidate.window_s() * shapes.rate_hz).round() as usize;
+    let input = Shape::new(time, shapes.channels);
+    let name = candidate.network();
+    let mut graph = if candidate.pca > 0 {
+        let mut graph = Graph::new(name, input);
+        let inputs = input.len();
+        graph.push("components", dense(candidate.pca, inputs, Activation::None))?;
+        graph.push("hidden", dense(32, candidate.pca, Activation::Relu))?;
+        graph.push("dense", dense(shapes.classes, 32, Activation::None))?;
+        graph
+    } else {
+        let network = pruned(&candidate.cnn, candidate.prune);
+        let layers = network.layers(input)?;
+        // As `int8:bits=4` has it: all but the first convolution and the depthwise ones.
+        let bits = |i: usize| match i > 0 && !layers[i].depthwise {
+            true => candidate.bits,
+            false => 8,
+        };
+        let convolutions = layers.iter().enumerate();
+        let convolutions =
+            convolutions.map(|(i, layer)| weights(layer.out_channels, layer.fan_in(), bits(i)));
+        let features = network.features_shape(input)?.channels;
+        let head = weights(shapes.classes, features, 8);
+        cnn::graph(&name, input, &layers, convolutions.collect(), head)?
+    };
     graph.frontend = Some(Frontend {
         offset: vec![0; shapes.channels],
         scale: vec![1e-3; shapes.channels],
     });
-    if spec.pca > 0 {
-        let inputs = time * shapes.channels;
-        graph.push("components", dense(spec.pca, inputs, Activation::None))?;
-        graph.push("hidden", dense(32, spec.pca, Activation::Relu))?;
-        graph.push("dense", dense(shapes.classes, 32, Activation::None))?;
-        return Ok(quantized(graph));
+    for tensor in &mut graph.tensors {
+        tensor.quant = Some(Quant {
+            scale: 0.05,
+            zero_point: -128,
+        });
     }
-    let keep = (1.0 - f64::from(spec.prune) / 100.0).sqrt();
-    for (i, block) in spec.blocks.iter().enumerate() {
-        let left = match spec.prune {
-            0 => block.channels,
-            _ => (((block.channels as f64 * keep) / 4.0).round() as usize * 4).max(4),
-        };
-        let block = Block {
-            channels: left.min(block.channels),
-            ..*block
-        };
-        push_block(&mut graph, i + 1, block, spec)?;
-    }
-    let Shape { time, channels } = graph.tensor(graph.output)?.shape;
-    let pool = Pool {
-        kind: PoolKind::Average,
-        kernel: time,
-        stride: 1,
-        padding: [0, 0],
-    };
-    graph.push("pool", Op::Pool(pool))?;
-    graph.push("dense", dense(shapes.classes, channels, Activation::None))?;
-    Ok(quantized(graph))
+    Ok(graph)
 }
 
-fn push_block(
-    graph: &mut Graph,
-    number: usize,
-    block: Block,
-    spec: &Spec,
-) -> Result<(), mote_model::Error> {
-    let input = graph.tensor(graph.output)?.shape;
-    let padding = match spec.same_padding {
-        true => {
-            let steps = input.time.div_ceil(block.stride).saturating_sub(1);
-            let total = (steps * block.stride + block.kernel).saturating_sub(input.time);
-            [total / 2, total - total / 2]
+/// Returns about what pruning `percent` of the multiply-accumulates leaves: the same share of channels in each block.
+fn pruned(network: &Cnn, percent: u8) -> Cnn {
+    let mut network = network.clone();
+    if percent > 0 {
+        let keep = (1.0 - f64::from(percent) / 100.0).sqrt();
+        for block in &mut network.blocks {
+            let left = ((block.channels as f64 * keep) / 4.0).round() as usize * 4;
+            block.channels = left.max(4).min(block.channels);
         }
-        false => [0, 0],
-    };
-    let conv = |out_channels, taps: [usize; 2], stride, padding, groups, activation| {
-        let [kernel, inputs] = taps;
-        Op::Conv1d(Conv1d {
-            out_channels,
-            kernel,
-            stride,
-            dilation: 1,
-            padding,
-            groups,
-            activation,
-            // As `int8:bits=4` has it: all but the first convolution and the depthwise ones.
-            weights: match number > 1 && groups == 1 {
-                true => weights(out_channels, kernel * inputs, spec.bits),
-                false => weights(out_channels, kernel * inputs, 8),
-            },
-        })
-    };
-    let Block {
-        channels,
-        kernel,
-        stride,
-        separable,
-    } = block;
-    let name = format!("conv{number}");
-    if separable {
-        let taps = [kernel, 1];
-        let none = Activation::None;
-        let depthwise = conv(input.channels, taps, stride, padding, input.channels, none);
-        graph.push(format!("{name}_depthwise"), depthwise)?;
-        let pointwise = conv(
-            channels,
-            [1, input.channels],
-            1,
-            [0, 0],
-            1,
-            Activation::Relu,
-        );
-        graph.push(format!("{name}_pointwise"), pointwise)?;
-    } else {
-        let taps = [kernel, input.channels];
-        graph.push(
-            name,
-            conv(channels, taps, stride, padding, 1, Activation::Relu),
-        )?;
     }
-    Ok(())
+    network
 }
 
 fn dense(out_features: usize, inputs: usize, activation: Activation) -> Op {
@@ -153,16 +106,6 @@ fn dense(out_features: usize, inputs: usize, activation: Activation) -> Op {
         activation,
         weights: weights(out_features, inputs, 8),
     })
-}
-
-fn quantized(mut graph: Graph) -> Graph {
-    for tensor in &mut graph.tensors {
-        tensor.quant = Some(Quant {
-            scale: 0.05,
-            zero_point: -128,
-        });
-    }
-    graph
 }
 
 fn weights(outputs: usize, taps: usize, bits: u8) -> Weights {

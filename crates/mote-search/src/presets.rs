@@ -1,6 +1,6 @@
 //! Named candidates that need no search.
 
-use crate::{Error, Spec};
+use crate::{Candidate, Error};
 
 /// A candidate with a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct Preset {
     /// What it is for.
     pub purpose: &'static str,
     /// The candidate.
-    pub spec: Spec,
+    pub candidate: Candidate,
 }
 
 /// Streams that look back on ten seconds. Plain convolutions where memory is short: they do more per byte than separable
@@ -49,7 +49,7 @@ pub fn presets() -> Result<Vec<Preset>, Error> {
             Ok(Preset {
                 name,
                 purpose,
-                spec: text.parse()?,
+                candidate: text.parse()?,
             })
         })
         .collect()
@@ -82,7 +82,7 @@ mod tests {
                     channels: 3,
                     classes,
                 };
-                let (graph, _) = network(&preset.spec, shapes).unwrap();
+                let (graph, _) = network(&preset.candidate, shapes).unwrap();
                 graph.validate().unwrap();
             }
         }

@@ -1,22 +1,27 @@
-//! What trials found, kept in a file of JSON lines.
+//! What one trial found, and its line in a file.
+//!
+//! A record is one line of JSON. Its last field is a digest of all bytes before it, so that a line that was changed by
+//! as much as a byte is refused and never a figure.
 
-use crate::{Error, Figures, Prediction, Spec};
+use crate::candidate::Candidate;
+use crate::cost::Prediction;
+use crate::limits::Figures;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use sha2::{Digest, Sha256};
+
+/// What stands between the fields of a record and their digest.
+const DIGEST: &str = ",\"digest\":\"";
 
 /// How thoroughly a candidate is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Effort {
+pub struct Fidelity {
     /// Folds that are trained and tested.
     pub folds: usize,
     /// Percent of the candidate's epochs.
     pub percent: u32,
 }
 
-impl Effort {
+impl Fidelity {
     /// The epochs of a candidate that has `full`; at least one.
     pub fn epochs(self, full: usize) -> usize {
         (full * self.percent as usize).div_ceil(100).max(1)
@@ -32,9 +37,10 @@ impl Effort {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// The candidate.
-    pub spec: Spec,
+    #[serde(rename = "spec")]
+    pub candidate: Candidate,
     /// How thoroughly it was tried.
-    pub effort: Effort,
+    pub fidelity: Fidelity,
     /// Everything else that decides what comes out: task, split, seed, board and so on, as data of whoever runs trials.
     /// Records of another context are not compared.
     pub context: serde_json::Value,
@@ -59,108 +65,78 @@ pub struct Record {
 }
 
 impl Record {
-    /// Measured figures, else predicted ones.
+    /// Returns measured figures, else predicted ones.
     pub fn best_figures(&self) -> &Figures {
         self.measured.as_ref().unwrap_or(&self.figures)
     }
-}
 
-/// A file of records, one JSON document per line. Every record is on disk before it is used.
-#[derive(Debug)]
-pub struct Store {
-    path: PathBuf,
-    file: Mutex<File>,
-}
+    /// Returns the record as a line of a file of records, without the line's end.
+    pub fn line(&self) -> String {
+        let mut fields = serde_json::to_string(self).expect("records are plain values");
+        fields.pop().expect("a map ends with a brace");
+        let digest = digest(fields.as_bytes());
+        format!("{fields}{DIGEST}{digest}\"}}")
+    }
 
-impl Store {
-    /// Opens the file at `path` or makes it, and reads what is in it. A last line that was cut off, as by a loss of
-    /// power, is dropped.
+    /// Reads what [`Record::line`] wrote.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Record`] for a line before the last that is no record.
-    pub fn open(path: &Path) -> Result<(Self, Vec<Record>), Error> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(Error::io(path))?;
+    /// [`Damage::CutOff`] when the line is the beginning of a record, [`Damage::Changed`] when it is anything else but
+    /// a whole one.
+    pub fn read(line: &[u8]) -> Result<Self, Damage> {
+        // First of all whether there is an end: a digest can only be looked for in a whole line.
+        if let Err(error) = serde_json::from_slice::<serde_json::Value>(line) {
+            return Err(match error.is_eof() {
+                true => Damage::CutOff,
+                false => Damage::Changed(format!("it is no JSON ({error})")),
+            });
         }
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(e) => return Err(Error::io(path)(e)),
+        let at = line
+            .windows(DIGEST.len())
+            .rposition(|w| w == DIGEST.as_bytes());
+        let Some((fields, rest)) = at.map(|at| line.split_at(at)) else {
+            return Err(Damage::Changed("it has no digest at its end".to_owned()));
         };
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        let records = parse(text.get(..whole).unwrap_or_default(), path)?;
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).open(path);
-        let file = file.map_err(Error::io(path))?;
-        file.set_len(whole as u64).map_err(Error::io(path))?;
-        let store = Self {
-            path: path.to_owned(),
-            file: Mutex::new(file),
-        };
-        Ok((store, records))
-    }
-
-    /// Adds a record.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn add(&self, record: &Record) -> Result<(), Error> {
-        let line = serde_json::to_string(record).map_err(|e| Error::io(&self.path)(e.into()))?;
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(format!("{line}\n").as_bytes())
-            .and_then(|()| file.flush())
-            .map_err(Error::io(&self.path))
-    }
-}
-
-/// The records in all files `*.json` and `*.jsonl` of a folder, as trials that ran elsewhere leave them.
-///
-/// # Errors
-/// [`Error::Io`], [`Error::Record`].
-pub fn collect(folder: &Path) -> Result<Vec<Record>, Error> {
-    let entries = fs::read_dir(folder).map_err(Error::io(folder))?;
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|e| Some(e.ok()?.path()))
-        .filter(|p| p.extension().is_some_and(|e| e == "json" || e == "jsonl"))
-        .collect();
-    paths.sort();
-    let mut all = Vec::new();
-    for path in paths {
-        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
-        all.extend(parse(&text, &path)?);
-    }
-    Ok(all)
-}
-
-fn parse(text: &str, path: &Path) -> Result<Vec<Record>, Error> {
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, l)| !l.trim().is_empty());
-    lines
-        .map(|(i, line)| {
-            serde_json::from_str(line).map_err(|e| Error::Record {
-                path: path.to_owned(),
-                line: i + 1,
-                what: e.to_string(),
-            })
+        if rest != format!("{DIGEST}{}\"}}", digest(fields)).as_bytes() {
+            return Err(Damage::Changed(
+                "its digest is that of another line".to_owned(),
+            ));
+        }
+        let whole = [fields, b"}"].concat();
+        serde_json::from_slice(&whole).map_err(|error| {
+            Damage::Changed(format!("another version of the program wrote it ({error})"))
         })
-        .collect()
+    }
+}
+
+/// Returns the SHA-256 of `bytes`, in hexadecimal.
+fn digest(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Why a line is no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    /// It ends too early, as when the machine stopped while it was written.
+    CutOff,
+    /// It was changed, or was never a record.
+    Changed(String),
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
 
-    pub(crate) fn record(spec: &str, macro_f1: f64, figures: Figures) -> Record {
+    pub(crate) fn record(candidate: &str, macro_f1: f64, figures: Figures) -> Record {
         Record {
-            spec: spec.parse().unwrap(),
-            effort: Effort {
+            candidate: candidate.parse().unwrap(),
+            fidelity: Fidelity {
                 folds: 2,
                 percent: 100,
             },
             context: "test".into(),
-            command: format!("mote trial --spec {spec}"),
+            command: format!("mote trial --spec {candidate}"),
             macro_f1,
             accuracy: macro_f1,
             predicted: Prediction {
@@ -178,43 +154,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn records_survive_and_a_torn_line_does_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("fit/trials.jsonl");
-        let one = record("window=3,net=c8k3", 0.8, Figures::default());
-        let two = record("window=5,net=c8k3", 0.9, Figures::default());
-        let (store, before) = Store::open(&path).unwrap();
-        assert!(before.is_empty());
-        store.add(&one).unwrap();
-        fs::write(
-            &path,
-            format!("{}{{\"spec\":", fs::read_to_string(&path).unwrap()),
-        )
-        .unwrap();
-        let (store, before) = Store::open(&path).unwrap();
-        assert_eq!(before, std::slice::from_ref(&one));
-        store.add(&two).unwrap();
-        assert_eq!(Store::open(&path).unwrap().1, [one.clone(), two.clone()]);
-        assert_eq!(collect(path.parent().unwrap()).unwrap(), [one, two]);
-    }
-
-    #[test]
-    fn a_damaged_line_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("trials.jsonl");
-        fs::write(&path, "nonsense\n").unwrap();
-        let message = Store::open(&path).unwrap_err().to_string();
-        assert!(message.contains("trials.jsonl, line 1"), "{message}");
-    }
-
-    #[test]
-    fn an_effort_is_a_share_of_the_epochs() {
-        let effort = Effort {
+    fn fidelity_is_a_share_of_the_epochs() {
+        let fidelity = Fidelity {
             folds: 3,
             percent: 20,
         };
-        assert_eq!(effort.epochs(25), 5);
-        assert_eq!(effort.epochs(1), 1);
-        assert_eq!(effort.cost(25), 15.0);
+        assert_eq!(fidelity.epochs(25), 5);
+        assert_eq!(fidelity.epochs(1), 1);
+        assert_eq!(fidelity.cost(25), 15.0);
     }
 }

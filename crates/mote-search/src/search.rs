@@ -2,7 +2,7 @@
 //!
 //! Each generation proposes candidates, some at random and most a step away from the front of those tried before, and
 //! keeps those that the cost model lets through the limits: nothing is trained that cannot fit. They are tried with
-//! the least effort; the best third of each effort is tried with the next (successive halving, Jamieson and Talwalkar
+//! the least fidelity; the best third of each fidelity is tried with the next (successive halving, Jamieson and Talwalkar
 //! 2016, with promotion as in ASHA, Li et al. 2020), "best" being front by front and then by room (NSGA-II, Deb et al.
 //! 2002). What the search began with is tried on all folds right after the first generation: what it finds is to be
 //! compared with that, and all time left is for finding. When the time for searching is over, the first of the survivors
@@ -11,7 +11,7 @@
 //! What is proposed depends on the seed and on what trials gave, not on how long they took, and records of an earlier
 //! run count as trials: the same search goes on where it stopped.
 
-use crate::{Effort, Error, Figures, Goal, Limit, Record, Space, Spec};
+use crate::{Candidate, Error, Fidelity, Figures, Goal, Limit, Record, Space};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -40,11 +40,11 @@ pub trait Trial: Sync {
     /// What ends the whole search; what is wrong with one candidate goes into [`Record::failed`].
     type Error: Send;
 
-    /// Trains and evaluates `spec` with `effort`.
+    /// Trains and evaluates `candidate` with `fidelity`.
     ///
     /// # Errors
     /// Those that end the search: the user stopped it, the disk is full.
-    fn run(&self, spec: &Spec, effort: Effort) -> Result<Record, Self::Error>;
+    fn run(&self, candidate: &Candidate, fidelity: Fidelity) -> Result<Record, Self::Error>;
 }
 
 /// What is searched for, where, and how long.
@@ -55,9 +55,9 @@ pub struct Settings {
     /// What there is to choose from.
     pub space: Space,
     /// Candidates that are tried first.
-    pub first: Vec<Spec>,
-    /// Rising efforts; the last is that of the result.
-    pub efforts: Vec<Effort>,
+    pub first: Vec<Candidate>,
+    /// Rising fidelities; the last is that of the result.
+    pub fidelities: Vec<Fidelity>,
     /// Candidates per generation.
     pub generation: usize,
     /// Seed of all choices.
@@ -72,9 +72,9 @@ pub struct Settings {
 
 /// A candidate that breaks a limit.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Near {
+pub struct NearMiss {
     /// The candidate.
-    pub spec: Spec,
+    pub candidate: Candidate,
     /// What it takes.
     pub figures: Figures,
     /// Its m-F1, when it was tried.
@@ -83,7 +83,7 @@ pub struct Near {
     pub broken: Vec<(Limit, f64)>,
 }
 
-impl Near {
+impl NearMiss {
     fn excess(&self) -> f64 {
         self.broken.iter().map(|(_, excess)| excess).sum()
     }
@@ -92,12 +92,12 @@ impl Near {
 /// What a search found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
-    /// The front at the highest effort that any candidate reached, by falling m-F1.
+    /// The front at the highest fidelity that any candidate reached, by falling m-F1.
     pub front: Vec<Record>,
     /// The one to take.
     pub best: Option<Record>,
     /// The closest candidates when the front is empty, the closest first.
-    pub near: Vec<Near>,
+    pub near: Vec<NearMiss>,
     /// Candidates that were tried.
     pub candidates: usize,
 }
@@ -116,8 +116,8 @@ impl Outcome {
 pub struct Status<'a> {
     /// Candidates that were tried.
     pub candidates: usize,
-    /// The effort the front is of.
-    pub effort: Effort,
+    /// The fidelity the front is of.
+    pub fidelity: Fidelity,
     /// The front so far.
     pub front: Vec<&'a Record>,
     /// Time gone.
@@ -130,16 +130,18 @@ pub struct Status<'a> {
 pub struct Search<'a, P> {
     settings: &'a Settings,
     predict: P,
-    known: BTreeMap<(Effort, Spec), Record>,
+    known: BTreeMap<(Fidelity, Candidate), Record>,
     /// Candidates in the order they were proposed.
-    proposed: Vec<Spec>,
-    near: Vec<Near>,
+    proposed: Vec<Candidate>,
+    near: Vec<NearMiss>,
 }
 
-impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
+impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
     /// A search that goes on from `known` records. `predict` tells what a candidate will take, or why it cannot be.
     pub fn new(settings: &'a Settings, predict: P, known: Vec<Record>) -> Self {
-        let known = known.into_iter().map(|r| ((r.effort, r.spec.clone()), r));
+        let known = known
+            .into_iter()
+            .map(|r| ((r.fidelity, r.candidate.clone()), r));
         Self {
             settings,
             predict,
@@ -159,8 +161,8 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
         mut observe: impl FnMut(&Status<'_>) -> bool,
     ) -> Result<Outcome, T::Error> {
         let start = Instant::now();
-        let efforts = self.settings.efforts.clone();
-        let Some((&last, before)) = efforts.split_last() else {
+        let fidelities = self.settings.fidelities.clone();
+        let Some((&last, before)) = fidelities.split_last() else {
             return Ok(Outcome::default());
         };
         let budget = self.settings.budget;
@@ -168,8 +170,8 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
         let mut going_on = start.elapsed() < budget
             && self.generation(trial, before, last)?
             && observe(&self, false);
-        let firsts = self.firsts();
-        going_on = going_on && self.thoroughly(trial, &firsts, last, start, &mut observe)?;
+        let initial = self.initial();
+        going_on = going_on && self.evaluate_fully(trial, &initial, last, start, &mut observe)?;
         let left = budget.saturating_sub(start.elapsed());
         let share = if before.is_empty() { 1.0 } else { SEARCHING };
         let searching = budget.saturating_sub(left.mul_f64(1.0 - share));
@@ -178,18 +180,18 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
         }
         if let (Some(&survivors), true) = (before.last(), going_on) {
             let finalists = self.finalists(survivors);
-            self.thoroughly(trial, &finalists, last, start, &mut observe)?;
+            self.evaluate_fully(trial, &finalists, last, start, &mut observe)?;
         }
         Ok(self.outcome())
     }
 
-    /// Tries candidates that were not proposed before with the least effort, and the better ones with more, but not with
+    /// Tries candidates that were not proposed before with the least fidelity, and the better ones with more, but not with
     /// the last where there are others. Whether there were any.
     fn generation<T: Trial>(
         &mut self,
         trial: &T,
-        before: &[Effort],
-        last: Effort,
+        before: &[Fidelity],
+        last: Fidelity,
     ) -> Result<bool, T::Error> {
         let first = before.first().copied().unwrap_or(last);
         let generation = self.propose(first);
@@ -203,22 +205,22 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
         Ok(!generation.is_empty())
     }
 
-    /// Tries one after the other with the last effort, those for which there is time, one at least. Whether to go on.
-    fn thoroughly<T: Trial>(
+    /// Tries one after the other with the last fidelity, those for which there is time, one at least. Whether to go on.
+    fn evaluate_fully<T: Trial>(
         &mut self,
         trial: &T,
-        specs: &[Spec],
-        last: Effort,
+        candidates: &[Candidate],
+        last: Fidelity,
         start: Instant,
         mut observe: impl FnMut(&Self, bool) -> bool,
     ) -> Result<bool, T::Error> {
-        for spec in specs {
+        for candidate in candidates {
             let none = self.tried(last).is_empty();
             let left = self.settings.budget.saturating_sub(start.elapsed());
-            if !none && self.takes(spec, last) > left {
+            if !none && self.takes(candidate, last) > left {
                 continue;
             }
-            self.evaluate(trial, std::slice::from_ref(spec), last)?;
+            self.evaluate(trial, std::slice::from_ref(candidate), last)?;
             if !observe(self, true) {
                 return Ok(false);
             }
@@ -227,16 +229,16 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
     }
 
     /// Candidates for the next generation. They keep the limits as far as the cost model can tell.
-    pub fn propose(&mut self, effort: Effort) -> Vec<Spec> {
+    pub fn propose(&mut self, fidelity: Fidelity) -> Vec<Candidate> {
         let room = self.settings.candidates.saturating_sub(self.proposed.len());
         let wanted = self.settings.generation.min(room);
         let generation = (self.proposed.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut rng = StdRng::seed_from_u64(self.settings.seed ^ generation);
-        let mut seen: BTreeSet<Spec> = self.proposed.iter().cloned().collect();
-        let parents = self.parents(effort);
+        let mut seen: BTreeSet<Candidate> = self.proposed.iter().cloned().collect();
+        let parents = self.parents(fidelity);
         let mut chosen = Vec::new();
         let first = self.settings.first.iter().cloned();
-        let mut waiting: Vec<Spec> = first.filter(|s| !seen.contains(s)).collect();
+        let mut waiting: Vec<Candidate> = first.filter(|s| !seen.contains(s)).collect();
         waiting.reverse();
         for _ in 0..wanted.max(1) * THOUGHTS {
             if chosen.len() == wanted {
@@ -245,27 +247,27 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
             // Before anything was tried: from what nearly keeps the limits it is not far to what does.
             let parent = match parents.choose(&mut rng) {
                 Some(parent) => Some(parent),
-                None => self.near.choose(&mut rng).map(|n| &n.spec),
+                None => self.near.choose(&mut rng).map(|n| &n.candidate),
             };
-            let spec = match (waiting.pop(), parent) {
-                (Some(spec), _) => spec,
+            let candidate = match (waiting.pop(), parent) {
+                (Some(candidate), _) => candidate,
                 (None, Some(parent)) if rng.random_bool(0.7) => {
                     self.settings.space.mutate(parent, &mut rng)
                 }
                 _ => self.settings.space.sample(&mut rng),
             };
-            if !seen.insert(spec.clone()) {
+            if !seen.insert(candidate.clone()) {
                 continue;
             }
-            let Ok(figures) = (self.predict)(&spec) else {
+            let Ok(figures) = (self.predict)(&candidate) else {
                 continue;
             };
             let broken = self.settings.goal.limits.broken(&figures, None);
             if broken.is_empty() {
-                chosen.push(spec);
+                chosen.push(candidate);
             } else {
-                self.remember(Near {
-                    spec,
+                self.remember(NearMiss {
+                    candidate,
                     figures,
                     macro_f1: None,
                     broken,
@@ -277,38 +279,38 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
     }
 
     /// The better half of what was tried.
-    fn parents(&self, effort: Effort) -> Vec<Spec> {
-        let tried = self.tried(effort);
+    fn parents(&self, fidelity: Fidelity) -> Vec<Candidate> {
+        let tried = self.tried(fidelity);
         let order = self.settings.goal.order(&tried);
         let half = order.len().div_ceil(2);
         let better = order.into_iter().take(half);
         better
-            .filter_map(|i| tried.get(i).map(|r| r.spec.clone()))
+            .filter_map(|i| tried.get(i).map(|r| r.candidate.clone()))
             .collect()
     }
 
-    fn remember(&mut self, near: Near) {
+    fn remember(&mut self, near: NearMiss) {
         self.near.push(near);
         self.near.sort_by(|a, b| {
             let order = a.excess().total_cmp(&b.excess());
-            order.then_with(|| a.spec.cmp(&b.spec))
+            order.then_with(|| a.candidate.cmp(&b.candidate))
         });
-        self.near.dedup_by(|a, b| a.spec == b.spec);
+        self.near.dedup_by(|a, b| a.candidate == b.candidate);
         self.near.truncate(NEAR);
     }
 
-    /// The records of an effort in the order their candidates were proposed; of the highest effort all there are, also
+    /// The records of a fidelity in the order their candidates were proposed; of the highest fidelity all there are, also
     /// those of earlier runs and other machines. Without failures.
-    fn tried(&self, effort: Effort) -> Vec<&Record> {
-        let all: Vec<&Record> = match self.settings.efforts.last() == Some(&effort) {
+    fn tried(&self, fidelity: Fidelity) -> Vec<&Record> {
+        let all: Vec<&Record> = match self.settings.fidelities.last() == Some(&fidelity) {
             true => self
                 .known
                 .iter()
-                .filter(|((e, _), _)| *e == effort)
+                .filter(|((e, _), _)| *e == fidelity)
                 .map(|(_, r)| r)
                 .collect(),
             false => {
-                let known = |s: &Spec| self.known.get(&(effort, s.clone()));
+                let known = |s: &Candidate| self.known.get(&(fidelity, s.clone()));
                 self.proposed.iter().filter_map(known).collect()
             }
         };
@@ -316,62 +318,62 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
     }
 
     /// The best third of what was tried with `lower` and not yet with `higher`.
-    fn promoted(&self, lower: Effort, higher: Effort) -> Vec<Spec> {
+    fn promoted(&self, lower: Fidelity, higher: Fidelity) -> Vec<Candidate> {
         let tried = self.tried(lower);
         let quota = tried.len().div_ceil(HALVING);
         let order = self.settings.goal.order(&tried);
         let best = order.into_iter().take(quota).filter_map(|i| tried.get(i));
-        best.filter(|r| !self.known.contains_key(&(higher, r.spec.clone())))
-            .map(|r| r.spec.clone())
+        best.filter(|r| !self.known.contains_key(&(higher, r.candidate.clone())))
+            .map(|r| r.candidate.clone())
             .collect()
     }
 
     /// Candidates in the order to try them on all folds: those the search began with, the one that would be taken, and
     /// front by front.
-    fn finalists(&self, survivors: Effort) -> Vec<Spec> {
+    fn finalists(&self, survivors: Fidelity) -> Vec<Candidate> {
         let tried = self.tried(survivors);
         let order = self.settings.goal.order(&tried);
-        let best = self.settings.goal.best(&tried).map(|r| r.spec.clone());
+        let best = self.settings.goal.best(&tried).map(|r| r.candidate.clone());
         let rest = order
             .into_iter()
-            .filter_map(|i| tried.get(i).map(|r| r.spec.clone()));
-        let mut all = self.firsts();
+            .filter_map(|i| tried.get(i).map(|r| r.candidate.clone()));
+        let mut all = self.initial();
         let most = all.len() + FINALISTS;
-        for spec in best.into_iter().chain(rest) {
-            if !all.contains(&spec) && all.len() < most {
-                all.push(spec);
+        for candidate in best.into_iter().chain(rest) {
+            if !all.contains(&candidate) && all.len() < most {
+                all.push(candidate);
             }
         }
         all
     }
 
     /// Those of the candidates the search began with that keep the limits.
-    fn firsts(&self) -> Vec<Spec> {
+    fn initial(&self) -> Vec<Candidate> {
         let first = self.settings.first.iter();
-        let keep = first.filter(|spec| self.proposed.contains(spec));
+        let keep = first.filter(|candidate| self.proposed.contains(candidate));
         keep.cloned().collect()
     }
 
-    /// How long a trial will take, from how long it took with less effort; folds are trained in parallel.
-    fn takes(&self, spec: &Spec, effort: Effort) -> Duration {
-        let tried = self.settings.efforts.iter().rev();
-        let mut tried = tried.filter_map(|&e| self.known.get(&(e, spec.clone())));
+    /// How long a trial will take, from how long it took with less fidelity; folds are trained in parallel.
+    fn takes(&self, candidate: &Candidate, fidelity: Fidelity) -> Duration {
+        let tried = self.settings.fidelities.iter().rev();
+        let mut tried = tried.filter_map(|&e| self.known.get(&(e, candidate.clone())));
         let Some(&Record {
-            effort: before,
+            fidelity: before,
             seconds,
             ..
         }) = tried.next()
         else {
             return Duration::ZERO;
         };
-        if before == effort {
+        if before == fidelity {
             return Duration::ZERO;
         }
-        let waves = |e: Effort| {
+        let waves = |e: Fidelity| {
             let waves = e.folds.div_ceil(self.settings.threads.max(1));
-            (waves * e.epochs(spec.epochs)) as f64
+            (waves * e.epochs(candidate.epochs)) as f64
         };
-        Duration::try_from_secs_f64(seconds * waves(effort) / waves(before).max(1.0))
+        Duration::try_from_secs_f64(seconds * waves(fidelity) / waves(before).max(1.0))
             .unwrap_or(Duration::MAX)
     }
 
@@ -379,20 +381,20 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
     fn evaluate<T: Trial>(
         &mut self,
         trial: &T,
-        specs: &[Spec],
-        effort: Effort,
+        candidates: &[Candidate],
+        fidelity: Fidelity,
     ) -> Result<(), T::Error> {
-        let todo: Vec<&Spec> = specs
+        let todo: Vec<&Candidate> = candidates
             .iter()
-            .filter(|s| !self.known.contains_key(&(effort, (*s).clone())))
+            .filter(|s| !self.known.contains_key(&(fidelity, (*s).clone())))
             .collect();
-        let workers = (self.settings.threads / effort.folds.max(1)).clamp(1, todo.len().max(1));
+        let workers = (self.settings.threads / fidelity.folds.max(1)).clamp(1, todo.len().max(1));
         let next = AtomicUsize::new(0);
         let done = Mutex::new((Vec::new(), None));
         let lock = || done.lock().unwrap_or_else(PoisonError::into_inner);
         let work = || {
-            while let Some(spec) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
-                match trial.run(spec, effort) {
+            while let Some(candidate) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+                match trial.run(candidate, fidelity) {
                     Ok(record) => lock().0.push(record),
                     Err(error) => {
                         next.store(todo.len(), Ordering::Relaxed);
@@ -409,19 +411,20 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
         });
         let (records, error) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         for record in records {
-            self.known.insert((effort, record.spec.clone()), record);
+            self.known
+                .insert((fidelity, record.candidate.clone()), record);
         }
         error.map_or(Ok(()), Err)
     }
 
-    /// The highest effort that any candidate reached, and its records.
-    fn highest(&self) -> (Effort, Vec<&Record>) {
-        let reached = self.settings.efforts.iter().rev();
+    /// The highest fidelity that any candidate reached, and its records.
+    fn highest(&self) -> (Fidelity, Vec<&Record>) {
+        let reached = self.settings.fidelities.iter().rev();
         reached
             .map(|&e| (e, self.tried(e)))
             .find(|(_, tried)| !tried.is_empty())
             .unwrap_or((
-                Effort {
+                Fidelity {
                     folds: 0,
                     percent: 0,
                 },
@@ -430,10 +433,10 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
     }
 
     fn status(&self, start: Instant, all_folds: bool) -> Status<'_> {
-        let (effort, tried) = self.highest();
+        let (fidelity, tried) = self.highest();
         Status {
             candidates: self.proposed.len(),
-            effort,
+            fidelity,
             front: self.settings.goal.front(&tried),
             elapsed: start.elapsed(),
             all_folds,
@@ -453,8 +456,8 @@ impl<'a, P: Fn(&Spec) -> Result<Figures, Error>> Search<'a, P> {
             for record in &tried {
                 let figures = *record.best_figures();
                 let macro_f1 = Some(record.macro_f1);
-                self.remember(Near {
-                    spec: record.spec.clone(),
+                self.remember(NearMiss {
+                    candidate: record.candidate.clone(),
                     figures,
                     macro_f1,
                     broken: goal.limits.broken(&figures, macro_f1),

@@ -3,7 +3,8 @@
 //! A sampler of its own, because a candidate is not a list of numbers that a library could vary: the number of blocks
 //! differs, and most random choices make no network at all, or none that runs as a stream.
 
-use crate::{Block, Spec};
+use crate::candidate::Candidate;
+use mote_model::cnn::{Block, Cnn, Nonlinearity, Padding};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
@@ -57,7 +58,7 @@ fn move_in(list: &[usize], value: usize, steps: isize) -> usize {
 
 impl Space {
     /// A candidate at random; it need not be possible.
-    pub fn sample(&self, rng: &mut impl Rng) -> Spec {
+    pub fn sample(&self, rng: &mut impl Rng) -> Candidate {
         let count = rng.random_range(2..=4);
         let mut channels = pick(&CHANNELS[..6], 8, rng);
         let blocks = (0..count)
@@ -70,15 +71,19 @@ impl Space {
                     channels,
                     kernel: pick(&KERNELS, 5, rng),
                     stride: if i < 2 && rng.random_bool(0.75) { 2 } else { 1 },
+                    dilation: 1,
                 }
             })
             .collect();
         let stream = rng.random_bool(0.7);
-        let mut spec = Spec {
+        let mut candidate = Candidate {
             window_ms: pick(&self.windows_ms, 3000, rng),
             hop_ms: self.hop_ms,
-            same_padding: !stream && rng.random_bool(0.5),
-            blocks,
+            cnn: Cnn {
+                padding: padding(!stream && rng.random_bool(0.5)),
+                blocks,
+                nonlinearity: Nonlinearity::Relu,
+            },
             epochs: pick(&self.epochs, 25, rng),
             contrastive: 0,
             pca: 0,
@@ -90,64 +95,71 @@ impl Space {
             page: 0,
         };
         if rng.random_bool(0.4) {
-            self.change_compression(&mut spec, rng);
+            self.change_compression(&mut candidate, rng);
         }
-        spec
+        candidate
     }
 
     /// A candidate one or two steps away from `parent`; it need not be possible.
-    pub fn mutate(&self, parent: &Spec, rng: &mut impl Rng) -> Spec {
-        let mut spec = parent.clone();
+    pub fn mutate(&self, parent: &Candidate, rng: &mut impl Rng) -> Candidate {
+        let mut candidate = parent.clone();
         for _ in 0..rng.random_range(1..=2) {
             match rng.random_range(0..10) {
-                0..=5 => change_network(&mut spec, rng),
-                6 => spec.window_ms = pick(&self.windows_ms, spec.window_ms, rng),
+                0..=5 => change_network(&mut candidate, rng),
+                6 => candidate.window_ms = pick(&self.windows_ms, candidate.window_ms, rng),
                 7 => {
-                    spec.stream = !spec.stream;
-                    spec.same_padding = !spec.stream && rng.random_bool(0.5);
-                    spec.lazy &= !spec.stream;
+                    candidate.stream = !candidate.stream;
+                    candidate.cnn.padding = padding(!candidate.stream && rng.random_bool(0.5));
+                    candidate.lazy &= !candidate.stream;
                 }
-                8 => spec.epochs = pick(&self.epochs, spec.epochs, rng),
-                _ => self.change_compression(&mut spec, rng),
+                8 => candidate.epochs = pick(&self.epochs, candidate.epochs, rng),
+                _ => self.change_compression(&mut candidate, rng),
             }
         }
-        spec
+        candidate
     }
 
-    fn change_compression(&self, spec: &mut Spec, rng: &mut impl Rng) {
+    fn change_compression(&self, candidate: &mut Candidate, rng: &mut impl Rng) {
         match rng.random_range(0..6) {
-            0 | 1 => spec.qat = pick(&[0, 5, 8], 0, rng),
-            2 => spec.prune = pick(&[0, 30, 50], 0, rng),
-            3 => spec.bits = pick(&self.bits, 8, rng),
-            4 if self.slow_training => spec.contrastive = pick(&[0, 30], 0, rng),
-            5 if self.paging => spec.page = pick(&[0, 512, 1024], 0, rng),
-            _ => spec.lazy = !spec.stream && !spec.lazy,
+            0 | 1 => candidate.qat = pick(&[0, 5, 8], 0, rng),
+            2 => candidate.prune = pick(&[0, 30, 50], 0, rng),
+            3 => candidate.bits = pick(&self.bits, 8, rng),
+            4 if self.slow_training => candidate.contrastive = pick(&[0, 30], 0, rng),
+            5 if self.paging => candidate.page = pick(&[0, 512, 1024], 0, rng),
+            _ => candidate.lazy = !candidate.stream && !candidate.lazy,
         }
     }
 }
 
-fn change_network(spec: &mut Spec, rng: &mut impl Rng) {
-    let count = spec.blocks.len();
+fn padding(same: bool) -> Padding {
+    match same {
+        true => Padding::Same,
+        false => Padding::Valid,
+    }
+}
+
+fn change_network(candidate: &mut Candidate, rng: &mut impl Rng) {
+    let count = candidate.cnn.blocks.len();
     if count == 0 {
         return;
     }
     let at = rng.random_range(0..count);
     match rng.random_range(0..8) {
         0 if count < MOST_BLOCKS => {
-            if let Some(&block) = spec.blocks.get(at) {
+            if let Some(&block) = candidate.cnn.blocks.get(at) {
                 let new = Block {
                     stride: 1,
                     separable: true,
                     ..block
                 };
-                spec.blocks.insert(at + 1, new);
+                candidate.cnn.blocks.insert(at + 1, new);
             }
         }
         1 if count > 1 => {
-            spec.blocks.remove(at);
+            candidate.cnn.blocks.remove(at);
         }
         what => {
-            let Some(block) = spec.blocks.get_mut(at) else {
+            let Some(block) = candidate.cnn.blocks.get_mut(at) else {
                 return;
             };
             match what {
@@ -175,18 +187,29 @@ mod tests {
         let space = Space::default();
         let mut rng = StdRng::seed_from_u64(7);
         let mut seen = BTreeSet::new();
-        let mut spec = space.sample(&mut rng);
+        let mut candidate = space.sample(&mut rng);
         for i in 0..500 {
-            spec = match i % 3 {
+            candidate = match i % 3 {
                 0 => space.sample(&mut rng),
-                _ => space.mutate(&spec, &mut rng),
+                _ => space.mutate(&candidate, &mut rng),
             };
-            assert_eq!(spec.to_string().parse::<Spec>().unwrap(), spec);
-            assert!(space.windows_ms.contains(&spec.window_ms));
-            assert!((1..=MOST_BLOCKS).contains(&spec.blocks.len()));
-            assert!(!(spec.stream && (spec.lazy || spec.same_padding)), "{spec}");
-            assert!(spec.contrastive == 0 && spec.page == 0 && [4, 8].contains(&spec.bits));
-            seen.insert(spec.clone());
+            assert_eq!(
+                candidate.to_string().parse::<Candidate>().unwrap(),
+                candidate
+            );
+            assert!(space.windows_ms.contains(&candidate.window_ms));
+            assert!((1..=MOST_BLOCKS).contains(&candidate.cnn.blocks.len()));
+            let padded = candidate.cnn.padding == Padding::Same;
+            assert!(
+                !(candidate.stream && (candidate.lazy || padded)),
+                "{candidate}"
+            );
+            assert!(
+                candidate.contrastive == 0
+                    && candidate.page == 0
+                    && [4, 8].contains(&candidate.bits)
+            );
+            seen.insert(candidate.clone());
         }
         assert!(seen.len() > 400, "{} different ones", seen.len());
     }

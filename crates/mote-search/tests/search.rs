@@ -6,21 +6,21 @@ use mote_device::core::Optimize;
 use mote_search::calibration::SHAPES;
 use mote_search::network::network;
 use mote_search::{
-    Calibration, Effort, Error, Figures, Goal, Limit, Limits, Objective, Outcome, Prediction,
-    Record, Search, Settings, Space, Spec, Trial, preset, presets,
+    Calibration, Candidate, Error, Fidelity, Figures, Goal, Limit, Limits, Objective, Outcome,
+    Prediction, Record, Search, Settings, Space, Trial, preset, presets,
 };
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Predicts by the calibrated model; scores rise with what a network computes, and with the effort.
+/// Predicts by the calibrated model; scores rise with what a network computes, and with the fidelity.
 struct Formula {
     board: Board,
     calibration: Calibration,
     runs: AtomicUsize,
     /// What was tried, in that order.
-    tried: Mutex<Vec<(Spec, Effort)>>,
+    tried: Mutex<Vec<(Candidate, Fidelity)>>,
     /// Runs after which the user stops.
     patience: usize,
 }
@@ -37,24 +37,26 @@ impl Formula {
         }
     }
 
-    fn prediction(&self, spec: &Spec) -> Result<Prediction, Error> {
-        let (graph, runtime) = network(spec, SHAPES)?;
+    fn prediction(&self, candidate: &Candidate) -> Result<Prediction, Error> {
+        let (graph, runtime) = network(candidate, SHAPES)?;
         let predicted = self.calibration.predict(&graph, runtime);
         predicted.map_err(|source| Error::Impossible {
-            spec: spec.to_string(),
+            candidate: candidate.to_string(),
             source,
         })
     }
 
-    fn figures(&self, spec: &Spec) -> Result<Figures, Error> {
-        Ok(self.prediction(spec)?.figures(&self.board, spec.hop_s()))
+    fn figures(&self, candidate: &Candidate) -> Result<Figures, Error> {
+        Ok(self
+            .prediction(candidate)?
+            .figures(&self.board, candidate.hop_s()))
     }
 
-    fn score(spec: &Spec, effort: Effort) -> f64 {
-        let (graph, _) = network(spec, SHAPES).unwrap();
+    fn score(candidate: &Candidate, fidelity: Fidelity) -> f64 {
+        let (graph, _) = network(candidate, SHAPES).unwrap();
         let size = (graph.parameters() as f64).ln() / 10.0;
-        let window = spec.window_s().ln() * 0.03;
-        let rate = 0.02 * f64::from(100 - effort.percent) / 100.0;
+        let window = candidate.window_s().ln() * 0.03;
+        let rate = 0.02 * f64::from(100 - fidelity.percent) / 100.0;
         (size + window - rate).min(0.97)
     }
 }
@@ -62,21 +64,24 @@ impl Formula {
 impl Trial for Formula {
     type Error = String;
 
-    fn run(&self, spec: &Spec, effort: Effort) -> Result<Record, String> {
+    fn run(&self, candidate: &Candidate, fidelity: Fidelity) -> Result<Record, String> {
         if self.runs.fetch_add(1, Ordering::SeqCst) >= self.patience {
             return Err("stopped".to_owned());
         }
-        self.tried.lock().unwrap().push((spec.clone(), effort));
-        let predicted = self.prediction(spec).map_err(|e| e.to_string())?;
-        let macro_f1 = Self::score(spec, effort);
+        self.tried
+            .lock()
+            .unwrap()
+            .push((candidate.clone(), fidelity));
+        let predicted = self.prediction(candidate).map_err(|e| e.to_string())?;
+        let macro_f1 = Self::score(candidate, fidelity);
         Ok(Record {
-            spec: spec.clone(),
-            effort,
+            candidate: candidate.clone(),
+            fidelity,
             context: serde_json::Value::Null,
             command: String::new(),
             macro_f1,
             accuracy: macro_f1,
-            figures: predicted.figures(&self.board, spec.hop_s()),
+            figures: predicted.figures(&self.board, candidate.hop_s()),
             predicted,
             measured: None,
             seconds: 0.0,
@@ -86,12 +91,16 @@ impl Trial for Formula {
 }
 
 fn settings(limits: Limits, objective: Option<Objective>) -> Settings {
-    let effort = |folds, percent| Effort { folds, percent };
+    let fidelity = |folds, percent| Fidelity { folds, percent };
     Settings {
         goal: Goal { limits, objective },
         space: Space::default(),
-        first: presets().unwrap().into_iter().map(|p| p.spec).collect(),
-        efforts: vec![effort(1, 20), effort(2, 40), effort(4, 100)],
+        first: presets()
+            .unwrap()
+            .into_iter()
+            .map(|p| p.candidate)
+            .collect(),
+        fidelities: vec![fidelity(1, 20), fidelity(2, 40), fidelity(4, 100)],
         generation: 8,
         seed: 3,
         threads: 2,
@@ -102,7 +111,7 @@ fn settings(limits: Limits, objective: Option<Objective>) -> Settings {
 
 fn search(settings: &Settings, known: Vec<Record>) -> (Outcome, usize) {
     let formula = Formula::new();
-    let predict = |spec: &Spec| formula.figures(spec);
+    let predict = |candidate: &Candidate| formula.figures(candidate);
     let outcome = Search::new(settings, predict, known)
         .run(&formula, |_| true)
         .unwrap();
@@ -119,18 +128,18 @@ fn it_finds_a_front_within_the_limits_that_no_preset_beats() {
     let settings = settings(limits, None);
     let (found, runs) = search(&settings, Vec::new());
     let best = found.best.unwrap();
-    assert_eq!(best.effort.folds, 4);
+    assert_eq!(best.fidelity.folds, 4);
     assert!(best.figures.flash <= 12 * 1024 && best.figures.ram <= 1536);
     assert!(found.near.is_empty());
-    // Most candidates were tried with the least effort only.
+    // Most candidates were tried with the least fidelity only.
     assert!(runs < 2 * 64, "{runs} trials");
     assert_eq!(found.candidates, 64);
     // A preset that keeps the limits is on the front, or something on it is as good.
     let formula = Formula::new();
     for p in presets().unwrap() {
-        let figures = formula.figures(&p.spec).unwrap();
+        let figures = formula.figures(&p.candidate).unwrap();
         if limits.broken(&figures, None).is_empty() {
-            let score = Formula::score(&p.spec, best.effort);
+            let score = Formula::score(&p.candidate, best.fidelity);
             assert!(best.macro_f1 >= score, "{} {score} beats {best:?}", p.name);
         }
     }
@@ -144,13 +153,13 @@ fn what_the_search_begins_with_is_tried_on_all_folds_first_if_it_keeps_the_limit
     };
     let settings = settings(limits, None);
     let formula = Formula::new();
-    let predict = |spec: &Spec| formula.figures(spec);
+    let predict = |candidate: &Candidate| formula.figures(candidate);
     let search = Search::new(&settings, predict, Vec::new());
     search.run(&formula, |_| true).unwrap();
     let tried = formula.tried.lock().unwrap();
-    let whole = tried.iter().filter(|(_, effort)| effort.folds == 4);
-    let whole: Vec<_> = whole.map(|(spec, _)| spec.clone()).collect();
-    let keeps = |spec: &&Spec| formula.figures(spec).unwrap().flash <= 8 * 1024;
+    let whole = tried.iter().filter(|(_, fidelity)| fidelity.folds == 4);
+    let whole: Vec<_> = whole.map(|(candidate, _)| candidate.clone()).collect();
+    let keeps = |candidate: &&Candidate| formula.figures(candidate).unwrap().flash <= 8 * 1024;
     let kept: Vec<_> = settings.first.iter().filter(keeps).cloned().collect();
     assert!((1..settings.first.len()).contains(&kept.len()));
     assert_eq!(whole[..kept.len()], kept);
@@ -161,7 +170,7 @@ fn what_the_search_begins_with_is_tried_on_all_folds_first_if_it_keeps_the_limit
         .position(|(s, e)| e.folds == 4 && *s == kept[kept.len() - 1]);
     let before: BTreeSet<_> = tried[..last.unwrap()]
         .iter()
-        .map(|(spec, _)| spec)
+        .map(|(candidate, _)| candidate)
         .collect();
     assert!(before.len() <= settings.generation, "{before:?}");
 }
@@ -178,8 +187,8 @@ fn the_same_seed_finds_the_same_and_a_stopped_search_goes_on() {
     struct Keeping<'a>(Formula, &'a std::sync::Mutex<Vec<Record>>);
     impl Trial for Keeping<'_> {
         type Error = String;
-        fn run(&self, spec: &Spec, effort: Effort) -> Result<Record, String> {
-            let record = self.0.run(spec, effort)?;
+        fn run(&self, candidate: &Candidate, fidelity: Fidelity) -> Result<Record, String> {
+            let record = self.0.run(candidate, fidelity)?;
             self.1.lock().unwrap().push(record.clone());
             Ok(record)
         }
@@ -188,8 +197,8 @@ fn the_same_seed_finds_the_same_and_a_stopped_search_goes_on() {
     formula.patience = runs / 2;
     let predictor = Formula::new();
     let trial = Keeping(formula, &kept);
-    let stopped =
-        Search::new(&settings, |s: &Spec| predictor.figures(s), Vec::new()).run(&trial, |_| true);
+    let stopped = Search::new(&settings, |s: &Candidate| predictor.figures(s), Vec::new())
+        .run(&trial, |_| true);
     assert_eq!(stopped.unwrap_err(), "stopped");
     let kept = kept.into_inner().unwrap();
     assert_eq!(kept.len(), runs / 2);

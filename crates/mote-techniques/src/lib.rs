@@ -41,3 +41,5 @@ pub use static_pruning::StaticPruning;
 pub use step::{Step, apply, registry};
 pub use streaming::Streaming;
 pub use technique::{Change, Kind, Technique};
+
+pub use mote_train::{Cost, Criterion, Head, LabelsOf};

@@ -5,7 +5,7 @@ use crate::progress::observer;
 use crate::ui::Ui;
 use anyhow::{Context, Result};
 use mote_experiment::Trials;
-use mote_search::Spec;
+use mote_search::Candidate;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,7 +24,7 @@ out: contrastive=EPOCHS pca=COMPONENTS prune=PERCENT qat=EPOCHS bits=4 run=strea
 pub struct Args {
     /// The candidate.
     #[arg(long)]
-    spec: Spec,
+    spec: Candidate,
     /// Folds that are trained and tested, the first ones; default: all.
     #[arg(long)]
     try_folds: Option<usize>,
@@ -46,7 +46,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let common = &args.common;
     let trials = Trials::new(common.settings()?, None, common.repeat(), &observer(ui))?;
     let record = trials.one(&args.spec, args.try_folds, args.percent, args.measure)?;
-    let line = serde_json::to_string(&record)?;
+    let line = record.line();
     println!("{line}");
     if let Some(path) = &args.record {
         std::fs::write(path, line + "\n")

@@ -3,7 +3,7 @@
 use crate::progress::{CANDIDATE_HEAD, candidate_row};
 use anyhow::Result;
 use mote_experiment::fit::{Found, missed};
-use mote_search::{Near, Record};
+use mote_search::{NearMiss, Record};
 use std::path::Path;
 
 /// Prints the front, the best, and how to go on from there with results in `out`; or what comes closest.
@@ -14,17 +14,17 @@ pub fn print(found: &Found, out: &Path) {
         for record in &outcome.front {
             println!(
                 "{}",
-                candidate_row(record.macro_f1, record.best_figures(), &record.spec)
+                candidate_row(record.macro_f1, record.best_figures(), &record.candidate)
             );
-            if let Some(name) = names.get(&record.spec) {
+            if let Some(name) = names.get(&record.candidate) {
                 let measured = record.measured.as_ref();
                 let missed =
                     measured.map(|m| format!(", predicted: {}", missed(&record.figures, m)));
                 println!("      {name}{}", missed.unwrap_or_default());
             }
         }
-        println!("\nbest: {}\n  {}", best.spec, best.command);
-        if let Some(name) = names.get(&best.spec) {
+        println!("\nbest: {}\n  {}", best.candidate, best.command);
+        if let Some(name) = names.get(&best.candidate) {
             let results = out.join("results.json");
             println!("  mote explain {name} --results {}", results.display());
             println!("  mote export {name} --out {} --to rust", out.display());
@@ -43,7 +43,7 @@ pub fn print(found: &Found, out: &Path) {
     }
 }
 
-fn closest(near: &Near) -> String {
+fn closest(near: &NearMiss) -> String {
     let broken: Vec<String> = near
         .broken
         .iter()
@@ -58,7 +58,7 @@ fn closest(near: &Near) -> String {
         broken.join(", "),
         f.flash,
         f.ram,
-        near.spec
+        near.candidate
     )
 }
 
@@ -67,14 +67,14 @@ pub fn json(found: &Found) -> Result<serde_json::Value> {
     let Found { outcome, names } = found;
     let named = |record: &Record| -> Result<serde_json::Value> {
         let mut value = serde_json::to_value(record)?;
-        if let (Some(fields), Some(name)) = (value.as_object_mut(), names.get(&record.spec)) {
+        if let (Some(fields), Some(name)) = (value.as_object_mut(), names.get(&record.candidate)) {
             fields.insert("pipeline".to_owned(), name.as_str().into());
         }
         Ok(value)
     };
-    let near = |n: &Near| {
+    let near = |n: &NearMiss| {
         serde_json::json!({
-            "spec": n.spec, "figures": n.figures, "macro_f1": n.macro_f1, "broken": n.broken,
+            "spec": n.candidate, "figures": n.figures, "macro_f1": n.macro_f1, "broken": n.broken,
         })
     };
     let best = outcome.best.as_ref().map(named).transpose()?;

@@ -1,36 +1,26 @@
 //! One candidate: everything a trial needs to know beside data and board.
 
-use crate::Error;
+use crate::error::Error;
+use mote_model::cnn::{Cnn, Nonlinearity, Padding, blocks_text, parse_blocks};
+use mote_techniques::{
+    Arena, Contrastive, Flatten, Head, Int8, Lazy, Paged, Pca, PcaHead, PruneChannels, Qat,
+    StaticPruning, Step, Streaming,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-
-/// One convolution block, written `c24k9s2` (plain) or `d48k5` (depthwise and pointwise): channels, taps, stride.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Block {
-    /// Depthwise and pointwise instead of plain.
-    pub separable: bool,
-    /// Output channels.
-    pub channels: usize,
-    /// Taps.
-    pub kernel: usize,
-    /// Input steps between two output steps.
-    pub stride: usize,
-}
 
 /// A candidate. It prints as one word that no shell takes apart, and is read back from it:
 /// `window=5,hop=1,pad=valid,net=c24k9s2-d48k5s2-d64k5,epochs=25,qat=5,run=stream`. What is left out is off.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct Spec {
+pub struct Candidate {
     /// Window length in milliseconds; written in seconds.
     pub window_ms: u32,
     /// Time between two decisions on the device, in milliseconds; written in seconds.
     pub hop_ms: u32,
-    /// Convolutions read zeros beyond the window's ends; without, the network can run as a stream.
-    pub same_padding: bool,
-    /// The blocks; global average pool and dense layer follow.
-    pub blocks: Vec<Block>,
+    /// The network.
+    pub cnn: Cnn,
     /// Passes over the training windows.
     pub epochs: usize,
     /// Epochs of contrastive pretraining; 0 is none.
@@ -51,119 +41,94 @@ pub struct Spec {
     pub page: usize,
 }
 
-impl Spec {
+impl Candidate {
     /// A text that is understood.
     pub const EXAMPLE: &'static str =
         "window=5,hop=1,pad=valid,net=c24k9s2-d48k5s2-d64k5,epochs=25,qat=5,run=stream";
 
-    /// The network's part of the text: candidates that have it in common differ in training and what comes after.
+    /// Returns the network's part of the text: candidates that have it in common differ in training and in what comes
+    /// after it.
     pub fn network(&self) -> String {
-        let blocks: Vec<String> = self.blocks.iter().map(Block::to_string).collect();
-        let padding = if self.same_padding { "same" } else { "valid" };
-        format!("pad={padding},net={}", blocks.join("-"))
+        let padding = match self.cnn.padding {
+            Padding::Same => "same",
+            Padding::Valid => "valid",
+        };
+        format!("pad={padding},net={}", blocks_text(&self.cnn.blocks))
     }
 
-    /// Window length in seconds.
+    /// Returns the window length in seconds.
     pub fn window_s(&self) -> f64 {
         f64::from(self.window_ms) / 1e3
     }
 
-    /// Time between two decisions in seconds.
+    /// Returns the time between two decisions in seconds.
     pub fn hop_s(&self) -> f64 {
         f64::from(self.hop_ms) / 1e3
     }
 
-    /// Samples between two decisions at `rate_hz`.
+    /// Returns the samples between two decisions at `rate_hz`.
     pub fn hop_samples(&self, rate_hz: f64) -> usize {
         (self.hop_s() * rate_hz).round() as usize
     }
 
-    /// Input steps per step of the last block.
-    pub fn total_stride(&self) -> usize {
-        self.blocks.iter().map(|b| b.stride).product()
-    }
-
-    /// The techniques of the pipeline, in order, as an experiment file names them; `epochs` is how long the network
-    /// itself is trained, and shorter trials fine-tune in proportion.
-    pub fn techniques(&self, rate_hz: f64, epochs: usize) -> Vec<String> {
+    /// Returns the techniques of the pipeline, in order, at `rate_hz`. `epochs` is how long the network itself is trained;
+    /// trials of fewer epochs pretrain and fine-tune for fewer in proportion.
+    pub fn techniques(&self, rate_hz: f64, epochs: usize) -> Vec<Step> {
         let share = epochs as f64 / self.epochs.max(1) as f64;
         let shorter = |full: usize| ((full as f64 * share).ceil() as usize).clamp(1, full.max(1));
-        let mut all = Vec::new();
+        let mut steps: Vec<Step> = Vec::new();
         if self.contrastive > 0 {
-            let pretraining = shorter(self.contrastive);
-            all.push(format!("contrastive:epochs={pretraining},head=finetune"));
+            steps.push(Step::from(Contrastive {
+                epochs: shorter(self.contrastive),
+                head: Head::FineTune,
+                ..Contrastive::default()
+            }));
         }
         if self.pca > 0 {
-            all.push(format!("pca:components={},head=mlp", self.pca));
+            steps.push(Step::from(Pca {
+                components: Some(self.pca),
+                head: PcaHead::Mlp,
+                ..Pca::default()
+            }));
         }
         if self.prune > 0 {
-            all.push(format!(
-                "prune-channels:share={},epochs={}",
-                f64::from(self.prune) / 100.0,
-                shorter(20)
-            ));
+            steps.push(Step::from(PruneChannels {
+                share: f64::from(self.prune) / 100.0,
+                epochs: shorter(20),
+                ..PruneChannels::default()
+            }));
         }
         if self.qat > 0 || self.bits < 8 {
-            let epochs = shorter(self.qat.max(1));
-            all.push(format!("qat:bits={},epochs={epochs}", self.bits));
+            steps.push(Step::from(Qat {
+                bits: self.bits,
+                epochs: shorter(self.qat.max(1)),
+                ..Qat::default()
+            }));
         }
-        all.push(match self.bits {
-            8.. => "int8".to_owned(),
-            bits => format!("int8:bits={bits}"),
-        });
-        all.extend(["static-pruning", "arena", "flatten"].map(str::to_owned));
+        steps.push(Step::from(Int8 {
+            bits: self.bits,
+            ..Int8::default()
+        }));
+        steps.push(StaticPruning {}.into());
+        steps.push(Arena {}.into());
+        steps.push(Flatten {}.into());
         if self.stream {
-            all.push(format!("stream:hop={}", self.hop_samples(rate_hz)));
+            steps.push(Step::from(Streaming {
+                hop: Some(self.hop_samples(rate_hz)),
+                tick: None,
+            }));
         }
         if self.page > 0 {
-            all.push(format!("paged:window={}", self.page));
+            steps.push(Paged { window: self.page }.into());
         }
         if self.lazy {
-            all.push("lazy".to_owned());
+            steps.push(Lazy::default().into());
         }
-        all
+        steps
     }
 }
 
-impl fmt::Display for Block {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.separable { 'd' } else { 'c' };
-        write!(f, "{kind}{}k{}", self.channels, self.kernel)?;
-        if self.stride > 1 {
-            write!(f, "s{}", self.stride)?;
-        }
-        Ok(())
-    }
-}
-
-impl FromStr for Block {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!("`{text}` is no block; write channels, taps and stride as in c24k9s2 or d48k5")
-        };
-        let (separable, rest) = match (text.strip_prefix('c'), text.strip_prefix('d')) {
-            (Some(rest), _) => (false, rest),
-            (_, Some(rest)) => (true, rest),
-            _ => return Err(wrong()),
-        };
-        let (channels, rest) = rest.split_once('k').ok_or_else(wrong)?;
-        let (kernel, stride) = rest.split_once('s').unwrap_or((rest, "1"));
-        let number = |text: &str| match text.parse() {
-            Ok(n) if (1..=4096).contains(&n) => Ok(n),
-            _ => Err(wrong()),
-        };
-        Ok(Self {
-            separable,
-            channels: number(channels)?,
-            kernel: number(kernel)?,
-            stride: number(stride)?,
-        })
-    }
-}
-
-impl fmt::Display for Spec {
+impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -198,23 +163,26 @@ impl fmt::Display for Spec {
     }
 }
 
-impl FromStr for Spec {
+impl FromStr for Candidate {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        parse(text).map_err(|what| Error::Spec {
+        parse(text).map_err(|what| Error::Candidate {
             text: text.to_owned(),
             what,
         })
     }
 }
 
-fn parse(text: &str) -> Result<Spec, String> {
-    let mut spec = Spec {
+fn parse(text: &str) -> Result<Candidate, String> {
+    let mut candidate = Candidate {
         window_ms: 0,
         hop_ms: 1000,
-        same_padding: false,
-        blocks: Vec::new(),
+        cnn: Cnn {
+            blocks: Vec::new(),
+            nonlinearity: Nonlinearity::Relu,
+            padding: Padding::Valid,
+        },
         epochs: 25,
         contrastive: 0,
         pca: 0,
@@ -230,28 +198,30 @@ fn parse(text: &str) -> Result<Spec, String> {
             .split_once('=')
             .ok_or_else(|| format!("`{part}` has no `=`"))?;
         match name {
-            "window" => spec.window_ms = milliseconds(name, value)?,
-            "hop" => spec.hop_ms = milliseconds(name, value)?,
-            "pad" => spec.same_padding = one_of(name, value, ["valid", "same"])?,
-            "net" => {
-                let blocks: Result<_, String> = value.split('-').map(str::parse).collect();
-                spec.blocks = blocks?;
+            "window" => candidate.window_ms = milliseconds(name, value)?,
+            "hop" => candidate.hop_ms = milliseconds(name, value)?,
+            "pad" => {
+                candidate.cnn.padding = match one_of(name, value, ["valid", "same"])? {
+                    true => Padding::Same,
+                    false => Padding::Valid,
+                }
             }
-            "epochs" => spec.epochs = number(name, value, 1..=10_000)?,
-            "contrastive" => spec.contrastive = number(name, value, 0..=10_000)?,
-            "pca" => spec.pca = number(name, value, 0..=4096)?,
-            "prune" => spec.prune = number(name, value, 0..=95)? as u8,
-            "qat" => spec.qat = number(name, value, 0..=10_000)?,
+            "net" => candidate.cnn.blocks = parse_blocks(value).map_err(|e| e.to_string())?,
+            "epochs" => candidate.epochs = number(name, value, 1..=10_000)?,
+            "contrastive" => candidate.contrastive = number(name, value, 0..=10_000)?,
+            "pca" => candidate.pca = number(name, value, 0..=4096)?,
+            "prune" => candidate.prune = number(name, value, 0..=95)? as u8,
+            "qat" => candidate.qat = number(name, value, 0..=10_000)?,
             "bits" => {
-                spec.bits = if one_of(name, value, ["8", "4"])? {
+                candidate.bits = if one_of(name, value, ["8", "4"])? {
                     4
                 } else {
                     8
                 }
             }
-            "run" => spec.stream = one_of(name, value, ["windows", "stream"])?,
-            "exit" => spec.lazy = one_of(name, value, ["none", "lazy"])?,
-            "page" => spec.page = number(name, value, 0..=1 << 20)?,
+            "run" => candidate.stream = one_of(name, value, ["windows", "stream"])?,
+            "exit" => candidate.lazy = one_of(name, value, ["none", "lazy"])?,
+            "page" => candidate.page = number(name, value, 0..=1 << 20)?,
             _ => {
                 return Err(format!(
                     "`{name}` is not known; there are: window, hop, pad, net, epochs, contrastive, pca, prune, \
@@ -260,13 +230,13 @@ fn parse(text: &str) -> Result<Spec, String> {
             }
         }
     }
-    if spec.window_ms == 0 {
+    if candidate.window_ms == 0 {
         return Err("window= is missing".to_owned());
     }
-    if spec.blocks.is_empty() {
+    if candidate.cnn.blocks.is_empty() {
         return Err("net= is missing".to_owned());
     }
-    Ok(spec)
+    Ok(candidate)
 }
 
 fn number(
@@ -302,13 +272,13 @@ fn milliseconds(name: &str, value: &str) -> Result<u32, String> {
     }
 }
 
-impl From<Spec> for String {
-    fn from(spec: Spec) -> String {
-        spec.to_string()
+impl From<Candidate> for String {
+    fn from(candidate: Candidate) -> String {
+        candidate.to_string()
     }
 }
 
-impl TryFrom<String> for Spec {
+impl TryFrom<String> for Candidate {
     type Error = Error;
 
     fn try_from(text: String) -> Result<Self, Error> {
@@ -319,22 +289,28 @@ impl TryFrom<String> for Spec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mote_model::cnn::Block;
     use proptest::prelude::*;
 
-    fn blocks() -> impl Strategy<Value = Vec<Block>> {
-        let block = (any::<bool>(), 1..200usize, 1..20usize, 1..5usize).prop_map(
-            |(separable, channels, kernel, stride)| Block {
-                separable,
-                channels,
-                kernel,
-                stride,
-            },
-        );
-        prop::collection::vec(block, 1..6)
+    fn networks() -> impl Strategy<Value = Cnn> {
+        let block = (1..200usize, 1..20usize, 1..5usize, any::<bool>(), 1..4usize);
+        let block = block.prop_map(|(channels, kernel, stride, separable, dilation)| Block {
+            channels,
+            kernel,
+            stride,
+            separable,
+            dilation,
+        });
+        let padding = prop_oneof![Just(Padding::Same), Just(Padding::Valid)];
+        (prop::collection::vec(block, 1..6), padding).prop_map(|(blocks, padding)| Cnn {
+            blocks,
+            nonlinearity: Nonlinearity::Relu,
+            padding,
+        })
     }
 
-    fn specs() -> impl Strategy<Value = Spec> {
-        let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    fn candidates() -> impl Strategy<Value = Candidate> {
+        let flags = (any::<bool>(), any::<bool>());
         let training = (1..200usize, 0..100usize, 0..60usize);
         let compression = (
             0..96u8,
@@ -345,27 +321,19 @@ mod tests {
         (
             1..100_000u32,
             1..10_000u32,
-            blocks(),
+            networks(),
             flags,
             training,
             compression,
         )
             .prop_map(
-                |(
-                    window_ms,
-                    hop_ms,
-                    blocks,
-                    (same_padding, stream, lazy),
-                    training,
-                    compression,
-                )| {
+                |(window_ms, hop_ms, cnn, (stream, lazy), training, compression)| {
                     let (epochs, contrastive, pca) = training;
                     let (prune, qat, bits, page) = compression;
-                    Spec {
+                    Candidate {
                         window_ms,
                         hop_ms,
-                        same_padding,
-                        blocks,
+                        cnn,
                         epochs,
                         contrastive,
                         pca,
@@ -382,14 +350,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_spec_is_one_word_and_reads_back(spec in specs()) {
-            let text = spec.to_string();
+        fn a_spec_is_one_word_and_reads_back(candidate in candidates()) {
+            let text = candidate.to_string();
             prop_assert_eq!(shlex::split(&text), Some(vec![text.clone()]));
             let safe = |c: char| c.is_ascii_alphanumeric() || "=,.-".contains(c);
             prop_assert!(text.chars().all(safe), "{}", text);
-            prop_assert_eq!(text.parse::<Spec>().unwrap(), spec.clone());
-            let json = serde_json::to_string(&spec).unwrap();
-            prop_assert_eq!(serde_json::from_str::<Spec>(&json).unwrap(), spec);
+            prop_assert_eq!(text.parse::<Candidate>().unwrap(), candidate.clone());
+            let json = serde_json::to_string(&candidate).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Candidate>(&json).unwrap(), candidate);
         }
     }
 
@@ -403,7 +371,7 @@ mod tests {
             ("window=3,net=c8k3,run=fast", "neither windows nor stream"),
             ("window=3,net=c8k3,colour=red", "`colour` is not known"),
         ] {
-            let message = text.parse::<Spec>().unwrap_err().to_string();
+            let message = text.parse::<Candidate>().unwrap_err().to_string();
             assert!(
                 message.contains(part) && message.contains(text),
                 "{message}"
@@ -413,16 +381,20 @@ mod tests {
 
     #[test]
     fn techniques_come_in_an_order_that_works() {
-        let spec: Spec =
+        let candidate: Candidate =
             "window=5,net=c8k3s2-d16k3,epochs=20,contrastive=30,prune=50,qat=4,run=stream"
                 .parse()
                 .unwrap();
+        let techniques = |epochs| {
+            let steps = candidate.techniques(20.0, epochs);
+            steps.iter().map(Step::to_string).collect::<Vec<_>>()
+        };
         assert_eq!(
-            spec.techniques(20.0, 20),
+            techniques(20),
             [
                 "contrastive:epochs=30,head=finetune",
-                "prune-channels:share=0.5,epochs=20",
-                "qat:bits=8,epochs=4",
+                "prune-channels",
+                "qat:epochs=4",
                 "int8",
                 "static-pruning",
                 "arena",
@@ -431,8 +403,13 @@ mod tests {
             ]
         );
         // A trial of a quarter of the epochs fine-tunes for a quarter, too.
-        let short = spec.techniques(20.0, 5);
-        assert_eq!(short[1], "prune-channels:share=0.5,epochs=5");
-        assert_eq!(short[2], "qat:bits=8,epochs=1");
+        let short = techniques(5);
+        assert_eq!(short[0], "contrastive:epochs=8,head=finetune");
+        assert_eq!(short[1], "prune-channels:epochs=5");
+        assert_eq!(short[2], "qat:epochs=1");
+        // What a candidate is made of passes the checks of what is written by hand.
+        for step in techniques(20) {
+            assert_eq!(step.parse::<Step>().unwrap().to_string(), step);
+        }
     }
 }
