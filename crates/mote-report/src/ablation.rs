@@ -22,7 +22,7 @@ pub(crate) struct Step<'a> {
 }
 
 impl Ablation {
-    /// All of them, in order of their first row.
+    /// Lists all of them, in order of their first row.
     pub fn all(results: &Results) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for (row, run) in results.runs.iter().enumerate() {
@@ -40,13 +40,13 @@ impl Ablation {
         all
     }
 
-    /// The longest chain of runs that starts at the baseline and adds exactly one technique per step, among
+    /// Finds the longest chain of runs that starts at the baseline and adds exactly one technique per step, among
     /// the runs that are `known`; of equally long ones the first in file order. Without the baseline itself;
     /// empty when the baseline is not known.
     pub fn chain<'a>(&self, results: &'a Results, known: impl Fn(&Run) -> bool) -> Vec<Step<'a>> {
         let member = |run: usize| {
-            let of = results.runs.get(run).filter(|r| known(r))?;
-            Some((run, techniques(of)))
+            let of = &results.runs[run];
+            known(of).then(|| (run, techniques(of)))
         };
         let Some((_, start)) = member(self.baseline) else {
             return Vec::new();
@@ -65,7 +65,7 @@ impl Ablation {
     }
 }
 
-/// The longest of the `chains` that go on from `set`, the first among equals, its first step named.
+/// Finds the longest of the `chains` that continue `set`, and names its first step. The first of equally long ones counts.
 fn longest<'a>(
     set: &BTreeSet<&'a str>,
     chains: &[(BTreeSet<&'a str>, Vec<Step<'a>>)],
@@ -96,7 +96,7 @@ pub(crate) struct Hybrid {
 }
 
 impl Hybrid {
-    /// The first run that was made from a candidate of `mote fit` and names a baseline that is there.
+    /// Finds the first run that was made from a candidate of `mote fit` and names a baseline that is there.
     pub fn of(results: &Results) -> Option<Self> {
         let mut runs = results.runs.iter().enumerate();
         runs.find_map(|(run, r)| {
@@ -106,12 +106,12 @@ impl Hybrid {
         })
     }
 
-    /// The longest way from the baseline to the hybrid among the runs that are `known`: each run has all techniques of
+    /// Finds the longest way from the baseline to the hybrid among the runs that are `known`: each run has all techniques of
     /// the one before it and more. Positions, and what each adds; empty when the two ends are not known.
     pub fn path(self, results: &Results, known: impl Fn(&Run) -> bool) -> Vec<(usize, String)> {
         let set = |run: usize| {
-            let of = results.runs.get(run).filter(|r| known(r))?;
-            Some(techniques(of))
+            let of = &results.runs[run];
+            known(of).then(|| techniques(of))
         };
         let (Some(start), Some(end)) = (set(self.baseline), set(self.run)) else {
             return Vec::new();
@@ -138,7 +138,7 @@ impl Hybrid {
         for (i, (_, set)) in members.iter().enumerate() {
             let mut way = (0, None);
             for (j, (_, before)) in members.iter().enumerate().take(i) {
-                let length = ways.get(j).map_or(0, |w| w.0 + 1);
+                let length = ways[j].0 + 1;
                 if length > way.0 && before.is_subset(set) && before.len() < set.len() {
                     way = (length, Some(j));
                 }
@@ -146,25 +146,25 @@ impl Hybrid {
             ways.push(way);
         }
         let mut path = Vec::new();
-        let mut at = members.len().checked_sub(1);
-        while let Some((i, (row, _))) = at.and_then(|i| Some((i, members.get(i)?))) {
-            at = ways.get(i).and_then(|w| w.1);
-            let before = at.and_then(|j| members.get(j)).map_or(&start, |(_, b)| b);
+        let mut at = Some(members.len() - 1);
+        while let Some(i) = at {
+            at = ways[i].1;
+            let row = members[i].0;
+            let before = at.map_or(&start, |j| &members[j].1);
             // In the order of the pipeline.
-            let all = results.runs.get(*row).map(|r| r.techniques.as_slice());
-            let mut added = names(all.unwrap_or_default());
+            let mut added = names(&results.runs[row].techniques);
             added.retain(|t| !before.contains(t));
-            if *row == self.run {
+            if row == self.run {
                 added.push("own network");
             }
-            path.push((*row, added.join(", ")));
+            path.push((row, added.join(", ")));
         }
         path.reverse();
         path
     }
 }
 
-/// Position of the baseline that `run` names: of the same task and split.
+/// Finds the baseline that `run` names, of the same task and split; returns its position.
 fn baseline(results: &Results, run: &Run) -> Option<usize> {
     let name = run.baseline.as_ref()?;
     results.runs.iter().position(|r| {
@@ -172,24 +172,24 @@ fn baseline(results: &Results, run: &Run) -> Option<usize> {
     })
 }
 
-/// Whether another run is shown against the one at `position`.
+/// Returns whether another run is shown against the one at `position`.
 pub(crate) fn is_baseline(results: &Results, position: usize) -> bool {
     let mut against = results.runs.iter().filter_map(|r| baseline(results, r));
     against.any(|b| b == position)
 }
 
-/// The techniques of a run as a set of names: options do not make another technique.
+/// Returns the techniques of a run as a set of names, without options.
 fn techniques(run: &Run) -> BTreeSet<&str> {
     names(&run.techniques).into_iter().collect()
 }
 
-/// Techniques without their options.
+/// Returns techniques without their options.
 fn names(techniques: &[String]) -> Vec<&str> {
     let names = techniques.iter().filter_map(|t| t.split(':').next());
     names.collect()
 }
 
-/// A sentence for every baseline that is named but not there.
+/// Writes a sentence for every baseline that is named but not there.
 pub(crate) fn strays(results: &Results) -> Vec<String> {
     let mut strays: Vec<(&str, Vec<&str>)> = Vec::new();
     for run in &results.runs {
@@ -214,7 +214,7 @@ pub(crate) fn strays(results: &Results) -> Vec<String> {
         .collect()
 }
 
-/// Positions of the runs by colour: each run has a colour of its own as far as `colors` suffice; otherwise
+/// Returns a colour for each run: each has its own as far as `colors` suffice; otherwise
 /// runs share the colour of the baseline they are shown against.
 pub(crate) fn colors(results: &Results, colors: usize) -> Vec<usize> {
     let count = results.runs.len();
@@ -225,17 +225,16 @@ pub(crate) fn colors(results: &Results, colors: usize) -> Vec<usize> {
     let mut out: Vec<Option<usize>> = vec![None; count];
     for (row, run) in results.runs.iter().enumerate() {
         let family = baseline(results, run).unwrap_or(row);
-        let color = out.get(family).copied().flatten().unwrap_or_else(|| {
+        let color = out[family].unwrap_or_else(|| {
             next += 1;
             (next - 1) % colors
         });
-        for member in [family, row] {
-            if let Some(slot) = out.get_mut(member) {
-                *slot = Some(color);
-            }
-        }
+        out[family] = Some(color);
+        out[row] = Some(color);
     }
-    out.into_iter().map(Option::unwrap_or_default).collect()
+    out.into_iter()
+        .map(|color| color.expect("the loop gives every row a colour"))
+        .collect()
 }
 
 #[cfg(test)]

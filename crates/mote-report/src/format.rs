@@ -3,12 +3,12 @@
 /// What stands for a figure that is not there.
 pub(crate) const ABSENT: &str = "–";
 
-/// A share with three decimals: `0.948`.
+/// Writes a share with three decimals: `0.948`.
 pub(crate) fn share(value: f64) -> String {
     format!("{value:.3}")
 }
 
-/// A whole number with thousands separated: `9,144`.
+/// Writes a whole number with thousands separated: `9,144`.
 pub(crate) fn integer(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -21,12 +21,12 @@ pub(crate) fn integer(value: u64) -> String {
     out
 }
 
-/// A count with three significant digits that line up in columns: `792`, `27.9 k`, `1.30 M`.
+/// Writes a count with three significant digits that line up in columns: `792`, `27.9 k`, `1.30 M`.
 pub(crate) fn count(value: f64) -> String {
     scaled(value, figure)
 }
 
-/// A count for axes: `792`, `20 k`, `1.5 M`.
+/// Writes a count for axes: `792`, `20 k`, `1.5 M`.
 pub(crate) fn round_count(value: f64) -> String {
     scaled(value, significant)
 }
@@ -40,7 +40,7 @@ fn scaled(value: f64, show: fn(f64) -> String) -> String {
     }
 }
 
-/// Bytes for axes and tiles: `792 B`, `8.9 KiB`, `1.2 MiB`.
+/// Writes bytes for axes and tiles: `792 B`, `8.9 KiB`, `1.2 MiB`.
 pub(crate) fn bytes(value: f64) -> String {
     match value {
         v if v >= 1024.0 * 1024.0 => format!("{} MiB", significant(v / (1024.0 * 1024.0))),
@@ -49,7 +49,7 @@ pub(crate) fn bytes(value: f64) -> String {
     }
 }
 
-/// Three significant digits without exponent: `0.0123`, `4.56`, `78.9`, `1234`; trailing zeros go.
+/// Writes three significant digits without exponent or trailing zeros: `0.0123`, `4.56`, `78.9`, `1234`.
 pub(crate) fn significant(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return if value == 0.0 {
@@ -68,7 +68,7 @@ pub(crate) fn significant(value: f64) -> String {
     }
 }
 
-/// Three significant digits, trailing zeros kept so that columns line up: `0.0123`, `4.50`, `78.0`.
+/// Writes three significant digits and keeps trailing zeros, so that columns line up: `0.0123`, `4.50`, `78.0`.
 pub(crate) fn figure(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return significant(value);
@@ -78,7 +78,7 @@ pub(crate) fn figure(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// The change from `before` to `after` in per cent, without the sign: `−97.2`, `+12`, `0`; `None` when
+/// Writes the change from `before` to `after` in per cent, without the sign: `−97.2`, `+12`, `0`; `None` when
 /// `before` is zero and `after` is not. More digits near −100, where they are factors.
 pub(crate) fn percent(before: f64, after: f64) -> Option<String> {
     if before == after {
@@ -98,7 +98,7 @@ pub(crate) fn percent(before: f64, after: f64) -> Option<String> {
     })
 }
 
-/// The change from `before` to `after`, both shares, in percentage points: `+0.2`, `−1.0`, `0.0`.
+/// Writes the change from `before` to `after`, both shares, in percentage points: `+0.2`, `−1.0`, `0.0`.
 pub(crate) fn points(before: f64, after: f64) -> String {
     let change = 100.0 * (after - before);
     match change.abs() {
@@ -108,7 +108,7 @@ pub(crate) fn points(before: f64, after: f64) -> String {
     }
 }
 
-/// Bytes gained or lost: `−30,012 B`, `0 B`.
+/// Writes bytes gained or lost: `−30,012 B`, `0 B`.
 pub(crate) fn byte_change(before: u64, after: u64) -> String {
     let sign = match after.cmp(&before) {
         std::cmp::Ordering::Less => "−",
@@ -118,19 +118,19 @@ pub(crate) fn byte_change(before: u64, after: u64) -> String {
     format!("{sign}{} B", integer(after.abs_diff(before)))
 }
 
-/// With its sign, the minus as wide as the plus.
+/// Writes a number with its sign; the minus is as wide as the plus.
 fn signed(value: f64, decimals: usize) -> String {
     format!("{value:+.decimals$}").replace('-', "−")
 }
 
-/// Power of ten of the first digit once `value` is rounded to three: that of 0.9996 is 0.
+/// Returns the power of ten of the first digit, after `value` is rounded to three digits: 0 for 0.9996.
 fn magnitude(value: f64) -> i32 {
     let rounded = format!("{value:.2e}");
     let exponent = rounded.split_once('e').and_then(|(_, e)| e.parse().ok());
     exponent.unwrap_or(0)
 }
 
-/// `text` cut to `max` characters, the last of them an ellipsis when something was cut.
+/// Cuts `text` to `max` characters, the last of which is an ellipsis when something was cut.
 pub(crate) fn shorten(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();

@@ -28,7 +28,7 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// The runs that have an entry for `target`, with it.
+    /// Returns the runs that have figures on `target`, with those figures.
     fn on(&self, target: &Target) -> Vec<(Series<'a>, &'a DeviceFigures)> {
         let found = self.series.iter().map(|&s| (s, target.find(s.run)));
         found.filter_map(|(s, d)| Some((s, d?))).collect()
@@ -118,7 +118,7 @@ fn header(page: &Page<'_>) -> Markup {
     }
 }
 
-/// The hybrid beside its baseline; without a hybrid, the best of each figure.
+/// Draws the tiles: the hybrid beside its baseline, or without a hybrid the best of each figure.
 fn tiles(page: &Page<'_>) -> Markup {
     match headline::tiles(page) {
         Some(compared) => html! { div.tiles.compared { (compared) } },
@@ -126,7 +126,7 @@ fn tiles(page: &Page<'_>) -> Markup {
     }
 }
 
-/// The best of each figure.
+/// Draws the best of each figure.
 fn best(page: &Page<'_>) -> Markup {
     // Equally good: the first. A leaking run's accuracy is not comparable.
     let honest = page.series.iter().filter(|s| !s.run.leaks);
@@ -213,7 +213,7 @@ fn tile(title: &str, value: &str, name: &str, choice: Option<usize>) -> Markup {
     }
 }
 
-/// The pickers; each only when there is something to pick.
+/// Draws the pickers, each only when there is something to pick.
 fn controls(page: &Page<'_>) -> Markup {
     html! {
         div.controls {
@@ -237,12 +237,12 @@ fn controls(page: &Page<'_>) -> Markup {
     }
 }
 
-/// Condition of a pane that belongs to the board `choice`.
+/// Returns the condition of a pane that belongs to the board `choice`.
 fn when_target(choice: usize) -> String {
     format!("target={choice}")
 }
 
-/// A section with heading and one sentence on how to read it.
+/// Draws a section with heading and one sentence on how to read it.
 fn section(id: &str, title: &str, about: &str, body: &Markup) -> Markup {
     html! {
         section id=(id) {
@@ -253,12 +253,12 @@ fn section(id: &str, title: &str, about: &str, body: &Markup) -> Markup {
     }
 }
 
-/// A plot with its caption. `plot` names its kind, for tests and styles.
+/// Draws a plot with its caption. `plot` names its kind, for tests and styles.
 fn framed(plot: &str, caption: &Markup, body: &Markup) -> Markup {
     html! { figure data-plot=(plot) { figcaption { (caption) } (body) } }
 }
 
-/// The coloured number and name of a run.
+/// Draws the coloured number and name of a run.
 fn chip(series: Series<'_>) -> Markup {
     html! {
         span class={ "chip " (series.class()) } { (series.index + 1) }
@@ -266,7 +266,7 @@ fn chip(series: Series<'_>) -> Markup {
     }
 }
 
-/// Groups of runs with the same `figures`, in order of first appearance: one plot stands for each group. Runs
+/// Groups runs with the same `figures`, in order of first appearance; one plot is drawn for each group. Runs
 /// without figures are left out.
 fn distinct<'a, K: PartialEq>(
     series: &[Series<'a>],
@@ -285,7 +285,7 @@ fn distinct<'a, K: PartialEq>(
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
-/// The first run's number and name, and the numbers of the others of its group.
+/// Draws the first run's number and name, and the numbers of the others of its group.
 fn chips(group: &[Series<'_>]) -> Markup {
     html! {
         @for (i, series) in group.iter().enumerate() {
@@ -300,7 +300,7 @@ fn chips(group: &[Series<'_>]) -> Markup {
     }
 }
 
-/// A pane shown only while its condition holds.
+/// Draws a pane that is shown only while its condition holds.
 fn pane(when: &str, shown: bool, class: &str, body: &Markup) -> Markup {
     html! { div class=(class) data-when=(when) hidden[!shown] { (body) } }
 }

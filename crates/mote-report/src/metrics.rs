@@ -134,7 +134,7 @@ fn check(labels: usize, fold: &FoldPredictions<'_>) -> Result<()> {
 }
 
 impl Estimate {
-    /// Mean of `values` and the half-width of its 95 % interval, `t(0.975, n - 1) * s / sqrt(n)` with the
+    /// Computes the mean of `values` and the half-width of its 95 % interval, `t(0.975, n - 1) * s / sqrt(n)` with the
     /// sample standard deviation `s`. The mean of no value is zero.
     pub fn over(values: &[f64]) -> Self {
         let n = values.len() as f64;
@@ -151,7 +151,7 @@ impl Estimate {
 }
 
 impl Quantiles {
-    /// Quantiles of `values`, interpolated linearly (type 7 of Hyndman and Fan, 1996). Zero when empty.
+    /// Computes quantiles of `values`, interpolated linearly (type 7 of Hyndman and Fan, 1996). Zero when empty.
     pub fn of(values: &[f64]) -> Self {
         let mut sorted = values.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);

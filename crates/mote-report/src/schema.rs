@@ -43,7 +43,7 @@ pub struct Results {
 }
 
 impl Results {
-    /// An empty comparison of `task`, created now, by this version of Mote.
+    /// Starts an empty comparison of `task`, created now, by this version of Mote.
     pub fn new(task: impl Into<String>, data: Data) -> Self {
         let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now());
         let version = ("mote".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
@@ -165,7 +165,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run with its accuracy figures; everything else empty.
+    /// Starts a run with its accuracy figures; everything else empty.
     pub fn new(
         pipeline: impl Into<String>,
         task: impl Into<String>,

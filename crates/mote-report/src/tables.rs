@@ -18,7 +18,7 @@ pub(crate) const WIDE: [&str; 5] = [
 /// As [`WIDE`], of changes.
 pub(crate) const WIDE_CHANGES: [&str; 3] = ["instructions", "latency_ms", "macro_f1"];
 
-/// Accuracy and size of every run.
+/// Builds the table of accuracy and size of every run.
 pub(crate) fn runs(results: &Results) -> Table<'_> {
     let figures = [
         "accuracy",
@@ -32,7 +32,7 @@ pub(crate) fn runs(results: &Results) -> Table<'_> {
     Table::new(&figures, subjects(results, None, |_| true))
 }
 
-/// What every run costs on `target`; without weights outside the image where no run has them.
+/// Builds the table of what every run costs on `target`; without weights outside the image where no run has them.
 pub(crate) fn costs<'a>(results: &'a Results, target: &Target) -> Table<'a> {
     let figures = [
         "flash_code",
@@ -58,7 +58,7 @@ pub(crate) fn costs<'a>(results: &'a Results, target: &Target) -> Table<'a> {
     }
 }
 
-/// How much of the envelope every run that was measured on `target` uses.
+/// Builds the table of how much of the envelope every run that was measured on `target` uses.
 pub(crate) fn envelope<'a>(results: &'a Results, target: &Target) -> Table<'a> {
     let figures = [
         "envelope_memory",
@@ -71,7 +71,7 @@ pub(crate) fn envelope<'a>(results: &'a Results, target: &Target) -> Table<'a> {
     Table::new(&figures, subjects(results, Some(target), measured))
 }
 
-/// What counts of the runs that `shown` picks.
+/// Builds the table of the most important figures of the runs that `shown` picks.
 pub(crate) fn headline<'a>(
     results: &'a Results,
     target: Option<&Target>,
@@ -93,7 +93,8 @@ pub(crate) fn headline<'a>(
     }
 }
 
-/// What the pipelines of `ablation` change, behind their baseline; only shares without a board.
+/// Builds the table of the changes that the pipelines of `ablation` make, their baseline first; without a board, only of
+/// shares.
 pub(crate) fn changes<'a>(
     results: &'a Results,
     ablation: &Ablation,
@@ -122,7 +123,7 @@ pub(crate) fn changes<'a>(
     Table::new(&figures, rows).against(&baseline)
 }
 
-/// What early exits save and cost, and what the longest decisions take; without rows when there are neither.
+/// Builds the table of what early exits save and cost, and of the longest decisions; without rows when there are neither.
 pub(crate) fn early_exits<'a>(results: &'a Results, target: Option<&Target>) -> Table<'a> {
     let mut figures = vec!["early_share", "early_loss"];
     if target.is_some() {
@@ -134,7 +135,7 @@ pub(crate) fn early_exits<'a>(results: &'a Results, target: Option<&Target>) -> 
     Table::new(&figures, subjects(results, target, exits))
 }
 
-/// Smoothed decisions, never mixed with the plain figures; without rows when no run has such figures.
+/// Builds the table of smoothed decisions, never mixed with the plain figures; without rows when no run has such figures.
 pub(crate) fn smoothed(results: &Results) -> Table<'_> {
     let figures = [
         "accuracy_alone",
@@ -159,7 +160,7 @@ pub(crate) fn about_smoothing(results: &Results) -> Option<String> {
     ))
 }
 
-/// The figures of single runs for documentation; `None` when one of them is not there.
+/// Builds the table of single runs for documentation; `None` when one of them is not there.
 pub(crate) fn documented<'a>(
     results: &'a Results,
     figures: &[&str],
@@ -176,7 +177,7 @@ pub(crate) fn documented<'a>(
     measured.then(|| Table::new(figures, subjects))
 }
 
-/// The runs that `shown` picks, in file order, with their figures on `target`.
+/// Lists the runs that `shown` picks, in file order, with their figures on `target`.
 pub(crate) fn subjects<'a>(
     results: &'a Results,
     target: Option<&Target>,
@@ -188,7 +189,7 @@ pub(crate) fn subjects<'a>(
         .collect()
 }
 
-/// The run at `index` with its figures on `target`.
+/// Returns the run at `index` with its figures on `target`.
 fn subject<'a>(results: &'a Results, index: usize, target: Option<&Target>) -> Subject<'a> {
     let run: &'a Run = &results.runs[index];
     Subject {

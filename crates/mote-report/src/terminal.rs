@@ -26,7 +26,7 @@ pub struct TableOptions {
 }
 
 impl Default for TableOptions {
-    /// Plain text, 100 columns, every board.
+    /// Returns options for plain text, 100 columns, every board.
     fn default() -> Self {
         Self {
             color: false,
@@ -37,7 +37,7 @@ impl Default for TableOptions {
 }
 
 impl TableOptions {
-    /// Options for standard output: coloured only on a terminal and without `NO_COLOR`, as wide as the
+    /// Returns options for standard output: coloured only on a terminal and without `NO_COLOR`, as wide as the
     /// terminal, every board.
     pub fn detect() -> Self {
         let plain = Self::default();
@@ -224,7 +224,7 @@ impl Page<'_> {
 }
 
 impl Show {
-    /// The first row that is shown.
+    /// Returns the first row that is shown.
     fn first(self) -> usize {
         match self {
             Self::Values => 0,
@@ -272,7 +272,7 @@ fn fill(column: &Column, show: Show, notes: &mut Footnotes) -> Filled {
 /// Characters that names have at least; longer ones go on in the next line.
 const NAMES: usize = 14;
 
-/// Spaces between columns, and characters left for names; `None` when the width does not suffice for all
+/// Returns the spaces between columns, and the characters left for names; `None` when the width does not suffice for all
 /// columns in one table.
 fn layout(names: &[String], columns: &[&Filled], width: usize) -> Option<(usize, usize)> {
     let longest = names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
@@ -291,7 +291,7 @@ fn layout(names: &[String], columns: &[&Filled], width: usize) -> Option<(usize,
 /// Heading of the names.
 const PIPELINE: &str = "pipeline";
 
-/// One table, or several below each other where the terminal is too narrow for all columns.
+/// Draws one table, or several below each other where the terminal is too narrow for all columns.
 fn render(names: &[String], columns: &[&Filled], options: &TableOptions) -> String {
     let (gap, room) = match (layout(names, columns, options.width), columns) {
         (Some(layout), _) => layout,
@@ -337,7 +337,7 @@ fn render(names: &[String], columns: &[&Filled], options: &TableOptions) -> Stri
         names.set_padding((0, 0));
     }
     // The table itself puts one space between columns.
-    let gap = u16::try_from(gap - 1).unwrap_or(0);
+    let gap = u16::try_from(gap - 1).expect("gaps are 1 to 3");
     for column in table.column_iter_mut().skip(1) {
         column.set_padding((gap, 0));
         column.set_cell_alignment(CellAlignment::Right);
@@ -345,7 +345,7 @@ fn render(names: &[String], columns: &[&Filled], options: &TableOptions) -> Stri
     table.trim_fmt()
 }
 
-/// `name` in lines of at most `width` characters, broken behind a separator where there is one.
+/// Breaks `name` into lines of at most `width` characters, broken behind a separator where there is one.
 fn fold(name: &str, width: usize) -> String {
     let mut lines = vec![String::new()];
     let push = |part: &str, lines: &mut Vec<String>| {
@@ -413,7 +413,7 @@ impl Style {
         }
     }
 
-    /// Black on yellow over the whole width.
+    /// Writes black on yellow over the whole width.
     fn alarm(&self, text: &str, width: usize) -> String {
         if self.0 {
             format!("\u{1b}[1;30;43m{text:<width$}\u{1b}[0m")

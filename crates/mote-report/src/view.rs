@@ -1,5 +1,5 @@
-//! What table and report both derive from [`Results`]: names that tell runs apart, the devices to choose
-//! from, banners, and footnotes for empty cells.
+//! What terminal and page both derive from [`Results`]: names that distinguish runs, the devices to choose
+//! from, and banners.
 
 use crate::schema::{DeviceFigures, EarlyExit, Results, Run};
 
@@ -13,7 +13,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// All targets of the results, in order of first appearance.
+    /// Lists all targets of the results, in order of first appearance.
     pub fn all(results: &Results) -> Vec<Target> {
         let mut targets: Vec<Target> = Vec::new();
         for device in results.runs.iter().flat_map(|r| &r.device) {
@@ -46,13 +46,13 @@ impl Target {
         self.board == device.board && self.optimize == device.optimize
     }
 
-    /// The run's entry for this target.
+    /// Returns the run's figures on this target.
     pub fn find<'a>(&self, run: &'a Run) -> Option<&'a DeviceFigures> {
         run.device.iter().find(|d| self.is(d))
     }
 }
 
-/// One name per run: the pipeline, and what else is needed to tell runs apart.
+/// Returns one name per run: the pipeline, and whatever else distinguishes it from the other runs.
 pub(crate) fn names(results: &Results) -> Vec<String> {
     let differ = |field: fn(&Run) -> &str| {
         let mut values = results.runs.iter().map(field);
@@ -79,7 +79,7 @@ pub(crate) fn names(results: &Results) -> Vec<String> {
         .collect()
 }
 
-/// `10 folds, split group:10`, or what varies.
+/// Writes `split group:10 (10 folds)`, one for each split.
 pub(crate) fn protocol(results: &Results) -> String {
     let mut parts: Vec<String> = Vec::new();
     for run in &results.runs {
@@ -92,7 +92,7 @@ pub(crate) fn protocol(results: &Results) -> String {
     parts.join(", ")
 }
 
-/// `36 users · 27,936 windows · 3 s every 1.5 s at 20 Hz`, as far as known.
+/// Writes `36 users · 27,936 windows · 3 s every 1.5 s at 20 Hz`, as far as known.
 pub(crate) fn data_line(results: &Results) -> String {
     let data = &results.data;
     let mut parts = Vec::new();
@@ -118,7 +118,7 @@ pub(crate) fn data_line(results: &Results) -> String {
     parts.join(" · ")
 }
 
-/// `windows of 10 s, a decision every 1 s`, where a run's windows are not those of the comparison.
+/// Writes `windows of 10 s, a decision every 1 s`, where a run's windows are not those of the comparison.
 pub(crate) fn own_window(results: &Results, run: &Run) -> Option<String> {
     let window = run.window_s?;
     let common = results.data.window_s?;
@@ -133,7 +133,7 @@ pub(crate) fn own_window(results: &Results, run: &Run) -> Option<String> {
     })
 }
 
-/// What must be seen before any figure: synthetic data, leaks, and the runs' own warnings, each once.
+/// Lists what must be seen before any figure: synthetic data, leaks, and the runs' own warnings, each once.
 pub(crate) fn banners(results: &Results) -> Vec<Banner> {
     let mut banners = Vec::new();
     if results.data.synthetic {
@@ -188,14 +188,14 @@ pub(crate) struct Banner {
     pub text: String,
 }
 
-/// Accuracy an early exit costs, in percentage points: `1.2`, or `−0.3` when it helps.
+/// Writes the accuracy that an early exit costs, in percentage points: `1.2`, or `−0.3` when it helps.
 pub(crate) fn loss(exit: EarlyExit) -> String {
     crate::format::points(0.0, exit.loss)
         .trim_start_matches('+')
         .to_owned()
 }
 
-/// `62.5 % stop early, 1.2 points of accuracy lost`.
+/// Writes `62.5 % stop early, 1.2 points of accuracy lost`.
 pub(crate) fn early(exit: EarlyExit) -> String {
     let share = 100.0 * exit.share;
     format!(

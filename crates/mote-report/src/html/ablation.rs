@@ -10,7 +10,7 @@ use crate::tables;
 use crate::view::{self, Target};
 use maud::{Markup, html};
 
-/// The section; nothing when no run names a baseline.
+/// Draws the section; nothing when no run names a baseline.
 pub(super) fn techniques(page: &Page<'_>) -> Markup {
     let ablations = Ablation::all(page.results);
     let strays = strays(page.results);
@@ -39,7 +39,7 @@ pub(super) fn techniques(page: &Page<'_>) -> Markup {
     )
 }
 
-/// One baseline and what is shown against it.
+/// Draws one baseline and what is shown against it.
 fn against(page: &Page<'_>, ablation: &Ablation, target: Option<&Target>) -> Markup {
     let baseline = page.series[ablation.baseline];
     let remarks = |s: &Subject<'_>| {
@@ -73,7 +73,7 @@ fn against(page: &Page<'_>, ablation: &Ablation, target: Option<&Target>) -> Mar
     }
 }
 
-/// The runs of a waterfall on one board, from the baseline on.
+/// Returns the stages of a waterfall on one board, from the baseline on.
 pub(super) fn stages<'a>(
     page: &Page<'a>,
     target: &Target,
@@ -93,7 +93,7 @@ pub(super) fn stages<'a>(
         .collect()
 }
 
-/// The waterfall of the longest chain, or why there is none.
+/// Draws the waterfall of the longest chain, or says why there is none.
 fn chain(page: &Page<'_>, ablation: &Ablation, target: &Target, kind: MemoryKind) -> Markup {
     let measured = |run: &Run| target.find(run).and_then(|d| kind.total(d));
     let steps = ablation.chain(page.results, |run| measured(run).is_some());

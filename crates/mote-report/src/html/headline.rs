@@ -19,7 +19,7 @@ use mote_metrics::dominates;
 /// With more runs than this, only baselines, hybrids and the runs that nothing beats are shown.
 const ROWS: usize = 12;
 
-/// The table, and the way from the baseline to the hybrid.
+/// Draws the table, and how memory shrank from the baseline to the hybrid.
 pub(super) fn headline(page: &Page<'_>) -> Markup {
     let body = html! {
         @if page.targets.is_empty() { (table(page, None)) }
@@ -40,7 +40,7 @@ pub(super) fn headline(page: &Page<'_>) -> Markup {
     )
 }
 
-/// The hybrid's figures, each beside its baseline's; nothing without a hybrid.
+/// Draws the hybrid's figures, each beside its baseline's; nothing without a hybrid.
 pub(super) fn tiles(page: &Page<'_>) -> Option<Markup> {
     let hybrid = Hybrid::of(page.results)?;
     let (own, base) = (
@@ -63,7 +63,7 @@ pub(super) fn tiles(page: &Page<'_>) -> Option<Markup> {
     })
 }
 
-/// `, 48 times as much`; nothing where the hybrid takes more.
+/// Writes `, 48 times as much`; nothing where the hybrid needs more.
 fn times(old: f64, new: f64) -> String {
     let factor = old / new;
     match factor.is_finite() && factor >= 1.05 {
@@ -136,7 +136,7 @@ fn table(page: &Page<'_>, target: Option<&Target>) -> Markup {
     }
 }
 
-/// Waterfalls of memory from the baseline to the hybrid; nothing without one.
+/// Draws waterfalls of memory from the baseline to the hybrid; nothing without one.
 fn way(page: &Page<'_>, target: &Target) -> Markup {
     let Some(hybrid) = Hybrid::of(page.results) else {
         return html! {};
@@ -158,7 +158,7 @@ fn way(page: &Page<'_>, target: &Target) -> Markup {
     }
 }
 
-/// Accuracy against flash and RAM together, of the runs of the table.
+/// Draws accuracy against flash and RAM together, of the runs of the table.
 fn against_memory(page: &Page<'_>, target: &Target) -> Markup {
     let shown = shown(page, Some(target));
     let points: Vec<Point> = page

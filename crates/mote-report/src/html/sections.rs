@@ -84,7 +84,7 @@ fn estimate(series: Series<'_>, metric: Metric) -> Estimate {
     }
 }
 
-/// A run in the plane of a cost and a share.
+/// Places a run in the plane of a cost and a share.
 pub(super) fn point(series: Series<'_>, metric: Metric, x: f64) -> Point {
     let share = estimate(series, metric);
     Point {
@@ -98,7 +98,7 @@ pub(super) fn point(series: Series<'_>, metric: Metric, x: f64) -> Point {
     }
 }
 
-/// Accuracy against size of the model, and against flash, RAM, latency and energy on each board.
+/// Draws accuracy against size of the model, and against flash, RAM, latency and energy on each board.
 pub(super) fn cost(page: &Page<'_>) -> Markup {
     let body = html! {
         @for metric in Metric::ALL {
@@ -124,7 +124,7 @@ pub(super) fn cost(page: &Page<'_>) -> Markup {
     )
 }
 
-/// One scatter plot as a pane; nothing when no run has the cost.
+/// Draws one scatter plot as a pane; nothing when no run has the cost.
 fn tradeoff(
     page: &Page<'_>,
     cost: &Cost,
@@ -148,7 +148,7 @@ fn tradeoff(
     html! { @if !points.is_empty() { (pane(when, shown, "cell", &plot)) } }
 }
 
-/// One pane per board, made by `body`; empty panes are left out.
+/// Draws one pane per board with `body`; empty panes are left out.
 fn per_board(
     page: &Page<'_>,
     body: impl Fn(&Target, &[(Series<'_>, &DeviceFigures)]) -> Option<Markup>,
@@ -162,7 +162,7 @@ fn per_board(
     }
 }
 
-/// Memory maps.
+/// Draws memory maps.
 pub(super) fn memory(page: &Page<'_>) -> Markup {
     let body = per_board(page, |target, rows| {
         let flash: Vec<_> = rows
@@ -197,7 +197,7 @@ pub(super) fn memory(page: &Page<'_>) -> Markup {
     )
 }
 
-/// Cycles by layer.
+/// Draws cycles by layer.
 pub(super) fn layers(page: &Page<'_>) -> Markup {
     let body = per_board(page, |_, rows| {
         let known: Vec<_> = rows.iter().filter(|(_, d)| !d.layers.is_empty()).collect();
@@ -217,7 +217,7 @@ pub(super) fn layers(page: &Page<'_>) -> Markup {
     )
 }
 
-/// Spread over users.
+/// Draws the spread over users.
 pub(super) fn users(page: &Page<'_>) -> Markup {
     let groups = distinct(&page.series, |run| {
         let users = &run.metrics.per_user;
@@ -242,7 +242,7 @@ pub(super) fn users(page: &Page<'_>) -> Markup {
     )
 }
 
-/// F1 by class.
+/// Draws F1 by class.
 pub(super) fn classes(page: &Page<'_>) -> Markup {
     let groups = distinct(&page.series, |run| {
         let classes = &run.metrics.per_class;
@@ -264,7 +264,7 @@ pub(super) fn classes(page: &Page<'_>) -> Markup {
     optional("classes", "F1 by class", &about, &body)
 }
 
-/// Confusion matrices.
+/// Draws confusion matrices.
 pub(super) fn confusions(page: &Page<'_>) -> Markup {
     let groups = distinct(&page.series, |run| {
         let confusion = &run.metrics.confusion;
@@ -278,7 +278,7 @@ pub(super) fn confusions(page: &Page<'_>) -> Markup {
     )
 }
 
-/// Learning curves.
+/// Draws learning curves.
 pub(super) fn curves(page: &Page<'_>) -> Markup {
     let groups = distinct(&page.series, |run| {
         let folds = run.fold_results.iter();
@@ -293,7 +293,7 @@ pub(super) fn curves(page: &Page<'_>) -> Markup {
     )
 }
 
-/// Label efficiency.
+/// Draws label efficiency.
 pub(super) fn labels(page: &Page<'_>) -> Markup {
     let families = Family::all(page.series.iter().map(|s| s.run));
     let body = html! {
@@ -309,7 +309,7 @@ pub(super) fn labels(page: &Page<'_>) -> Markup {
     )
 }
 
-/// One plot for each group of runs, drawn from its first run; nothing without groups.
+/// Draws one plot for each group of runs, from its first run; nothing without groups.
 fn grid<'a>(name: &str, groups: &[Vec<Series<'a>>], plot: impl Fn(Series<'a>) -> Markup) -> Markup {
     html! {
         @if !groups.is_empty() {
@@ -322,12 +322,12 @@ fn grid<'a>(name: &str, groups: &[Vec<Series<'a>>], plot: impl Fn(Series<'a>) ->
     }
 }
 
-/// A section that is left out when it has no content.
+/// Draws a section that is left out when it has no content.
 fn optional(id: &str, title: &str, about: &str, body: &Markup) -> Markup {
     html! { @if !body.0.is_empty() { (section(id, title, about, body)) } }
 }
 
-/// Command, seed, digests, versions and notes.
+/// Draws command, seed, digests, versions and notes.
 pub(super) fn reproduce(page: &Page<'_>) -> Markup {
     let results = page.results;
     let data = &results.data;

@@ -88,7 +88,7 @@ fn filled(column: &Column, value: &Value, notes: &mut Footnotes) -> Markup {
     }
 }
 
-/// The change below a figure.
+/// Draws the change below a figure.
 fn below(change: &Change) -> Markup {
     let class = match change.better {
         Some(true) => "change better",

@@ -7,7 +7,7 @@ use crate::tables;
 use crate::view::{self, Target};
 use maud::{Markup, html};
 
-/// Accuracy and size, then the cost on each board.
+/// Draws accuracy and size, then the cost on each board.
 pub(super) fn all(page: &Page<'_>) -> Markup {
     let remarks = |s: &Subject<'_>| {
         let techniques = s.run.techniques.join(" + ");
@@ -48,7 +48,7 @@ fn on_board(page: &Page<'_>, target: &Target) -> Markup {
     }
 }
 
-/// What pipelines use of the envelope; nothing where nothing was measured.
+/// Draws how much of the envelope pipelines use; nothing where nothing was measured.
 pub(super) fn envelope(page: &Page<'_>) -> Markup {
     let on = |target| {
         let table = tables::envelope(page.results, target);
@@ -65,7 +65,7 @@ pub(super) fn envelope(page: &Page<'_>) -> Markup {
     html! { @if !body.0.is_empty() { (section("envelope", "The envelope", about, &body)) } }
 }
 
-/// Smoothed decisions; nothing where there are none.
+/// Draws smoothed decisions; nothing where there are none.
 pub(super) fn smoothed(page: &Page<'_>) -> Markup {
     let Some(about) = tables::about_smoothing(page.results) else {
         return html! {};
@@ -74,7 +74,7 @@ pub(super) fn smoothed(page: &Page<'_>) -> Markup {
     section("smoothed", "Smoothed decisions", &about, &table)
 }
 
-/// Nothing but the figures.
+/// Returns the look of a table with nothing but figures.
 fn plain() -> Look<'static> {
     Look {
         class: "",

@@ -63,7 +63,7 @@ pub(crate) fn confusion(series: Series<'_>) -> Markup {
     )
 }
 
-/// Whole per cent, without the sign: cells are small.
+/// Writes whole per cent without the sign, because cells are small.
 fn percent(share: f64) -> String {
     if share < 0.005 {
         "<1".to_owned()

@@ -22,7 +22,7 @@ pub(crate) struct Family {
 }
 
 impl Family {
-    /// The families among `runs`: pipelines that differ only in the option `labels` of a technique.
+    /// Finds the families among `runs`: pipelines that differ only in the option `labels` of a technique.
     pub fn all<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<Self> {
         let mut families: Vec<(Vec<String>, Self)> = Vec::new();
         for run in runs.filter(|r| !r.leaks) {
@@ -49,7 +49,7 @@ impl Family {
     }
 }
 
-/// The techniques without the option `labels`, and its value.
+/// Returns the techniques without the option `labels`, and its value.
 fn key(techniques: &[String]) -> Option<(Vec<String>, f64)> {
     let mut found = None;
     let rest = techniques

@@ -19,7 +19,7 @@ pub(crate) enum MemoryKind {
 }
 
 impl MemoryKind {
-    /// Name as users see it.
+    /// Returns the name as users see it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Flash => "Flash",
@@ -27,7 +27,7 @@ impl MemoryKind {
         }
     }
 
-    /// What fills it: name, and bytes as far as known.
+    /// Lists what fills it: name, and bytes as far as known.
     pub fn parts(self, device: &DeviceFigures) -> Vec<(&'static str, Option<u64>)> {
         match self {
             Self::Flash => vec![("code", device.flash_code), ("model", device.flash_model)],
@@ -39,7 +39,7 @@ impl MemoryKind {
         }
     }
 
-    /// Bytes in all; `None` unless the parts suffice to say so.
+    /// Returns the bytes in all; `None` unless enough parts are known.
     pub fn total(self, device: &DeviceFigures) -> Option<u64> {
         match self {
             Self::Flash => device.flash(),
@@ -98,7 +98,7 @@ pub(crate) fn memory(rows: &[(Series<'_>, &DeviceFigures)], kind: MemoryKind) ->
     )
 }
 
-/// The parts that take memory: name, first byte, bytes.
+/// Lists the parts that need memory: name, first byte, bytes.
 fn segments(kind: MemoryKind, device: &DeviceFigures) -> Vec<(&'static str, u64, u64)> {
     let mut start = 0;
     let mut out = Vec::new();

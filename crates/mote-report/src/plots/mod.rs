@@ -61,13 +61,13 @@ impl<'a> Series<'a> {
         }
     }
 
-    /// Class that sets the colour.
+    /// Returns the class that sets the colour.
     pub fn class(&self) -> String {
         class(self.color)
     }
 }
 
-/// Class that sets a colour.
+/// Returns the class that sets a colour.
 fn class(color: usize) -> String {
     format!("s{}", color % COLORS)
 }
@@ -83,7 +83,7 @@ impl Metric {
     /// All of them, the default first.
     pub const ALL: [Self; 2] = [Self::MacroF1, Self::Accuracy];
 
-    /// Value in attributes.
+    /// Returns the value in attributes.
     pub fn key(self) -> &'static str {
         match self {
             Self::MacroF1 => "f1",
@@ -91,7 +91,7 @@ impl Metric {
         }
     }
 
-    /// Name as users see it.
+    /// Returns the name as users see it.
     pub fn name(self) -> &'static str {
         match self {
             Self::MacroF1 => "m-F1",
@@ -106,13 +106,13 @@ fn svg(label: &str, height: f64, body: &Markup) -> Markup {
     }
 }
 
-/// A coordinate with one decimal.
+/// Writes a coordinate with one decimal.
 fn n(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
-/// Text with classes: `mid` and `end` set the anchor, `muted` and `strong` the weight.
+/// Draws text with classes: `mid` and `end` set the anchor, `muted` and `strong` the weight.
 fn text(x: f64, y: f64, class: &str, content: &str) -> Markup {
     html! { text x=(n(x)) y=(n(y)) class=(class) { (content) } }
 }
@@ -121,7 +121,7 @@ fn line(from: (f64, f64), to: (f64, f64), class: &str) -> Markup {
     html! { line x1=(n(from.0)) y1=(n(from.1)) x2=(n(to.0)) y2=(n(to.1)) class=(class) {} }
 }
 
-/// A bar that names itself; at least one unit wide so that small values stay visible.
+/// Draws a bar that names itself, at least one unit wide so that small values stay visible.
 fn bar(x: f64, y: f64, width: f64, height: f64, class: &str, title: &str) -> Markup {
     html! {
         rect x=(n(x)) y=(n(y)) width=(n(width.max(1.0))) height=(n(height)) rx="2" class=(class) {
@@ -130,18 +130,18 @@ fn bar(x: f64, y: f64, width: f64, height: f64, class: &str, title: &str) -> Mar
     }
 }
 
-/// Characters that fit into `width` units.
+/// Counts the characters that fit into `width` units.
 fn characters(width: f64) -> usize {
     (width / CHARACTER).max(4.0) as usize
 }
 
-/// Width that the longest of `labels` needs, at most `limit`.
+/// Returns the width that the longest of `labels` needs, at most `limit`.
 fn label_width<'a>(labels: impl Iterator<Item = &'a str>, limit: f64) -> f64 {
     let longest = labels.map(|l| l.chars().count()).max().unwrap_or(0);
     (longest as f64 * CHARACTER).min(limit)
 }
 
-/// A label of the row at `y`, ending at `x`, cut to `width`; the whole name is in its title.
+/// Draws the label of the row at `y`, ending at `x` and cut to `width`; the whole name is in its title.
 fn row_label(x: f64, y: f64, width: f64, name: &str) -> Markup {
     html! {
         text x=(n(x)) y=(n(y)) class="end" {

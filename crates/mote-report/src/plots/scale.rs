@@ -13,7 +13,7 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// A linear axis from `min` to `max`.
+    /// Builds a linear axis from `min` to `max`.
     pub fn linear(min: f64, max: f64, from: f64, to: f64) -> Self {
         let max = if max > min { max } else { min + 1.0 };
         Self {
@@ -26,7 +26,7 @@ impl Scale {
         }
     }
 
-    /// A logarithmic axis; both ends must be positive, otherwise the axis is linear.
+    /// Builds a logarithmic axis; both ends must be positive, otherwise the axis is linear.
     pub fn log(min: f64, max: f64, from: f64, to: f64) -> Self {
         Self {
             log: min > 0.0 && max > min,
@@ -34,7 +34,7 @@ impl Scale {
         }
     }
 
-    /// An axis with room for all `values`: logarithmic when they span more than a factor of 20, otherwise
+    /// Builds an axis with room for all `values`: logarithmic when they span more than a factor of 20, otherwise
     /// linear from zero.
     pub fn for_sizes(values: &[f64], from: f64, to: f64) -> Self {
         let max = values.iter().copied().fold(0.0, f64::max);
@@ -46,7 +46,7 @@ impl Scale {
         }
     }
 
-    /// The same axis with ticks that are round in bytes.
+    /// Returns the same axis with ticks that are round in bytes.
     pub fn in_bytes(self) -> Self {
         Self {
             binary: true,
@@ -54,7 +54,7 @@ impl Scale {
         }
     }
 
-    /// An axis of shares around `values`, at least a tenth long and within `0..=1`.
+    /// Builds an axis of shares around `values`, at least a tenth long and within `0..=1`.
     pub fn for_shares(values: &[f64], from: f64, to: f64) -> Self {
         let min = values.iter().copied().fold(1.0, f64::min);
         let max = values.iter().copied().fold(0.0, f64::max);
@@ -64,7 +64,7 @@ impl Scale {
         Self::linear(low, high.max(low + 0.05), from, to)
     }
 
-    /// Position of `value`, clamped to the axis.
+    /// Returns the position of `value`, clamped to the axis.
     pub fn at(&self, value: f64) -> f64 {
         let share = if self.log {
             (value.max(self.min) / self.min).ln() / (self.max / self.min).ln()
@@ -74,7 +74,7 @@ impl Scale {
         self.from + share.clamp(0.0, 1.0) * (self.to - self.from)
     }
 
-    /// About `count` round values inside the axis.
+    /// Lists about `count` round values inside the axis.
     pub fn ticks(&self, count: usize) -> Vec<f64> {
         if self.log {
             self.log_ticks(count)
@@ -97,7 +97,7 @@ impl Scale {
         (0..=steps).map(|i| (first + i as f64) * step).collect()
     }
 
-    /// Decades, or 1, 2 and 5 of each when there are few decades; powers of two on a binary axis.
+    /// Lists decades, or 1, 2 and 5 of each when there are few decades; powers of two on a binary axis.
     fn log_ticks(&self, count: usize) -> Vec<f64> {
         if self.binary {
             let (low, high) = (self.min.log2(), self.max.log2());
@@ -123,7 +123,7 @@ impl Scale {
     }
 }
 
-/// The smallest of 1, 2, 2.5, 5 times a power of ten that is at least `step`.
+/// Returns the smallest of 1, 2, 2.5, 5 times a power of ten that is at least `step`.
 fn round_up(step: f64) -> f64 {
     let power = 10f64.powf(step.max(1e-12).log10().floor());
     let digit = step / power;

@@ -149,7 +149,7 @@ impl Taken {
     }
 }
 
-/// Points of one colour that lie on each other, which one label stands for; where names are shown, every point
+/// Groups points of one colour that lie on each other and share a label; where names are shown, every point
 /// is on its own. At least one point each.
 fn clusters<'a>(points: &'a [Point], x: &Scale, y: &Scale) -> Vec<Vec<&'a Point>> {
     let mut clusters: Vec<Vec<&Point>> = Vec::new();
@@ -169,7 +169,7 @@ fn clusters<'a>(points: &'a [Point], x: &Scale, y: &Scale) -> Vec<Vec<&'a Point>
     clusters
 }
 
-/// The runs' numbers, as in the table, with neighbours drawn together: `1–3, 8`.
+/// Writes the runs' numbers, as in the table, with neighbours joined: `1–3, 8`.
 fn numbers(cluster: &[&Point]) -> String {
     let mut ranges: Vec<(usize, usize)> = Vec::new();
     for p in cluster {
@@ -189,7 +189,7 @@ fn numbers(cluster: &[&Point]) -> String {
     texts.join(", ")
 }
 
-/// Where each label goes without touching a point or another label: beside its points, above, below. The name
+/// Places each label without touching a point or another label: beside its points, above, below. The name
 /// where there are few points, otherwise or without room for it the number; nothing where that has no room either.
 fn places(clusters: &[Vec<&Point>], x: &Scale, y: &Scale) -> Vec<Option<(f64, f64, String)>> {
     let mut taken: Vec<Taken> = clusters
@@ -219,7 +219,7 @@ fn places(clusters: &[Vec<&Point>], x: &Scale, y: &Scale) -> Vec<Option<(f64, f6
         .collect()
 }
 
-/// The first free place for `label` around a point, which is taken from then on.
+/// Finds the first free place for `label` around a point and takes it.
 fn place(label: String, px: f64, py: f64, taken: &mut Vec<Taken>) -> Option<(f64, f64, String)> {
     let width = label.chars().count() as f64 * LETTER;
     let beside = RADIUS + 4.0;

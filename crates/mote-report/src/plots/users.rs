@@ -75,7 +75,7 @@ pub(crate) fn users(groups: &[Vec<Series<'_>>], metric: Metric) -> Markup {
     )
 }
 
-/// `cnn`, or `cnn and 4 others`.
+/// Writes `cnn`, or `cnn and 4 others`.
 fn name(group: &[Series<'_>]) -> String {
     match group {
         [] => String::new(),

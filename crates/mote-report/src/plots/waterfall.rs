@@ -87,7 +87,7 @@ pub(crate) fn waterfall(stages: &[Stage<'_>], kind: MemoryKind) -> Markup {
     )
 }
 
-/// The label in two lines, the first one empty where one is enough.
+/// Splits a label into two lines, the first of which is empty where one is enough.
 fn halves(label: &str) -> [&str; 2] {
     let length = label.chars().count();
     let whole = ["", label];
@@ -111,7 +111,7 @@ fn direction(before: u64, after: u64) -> &'static str {
     }
 }
 
-/// `cnn: static 312 B, stack 940 B`.
+/// Writes `cnn: static 312 B, stack 940 B`.
 fn parts(stage: &Stage<'_>, kind: MemoryKind) -> String {
     let parts = kind.parts(stage.device).into_iter();
     let known = parts.filter_map(|(name, bytes)| Some((name, bytes?)));
