@@ -141,6 +141,26 @@ fn bad_input_gives_one_clear_message() {
     let text = complaint(&["footprint", &description]);
     assert!(text.contains("mine.toml"), "{text}");
 
+    // Nothing is read when an option of a technique is wrong.
+    let experiment = path(folder.path(), "experiment.toml");
+    let pipeline =
+        "[[pipeline]]\nname = \"a\"\nmodel = \"cnn\"\ntechniques = [\"int8:calibration=mze\"]";
+    std::fs::write(&experiment, pipeline).unwrap();
+    let model = path(
+        Path::new(env!("CARGO_MANIFEST_DIR")),
+        "../mote-import/tests/models/cnn.onnx",
+    );
+    for args in [
+        &["compare", "--pipelines", &experiment][..],
+        &["import", &model, "--techniques", "int8:calibration=mze"],
+    ] {
+        let text = complaint(args);
+        for part in ["`mze`", "calibration", "minmax, percentile, mse"] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(!text.contains("reading"), "{text}");
+    }
+
     let text = complaint(&["compare", "--folds", "1", "--no-device"]);
     assert!(text.contains("--folds 1"), "{text}");
 }

@@ -7,7 +7,7 @@ use mote_data::{Fold, Windows};
 use mote_model::session::{self, Scores, Session};
 use mote_model::{Graph, Op};
 use mote_report::{EarlyExit, FoldPredictions, FoldResult, Metrics, ModelSize, Run};
-use mote_techniques::Change;
+use mote_techniques::{Change, Step};
 use std::time::Instant;
 
 /// Single inferences timed for the host latency.
@@ -147,7 +147,7 @@ pub(crate) fn row(
     let mut run = Run::new(&pipeline.name, &experiment.task.name, &split, metrics);
     run.fold_results = fold_results;
     run.folds = experiment.folds.len();
-    run.techniques.clone_from(&pipeline.techniques);
+    run.techniques = pipeline.techniques.iter().map(Step::to_string).collect();
     run.pipeline_spec = Some(serde_json::to_value(pipeline)?);
     run.spec = pipeline.candidate.as_ref().map(ToString::to_string);
     run.leaks = experiment.split.leaks();

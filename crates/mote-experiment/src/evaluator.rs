@@ -23,15 +23,15 @@ pub struct Applied {
 }
 
 /// The windows and the fold that something was computed for: steps per window, and number of the fold.
-type Place = (usize, usize);
+type FoldKey = (usize, usize);
 
 /// Keeps artifacts and predictions of one comparison, whose pipelines often begin alike or differ only in how they run.
 #[derive(Debug, Default)]
 pub struct Evaluator {
-    /// By place, model and techniques.
-    artifacts: Mutex<HashMap<(Place, String), Arc<Applied>>>,
-    /// By place and a digest of the network.
-    predictions: Mutex<HashMap<(Place, u64), Arc<Predicted>>>,
+    /// By fold, model and techniques.
+    artifacts: Mutex<HashMap<(FoldKey, String), Arc<Applied>>>,
+    /// By fold and a digest of the network.
+    predictions: Mutex<HashMap<(FoldKey, u64), Arc<Predicted>>>,
 }
 
 impl Evaluator {
@@ -53,7 +53,7 @@ impl Evaluator {
             seed: experiment.seed,
             training: Some(network.training(experiment, index, fold)),
         };
-        let place = (experiment.windows().time, index);
+        let fold_key = (experiment.windows().time, index);
         let known = || {
             let artifacts = self.artifacts.lock();
             artifacts.unwrap_or_else(PoisonError::into_inner)
@@ -65,13 +65,14 @@ impl Evaluator {
         let mut name = pipeline.model.clone();
         for step in &pipeline.techniques {
             name += &format!(" {step}");
-            let key = (place, name.clone());
+            let key = (fold_key, name.clone());
             if let Some(found) = known().get(&key) {
                 at = Arc::clone(found);
                 continue;
             }
             let mut next = Applied::clone(&at);
-            let change = mote_techniques::apply(step, &mut next.artifact, &context)
+            let change = step
+                .apply(&mut next.artifact, &context)
                 .place(|| format!("pipeline `{}`, fold {}", pipeline.name, fold.name))?;
             next.changes.push(change);
             at = Arc::new(next);

@@ -3,6 +3,7 @@
 use crate::error::{Error, Place as _, Result};
 use crate::pipeline::Pipeline;
 use mote_search::Candidate;
+use mote_techniques::Step;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -15,7 +16,7 @@ struct Entry {
     preset: Option<String>,
     spec: Option<Candidate>,
     #[serde(default)]
-    techniques: Vec<String>,
+    techniques: Vec<Step>,
     baseline: Option<String>,
 }
 
@@ -160,10 +161,6 @@ fn parse(text: &str, origin: &str) -> Result<Vec<Pipeline>> {
                 "pipeline `{}` of `{origin}` has the baseline `{baseline}`, which is not in it",
                 pipeline.name
             )));
-        }
-        for step in &pipeline.techniques {
-            step.parse::<mote_techniques::Step>()
-                .place(|| format!("pipeline `{}` of `{origin}`", pipeline.name))?;
         }
     }
     Ok(pipelines)

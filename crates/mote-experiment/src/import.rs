@@ -14,7 +14,7 @@ use mote_device::core::Optimize;
 use mote_device::image::FirmwareBuilder;
 use mote_device::measure::Measurement;
 use mote_model::{Frontend, Graph, SENSOR_G_PER_COUNT};
-use mote_techniques::{Artifact, Change, Context};
+use mote_techniques::{Artifact, Change, Context, Step};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ pub struct ImportSettings {
     /// The model, `*.tflite` or `*.onnx`.
     pub model: PathBuf,
     /// Techniques in order, as in a pipeline.
-    pub techniques: Vec<String>,
+    pub techniques: Vec<Step>,
     /// The task whose windows the network reads.
     pub task: String,
     /// The folder that holds the data sets.
@@ -175,7 +175,7 @@ fn experiment(settings: &ImportSettings, time: usize, observer: &Observer) -> Re
     Experiment::open(&data, &split, settings.out.clone(), 1, observer)
 }
 
-fn apply(techniques: &[String], graph: Graph, experiment: &Experiment) -> Result<Applied> {
+fn apply(techniques: &[Step], graph: Graph, experiment: &Experiment) -> Result<Applied> {
     let context = Context {
         windows: experiment.windows(),
         train: &experiment.folds[0].train,
@@ -185,7 +185,7 @@ fn apply(techniques: &[String], graph: Graph, experiment: &Experiment) -> Result
     let mut artifact = Artifact::baseline(graph);
     let mut changes = Vec::new();
     for step in techniques {
-        changes.push(mote_techniques::apply(step, &mut artifact, &context)?);
+        changes.push(step.apply(&mut artifact, &context)?);
     }
     Ok(Applied { artifact, changes })
 }

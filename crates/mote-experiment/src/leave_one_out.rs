@@ -173,8 +173,7 @@ impl Maker {
     fn row(&self, left_out: usize) -> Result<Result<Run, String>> {
         let mut pipeline = self.pipeline.clone();
         let technique = pipeline.techniques.remove(left_out);
-        let name = technique.split(':').next().unwrap_or(&technique);
-        pipeline.name = format!("{}-without-{name}", self.pipeline.name);
+        pipeline.name = format!("{}-without-{}", self.pipeline.name, technique.name());
         pipeline.baseline = Some(self.pipeline.name.clone());
         match self.runner.run(&pipeline) {
             Ok(result) => Ok(Ok(result.run)),

@@ -32,8 +32,8 @@
 //!
 //! let runner = ComparisonRunner::new(settings, observer)?;
 //! let results = runner.compare(&[
-//!     Pipeline::new("float", "cnn", &[]),
-//!     Pipeline::new("int8", "cnn", &["int8:calibration=mse"]),
+//!     Pipeline::new("float", "cnn", &[])?,
+//!     Pipeline::new("int8", "cnn", &["int8:calibration=mse"])?,
 //! ])?;
 //!
 //! // Both rows come from the same networks: one epoch in each of two folds.

@@ -1,21 +1,23 @@
 //! One row of a comparison.
 
+use crate::error::{Place as _, Result};
 use mote_search::Candidate;
+use mote_techniques::Step;
 use serde::{Deserialize, Serialize};
 
 /// A network or classical model, and the techniques applied to it, in order.
 ///
 /// `results.json` records each pipeline as this value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pipeline {
     /// Name of the row.
     pub name: String,
     /// A network, `random-forest` or `lda`.
     pub model: String,
-    /// The techniques, each `name` or `name:option=value,option=value`.
+    /// The techniques with their options, in order.
     #[serde(default)]
-    pub techniques: Vec<String>,
+    pub techniques: Vec<Step>,
     /// The pipeline of the same experiment that the report shows this one's changes against.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,
@@ -26,15 +28,22 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Returns the pipeline of a network or classical model with `techniques`.
-    pub fn new(name: &str, model: &str, techniques: &[&str]) -> Self {
-        Self {
+    /// Returns the pipeline of a network or classical model with `techniques`, each written `name` or
+    /// `name:option=value,option=value`.
+    ///
+    /// # Errors
+    /// Names the pipeline and the technique, option or value that is wrong, and what there is.
+    pub fn new(name: &str, model: &str, techniques: &[&str]) -> Result<Self> {
+        let steps = techniques.iter().map(|text| text.parse());
+        Ok(Self {
             name: name.to_owned(),
             model: model.to_owned(),
-            techniques: techniques.iter().map(|&t| t.to_owned()).collect(),
+            techniques: steps
+                .collect::<Result<_, mote_techniques::Error>>()
+                .place(|| format!("pipeline `{name}`"))?,
             baseline: None,
             candidate: None,
-        }
+        })
     }
 
     /// Returns the pipeline of a candidate.

@@ -27,8 +27,7 @@ pub(crate) fn plan(
     pipeline.model = format!("{}-{epochs}", spec.network());
     // A pipeline that leaves one of its candidate's techniques out names the others.
     if pipeline.techniques.is_empty() {
-        let steps = spec.techniques(rate_hz, epochs);
-        pipeline.techniques = steps.iter().map(ToString::to_string).collect();
+        pipeline.techniques = spec.techniques(rate_hz, epochs);
     }
     Ok((pipeline, config))
 }

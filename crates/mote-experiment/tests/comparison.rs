@@ -17,6 +17,10 @@ fn settings(out: &Path) -> ComparisonSettings {
     settings
 }
 
+fn pipeline(name: &str, model: &str, techniques: &[&str]) -> Pipeline {
+    Pipeline::new(name, model, techniques).unwrap()
+}
+
 /// Keeps the names of events.
 fn listening() -> (Observer, Arc<Mutex<Vec<String>>>) {
     let heard = Arc::new(Mutex::new(Vec::new()));
@@ -32,7 +36,7 @@ fn listening() -> (Observer, Arc<Mutex<Vec<String>>>) {
 #[test]
 fn a_comparison_that_is_stopped_goes_on_where_it_stopped() {
     let out = tempfile::tempdir().unwrap();
-    let pipelines = [Pipeline::new("float", "cnn", &[])];
+    let pipelines = [pipeline("float", "cnn", &[])];
     let stop = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&stop);
     let observer = Observer::new(
@@ -78,7 +82,7 @@ fn what_is_wrong_is_found_before_any_data_is_read() {
     let (observer, heard) = listening();
     let runner = ComparisonRunner::new(settings(out.path()), observer.clone()).unwrap();
     let error = runner
-        .compare(&[Pipeline::new("a", "cnnn", &[])])
+        .compare(&[pipeline("a", "cnnn", &[])])
         .unwrap_err()
         .line();
     assert!(
@@ -91,6 +95,13 @@ fn what_is_wrong_is_found_before_any_data_is_read() {
     let error = ComparisonRunner::new(nowhere, observer).unwrap_err().line();
     assert!(error.contains("stm33"), "{error}");
     assert!(heard.lock().unwrap().is_empty());
+
+    let error = Pipeline::new("b", "cnn", &["int8:calibration=mze"])
+        .unwrap_err()
+        .line();
+    for part in ["`b`", "calibration", "`mze`", "minmax, percentile, mse"] {
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[test]
@@ -98,7 +109,7 @@ fn rows_share_networks_and_a_missing_row_is_made_from_what_is_recorded() {
     let out = tempfile::tempdir().unwrap();
     let runner = ComparisonRunner::new(settings(out.path()), Observer::silent()).unwrap();
     let results = runner
-        .compare(&[Pipeline::new("small", "cnn", &["static-pruning", "int8"])])
+        .compare(&[pipeline("small", "cnn", &["static-pruning", "int8"])])
         .unwrap();
     let file = out.path().join("results.json");
     let read = mote_report::read(&file).unwrap();
@@ -142,12 +153,12 @@ fn fewer_folds_and_a_classical_model() {
         folds: 1,
         epochs: Some(1),
     };
-    let lda = Pipeline::new("lda", "lda", &[]);
+    let lda = pipeline("lda", "lda", &[]);
     let result = runner.evaluate(&lda, one).unwrap();
     assert_eq!((result.run.folds, result.trained.is_none()), (1, true));
     let error = runner.train(&lda, one).unwrap_err().line();
     assert!(error.contains("classical"), "{error}");
-    let changed = Pipeline::new("lda", "lda", &["int8"]);
+    let changed = pipeline("lda", "lda", &["int8"]);
     let error = runner.evaluate(&changed, one).unwrap_err().line();
     assert!(error.contains("remove them"), "{error}");
 }

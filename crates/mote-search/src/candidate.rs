@@ -225,7 +225,7 @@ fn parse(text: &str) -> Result<Candidate, String> {
             _ => {
                 return Err(format!(
                     "`{name}` is not known; there are: window, hop, pad, net, epochs, contrastive, pca, prune, \
-                    , qat, bits, run, exit, page"
+                     qat, bits, run, exit, page"
                 ));
             }
         }

@@ -55,9 +55,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
+    let steps = args.techniques.iter().map(|text| text.parse());
     let settings = ImportSettings {
         model: args.model.clone(),
-        techniques: args.techniques.clone(),
+        techniques: steps.collect::<Result<_, mote_techniques::Error>>()?,
         task: args.task.clone(),
         folder: args.data.clone(),
         rate_hz: args.rate,
