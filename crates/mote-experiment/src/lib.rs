@@ -104,7 +104,7 @@ pub use neighbours::{Cost, neighbours};
 pub use network::TrainedNetwork;
 pub use observer::{Event, Observer, Training};
 pub use pipeline::Pipeline;
-pub use runner::{ComparisonRunner, Fidelity, PipelineResult};
+pub use runner::{ComparisonRunner, Extent, PipelineResult};
 pub use settings::{ComparisonSettings, DataSettings, SplitSettings, WINDOW_S};
 pub use trained::TrainedPipeline;
 pub use trials::{Repeat, TrialContext, TrialSettings, Trials};

@@ -20,9 +20,9 @@ use mote_train::Trained;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How much of a pipeline's training is done.
+/// How much of a comparison is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fidelity {
+pub struct Extent {
     /// Folds that are trained and tested, the first ones.
     pub folds: usize,
     /// Epochs in place of the network's own.
@@ -171,7 +171,7 @@ impl ComparisonRunner {
     /// [`Error::Stopped`]; otherwise names the pipeline. A board that cannot be measured on is no error: its entry says
     /// why.
     pub fn run(&self, pipeline: &Pipeline) -> Result<PipelineResult> {
-        let all = Fidelity {
+        let all = Extent {
             folds: usize::MAX,
             epochs: self.settings.epochs,
         };
@@ -187,10 +187,10 @@ impl ComparisonRunner {
     ///
     /// # Errors
     /// As [`ComparisonRunner::run`].
-    pub fn evaluate(&self, pipeline: &Pipeline, fidelity: Fidelity) -> Result<PipelineResult> {
+    pub fn evaluate(&self, pipeline: &Pipeline, extent: Extent) -> Result<PipelineResult> {
         if let Some(spec) = classical::kind(&pipeline.model) {
             let seconds = plan::window_s(pipeline);
-            let experiment = self.windows.first_folds(seconds, fidelity.folds)?;
+            let experiment = self.windows.first_folds(seconds, extent.folds)?;
             let outcomes = classical::outcomes(&experiment, pipeline, spec, &self.observer)?;
             let mut run = self.row(&experiment, pipeline, &outcomes)?;
             run.notes.push(classical::NOTE.to_owned());
@@ -201,7 +201,7 @@ impl ComparisonRunner {
                 run,
             });
         }
-        let trained = self.train(pipeline, fidelity)?;
+        let trained = self.train(pipeline, extent)?;
         let (experiment, network) = (&trained.experiment, &trained.network);
         self.observer.tell(Event::Evaluating {
             pipeline: &trained.pipeline.name,
@@ -242,7 +242,7 @@ impl ComparisonRunner {
     ///
     /// # Errors
     /// [`Error::Stopped`]; [`Error::Invalid`] for a classical model; otherwise names the model and the fold.
-    pub fn train(&self, pipeline: &Pipeline, fidelity: Fidelity) -> Result<TrainedPipeline> {
+    pub fn train(&self, pipeline: &Pipeline, extent: Extent) -> Result<TrainedPipeline> {
         if classical::kind(&pipeline.model).is_some() {
             return Err(Error::Invalid(format!(
                 "pipeline `{}`: `{}` is a classical model, not a network",
@@ -250,8 +250,8 @@ impl ComparisonRunner {
             )));
         }
         let seconds = plan::window_s(pipeline);
-        let experiment = self.windows.first_folds(seconds, fidelity.folds)?;
-        let (pipeline, config) = plan::plan(&experiment, pipeline, fidelity.epochs)?;
+        let experiment = self.windows.first_folds(seconds, extent.folds)?;
+        let (pipeline, config) = plan::plan(&experiment, pipeline, extent.epochs)?;
         let key = (
             experiment.windows().time,
             pipeline.model.clone(),

@@ -4,7 +4,7 @@ use crate::error::{Error, Place as _, Result};
 use crate::experiment::Experiment;
 use crate::observer::{Event, Observer};
 use crate::pipeline::Pipeline;
-use crate::runner::{self, ComparisonRunner, PipelineResult};
+use crate::runner::{ComparisonRunner, Extent, PipelineResult};
 use crate::settings::{ComparisonSettings, DataSettings, SplitSettings};
 use crate::trained::TrainedPipeline;
 use mote_device::board::Board;
@@ -181,7 +181,7 @@ impl Trials {
         candidate: &Candidate,
         fidelity: Fidelity,
     ) -> Result<PipelineResult> {
-        let shortened = runner::Fidelity {
+        let shortened = Extent {
             folds: fidelity.folds,
             epochs: Some(fidelity.epochs(candidate.epochs)),
         };

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use mote_experiment::{
-    ComparisonRunner, ComparisonSettings, DataSettings, Event, Fidelity, LeaveOneOut, Observer,
+    ComparisonRunner, ComparisonSettings, DataSettings, Event, Extent, LeaveOneOut, Observer,
     Pipeline,
 };
 use std::path::Path;
@@ -149,7 +149,7 @@ fn rows_share_networks_and_a_missing_row_is_made_from_what_is_recorded() {
 fn fewer_folds_and_a_classical_model() {
     let out = tempfile::tempdir().unwrap();
     let runner = ComparisonRunner::new(settings(out.path()), Observer::silent()).unwrap();
-    let one = Fidelity {
+    let one = Extent {
         folds: 1,
         epochs: Some(1),
     };

@@ -10,7 +10,7 @@ use mote_device::image::FirmwareBuilder;
 use mote_device::measure::Measurement;
 use mote_device::setup::DeviceTools;
 use mote_experiment::{
-    ComparisonRunner, ComparisonSettings, Fidelity, Measured, classical_model, select,
+    ComparisonRunner, ComparisonSettings, Extent, Measured, classical_model, select,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -134,11 +134,11 @@ fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
     };
     let runner = ComparisonRunner::new(settings, observer(ui))?;
     // One fold's network is enough for a footprint.
-    let fidelity = Fidelity {
+    let extent = Extent {
         folds: 1,
         epochs: args.epochs,
     };
-    let trained = runner.train(pipeline, fidelity)?;
+    let trained = runner.train(pipeline, extent)?;
     for change in &runner.deployed(&trained)?.changes {
         for line in &change.lines {
             ui.info(format_args!("{}: {line}", change.technique));
