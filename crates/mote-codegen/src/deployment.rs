@@ -1,9 +1,13 @@
 //! What leaves Mote, and the file it is kept in.
+//!
+//! The file is JSON in a fixed form, `{"format":"...","sha256":"...","deployment":{...}}` and a line feed, where the digest
+//! is that of the deployment's text. Every byte is either compared or in the digest, so that no damage goes unnoticed.
 
 use crate::Error;
 use mote_model::{Graph, Runtime};
 use mote_report::{Data, Results, Run};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -11,11 +15,24 @@ use std::path::Path;
 /// Name and version of the file format of [`Deployment::save`].
 pub const FORMAT: &str = "mote-deployment/2";
 
+/// How a file of any version begins.
+const OPENING: &str = "{\"format\":\"";
+
+/// What comes behind the deployment's text.
+const END: &str = "}\n";
+
+/// Returns what comes before `text` in the file, always of the same length.
+fn beginning(text: &str) -> String {
+    let digest: String = Sha256::digest(text)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{OPENING}{FORMAT}\",\"sha256\":\"{digest}\",\"deployment\":")
+}
+
 /// A pipeline, ready to leave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deployment {
-    /// [`FORMAT`].
-    pub format: String,
     /// Name of the pipeline, such as `cnn-int8`; crates and files are named after it.
     pub name: String,
     /// The network as it runs: quantized, and rewritten as a stream where it is one. Class names are its labels.
@@ -75,7 +92,6 @@ impl Deployment {
         hop: usize,
     ) -> Self {
         Self {
-            format: FORMAT.to_owned(),
             name: name.into(),
             graph,
             runtime,
@@ -86,7 +102,7 @@ impl Deployment {
         }
     }
 
-    /// Writes the deployment to the file `path`, as JSON.
+    /// Writes the deployment to the file `path`, in the [form](self) of this version.
     ///
     /// # Errors
     /// When it has numbers that JSON has not (an early exit with an infinite margin, for one), or the file cannot be
@@ -101,31 +117,38 @@ impl Deployment {
             let what = "it has numbers that are not finite, which JSON cannot hold; remove early exits that never exit";
             return Err(Error::invalid("graph", what));
         }
-        fs::write(path, text).map_err(Error::io(path))
+        let file = format!("{}{text}{END}", beginning(&text));
+        fs::write(path, file).map_err(Error::io(path))
     }
 
-    /// Reads the file `path`, written by [`Deployment::save`].
+    /// Reads the file `path`, which [`Deployment::save`] wrote.
     ///
     /// # Errors
-    /// When it cannot be read, is of another version, or is no deployment.
+    /// When it cannot be read, is of another version, or any byte of it is not as it was written.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        #[derive(Deserialize)]
-        struct Head {
-            format: String,
-        }
-        let text = fs::read_to_string(path).map_err(Error::io(path))?;
-        let json = |source| Error::Json {
+        let damaged = || Error::Damaged {
             path: path.to_owned(),
-            source,
         };
-        let Head { format } = serde_json::from_str(&text).map_err(json)?;
+        let bytes = fs::read(path).map_err(Error::io(path))?;
+        let file = String::from_utf8(bytes).map_err(|_| damaged())?;
+        let after = file.strip_prefix(OPENING).ok_or_else(damaged)?;
+        let (format, _) = after.split_once('"').ok_or_else(damaged)?;
         if format != FORMAT {
             return Err(Error::Format {
                 path: path.to_owned(),
-                found: format,
+                found: format.to_owned(),
             });
         }
-        serde_json::from_str(&text).map_err(json)
+        let len = beginning("").len();
+        let (head, rest) = file.split_at_checked(len).ok_or_else(damaged)?;
+        let text = rest.strip_suffix(END).ok_or_else(damaged)?;
+        if head != beginning(text) {
+            return Err(damaged());
+        }
+        serde_json::from_str(text).map_err(|source| Error::Json {
+            path: path.to_owned(),
+            source,
+        })
     }
 
     /// Class names; numbers where the network has none.
@@ -171,14 +194,39 @@ mod tests {
     }
 
     #[test]
+    fn every_flipped_byte_is_refused_with_the_file_and_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deployment.json");
+        deployment().save(&path).unwrap();
+        let written = fs::read(&path).unwrap();
+        for i in 0..written.len() {
+            for mask in [1, 0x20, 0x80, 0xff] {
+                let mut damaged = written.clone();
+                damaged[i] ^= mask;
+                fs::write(&path, damaged).unwrap();
+                let error = Deployment::load(&path).unwrap_err().to_string();
+                let clear =
+                    error.contains("deployment.json") && error.contains("make the file anew");
+                assert!(clear, "byte {i}, {mask:#x}: {error}");
+            }
+        }
+        for len in 0..written.len() {
+            fs::write(&path, &written[..len]).unwrap();
+            assert!(Deployment::load(&path).is_err(), "{len} bytes");
+        }
+        fs::write(&path, [&written[..], b"\n"].concat()).unwrap();
+        assert!(Deployment::load(&path).is_err());
+        fs::write(&path, written).unwrap();
+        assert_eq!(Deployment::load(&path).unwrap(), deployment());
+    }
+
+    #[test]
     fn other_versions_and_numbers_without_json_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("deployment.json");
-        fs::write(&path, r#"{"format": "mote-deployment/9"}"#).unwrap();
+        fs::write(&path, r#"{"format":"mote-deployment/1","name":"cnn"}"#).unwrap();
         let error = Deployment::load(&path).unwrap_err().to_string();
-        assert!(error.contains("deployment.json") && error.contains("mote-deployment/9"));
-        fs::write(&path, "{").unwrap();
-        assert!(matches!(Deployment::load(&path), Err(Error::Json { .. })));
+        assert!(error.contains("deployment.json") && error.contains("mote-deployment/1"));
         let mut endless = deployment();
         let exit = Exit {
             margin: f32::INFINITY,

@@ -16,8 +16,14 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
-    /// A file is not a deployment.
-    #[error("{}: {source}; `mote compare` writes this file, make it anew", path.display())]
+    /// A file is not as it was written.
+    #[error("{}: the file was damaged or edited after Mote wrote it; make the file anew with `mote compare`", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file is undamaged, but cannot be read as a deployment.
+    #[error("{}: {source}; make the file anew with `mote compare`", path.display())]
     Json {
         /// The file.
         path: PathBuf,
@@ -25,7 +31,7 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// A deployment was written by another version.
-    #[error("{}, format: `{found}`; this version of Mote reads `{}`, make the file anew", path.display(), crate::FORMAT)]
+    #[error("{}, format: `{found}`; this version of Mote reads `{}`; make the file anew with `mote compare`", path.display(), crate::FORMAT)]
     Format {
         /// The file.
         path: PathBuf,

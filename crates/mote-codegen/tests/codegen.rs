@@ -106,8 +106,22 @@ fn expected(graph: &Graph, plan: &Plan, windows: usize) -> String {
 
 const WINDOWS: usize = 8;
 
-/// A crate with one module and one line of `main` per pipeline.
-fn write_crate(dir: &Path, pipelines: &[(String, String)]) {
+/// Begins the line that names a case in the output.
+const MARK: &str = "case ";
+
+/// A generated pipeline, and what it should decide.
+struct Case {
+    /// The network and how it runs.
+    title: String,
+    /// Name of its module.
+    module: String,
+    source: String,
+    /// Its scores, one line per decision.
+    expected: String,
+}
+
+/// Writes a crate with one module per case, whose `main` runs them one after the other.
+fn write_crate(dir: &Path, cases: &[Case]) {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let engine = crates.join("mote");
     fs::create_dir_all(dir.join("src")).unwrap();
@@ -123,7 +137,12 @@ fn write_crate(dir: &Path, pipelines: &[(String, String)]) {
 }";
     let mut main = format!("#![forbid(unsafe_code)]\n#![deny(warnings)]\n{sample}\nfn main() {{\n");
     let mut modules = String::new();
-    for (name, source) in pipelines {
+    for case in cases {
+        let Case {
+            module: name,
+            source,
+            ..
+        } = case;
         fs::write(dir.join(format!("src/{name}.rs")), source).unwrap();
         // As in the firmware, the file is included, not a module of its own.
         writeln!(
@@ -133,7 +152,8 @@ fn write_crate(dir: &Path, pipelines: &[(String, String)]) {
         .unwrap();
         write!(
             main,
-            "    let mut p = {name}::Pipeline::new();
+            "    println!(\"{MARK}{name}\");
+    let mut p = {name}::Pipeline::new();
     p.init().unwrap();
     let counts = core::any::type_name::<{name}::Elem>() == \"i16\";
     for n in 0..{WINDOWS} {{
@@ -177,8 +197,7 @@ fn generated_pipelines_agree_with_the_interpreter() {
         operators: Operators::All,
         ..runtime
     });
-    let mut pipelines = Vec::new();
-    let mut wanted = String::new();
+    let mut cases = Vec::new();
     for (graph, runtimes) in [
         (load("A_int8"), &three[..]),
         (load("B_f32"), &all[..]),
@@ -210,13 +229,16 @@ fn generated_pipelines_agree_with_the_interpreter() {
         let plan = plan(&graph, Strategy::Overlap).unwrap();
         for &runtime in runtimes {
             let source = generate(&graph, runtime).unwrap().text;
-            let name = format!("{}_{}", graph.name, pipelines.len());
-            pipelines.push((name.to_lowercase(), source));
-            wanted.push_str(&expected(&graph, &plan, WINDOWS));
+            cases.push(Case {
+                title: format!("{} {runtime}", graph.name),
+                module: format!("{}_{}", graph.name, cases.len()).to_lowercase(),
+                source,
+                expected: expected(&graph, &plan, WINDOWS),
+            });
         }
     }
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated");
-    write_crate(&dir, &pipelines);
+    write_crate(&dir, &cases);
     // The versions this test was built with are at hand; nothing is downloaded.
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
     if lock.exists() {
@@ -231,7 +253,48 @@ fn generated_pipelines_agree_with_the_interpreter() {
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), wanted);
+    let said = String::from_utf8(output.stdout).unwrap();
+    let found: Vec<(&str, &str)> = said
+        .split(MARK)
+        .skip(1)
+        .filter_map(|case| case.split_once('\n'))
+        .collect();
+    assert_eq!(found.len(), cases.len());
+    let mut wrong = Vec::new();
+    for (case, (module, scores)) in cases.iter().zip(found) {
+        assert_eq!(case.module, module);
+        if let Some(difference) = first_difference(&case.expected, scores) {
+            wrong.push(format!("{}: {difference}", case.title));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Returns the first decision that is not as expected, as text; `None` when all are.
+fn first_difference(expected: &str, found: &str) -> Option<String> {
+    let pairs = expected.lines().zip(found.lines());
+    let decision = pairs.clone().position(|(e, f)| e != f);
+    match decision {
+        Some(n) => {
+            let (expected, found) = pairs.clone().nth(n)?;
+            Some(format!("decision {n} is {found} instead of {expected}"))
+        }
+        None if expected.lines().count() == found.lines().count() => None,
+        None => Some(format!(
+            "{} decisions instead of {}",
+            found.lines().count(),
+            expected.lines().count()
+        )),
+    }
+}
+
+#[test]
+fn a_case_that_differs_is_named_by_its_decision() {
+    assert_eq!(first_difference("[1]\n[2]\n", "[1]\n[2]\n"), None);
+    let wrong = first_difference("[1]\n[2]\n", "[1]\n[3]\n").unwrap();
+    assert_eq!(wrong, "decision 1 is [3] instead of [2]");
+    let short = first_difference("[1]\n[2]\n", "[1]\n").unwrap();
+    assert_eq!(short, "1 decisions instead of 2");
 }
 
 #[test]
