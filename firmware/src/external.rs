@@ -2,9 +2,7 @@
 //!
 //! Its contents are the section `.external` of the image, which stands for another chip and is not counted as flash
 //! of this one. A read copies them word by word from where the linker put them, as a driver copies words out of the
-//! data register of its SPI controller; the time the chip takes is added from its data sheet, by the host. With the
-//! feature `dma` a controller does the copying when there is something to compute meanwhile: the core stands in for it
-//! in `mote_dma`, which the host counts for nothing, and tells the pages apart by the calls of `mote_overlap`.
+//! data register of its SPI controller; the time the chip takes is added from its data sheet, by the host.
 
 use crate::pipeline::external::WEIGHTS;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -38,17 +36,6 @@ impl Storage for Nor {
         }
         Ok(())
     }
-
-    #[cfg(feature = "dma")]
-    fn read_during(
-        &mut self,
-        offset: usize,
-        words: &mut [u32],
-        work: &mut dyn FnMut() -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let from = transfer(offset, words.len())?;
-        mote_overlap(from, words, work)
-    }
 }
 
 /// The words that are read.
@@ -64,36 +51,4 @@ fn transfer(offset: usize, count: usize) -> Result<&'static [u32], Error> {
 fn register(from: &u32) -> u32 {
     // SAFETY: a reference is valid and aligned. Volatile, as a read of a register: none is left out.
     unsafe { core::ptr::from_ref(from).read_volatile() }
-}
-
-/// One transfer, and what the core computes until it ends.
-#[cfg(feature = "dma")]
-#[inline(never)]
-#[unsafe(no_mangle)]
-fn mote_overlap(
-    from: &[u32],
-    to: &mut [u32],
-    work: &mut dyn FnMut() -> Result<(), Error>,
-) -> Result<(), Error> {
-    let worked = work();
-    mote_dma(from, to);
-    worked
-}
-
-/// What the controller does.
-#[cfg(feature = "dma")]
-#[inline(never)]
-#[unsafe(no_mangle)]
-fn mote_dma(from: &[u32], to: &mut [u32]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        mote_dma_word(from, to);
-    }
-}
-
-/// A function of its own, so that its calls are the length of the transfer.
-#[cfg(feature = "dma")]
-#[inline(never)]
-#[unsafe(no_mangle)]
-fn mote_dma_word(from: &u32, to: &mut u32) {
-    *to = register(from);
 }

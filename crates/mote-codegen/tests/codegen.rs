@@ -6,7 +6,7 @@ use mote_codegen::generate;
 use mote_import::tflite::import;
 use mote_model::stream::stream;
 use mote_model::{
-    Backend, FirmwareFeature, Frontend, Graph, Op, Operators, PageBuffers, Plan, Runtime, Strategy,
+    Backend, FirmwareFeature, Frontend, Graph, Op, Operators, Plan, Runtime, Strategy,
     WeightMemory, Weights, blob, plan,
 };
 use std::fmt::Write as _;
@@ -180,12 +180,10 @@ fn generated_pipelines_agree_with_the_interpreter() {
         .filter(|r| r.backend != Backend::Compiled)
         .collect();
     let three = [Runtime::BASELINE, Runtime::INTERPRETER, Runtime::COMPILED];
-    let paged = |bytes| Runtime::COMPILED.paged(bytes, PageBuffers::One);
+    let paged = |bytes| Runtime::COMPILED.paged(bytes);
     // All pages in one, a few channels per page, and as few as can be.
     let windows = [paged(1 << 20), paged(1024), paged(400)];
-    let halved = |bytes| Runtime::COMPILED.paged(bytes, PageBuffers::Two);
-    let halves = [halved(1 << 20), halved(1024), halved(800)];
-    let unplanned = Runtime::BASELINE.compiled().paged(700, PageBuffers::One);
+    let unplanned = Runtime::BASELINE.compiled().paged(700);
     // What no combination of techniques leads to.
     let others = [Backend::Boxed, Backend::Interpreter, Backend::Compiled].map(|backend| Runtime {
         backend,
@@ -212,11 +210,9 @@ fn generated_pipelines_agree_with_the_interpreter() {
         (streamed(with_frontend("B_int8")), &all[..]),
         (streamed(load("B_f32")), &three[..]),
         (load("A_int8"), &windows[..]),
-        (load("A_int8"), &halves[..]),
-        (load("C24_int8"), &[paged(1728), halved(3456)][..]),
-        (load("B_f32"), &[paged(700), unplanned, halved(1400)][..]),
+        (load("C24_int8"), &[paged(1728)][..]),
+        (load("B_f32"), &[paged(700), unplanned][..]),
         (load("ops_f32"), &windows[..1]),
-        (load("ops_f32"), &halves[..1]),
         (with_frontend("B_int8"), &[windows[2], unplanned][..]),
         (streamed(with_frontend("B_int8")), &windows[1..]),
         (mixed(load("A_int8")), &three[..]),
@@ -224,7 +220,6 @@ fn generated_pipelines_agree_with_the_interpreter() {
         (mixed(with_frontend("B_int8")), &all[..]),
         (streamed(mixed(with_frontend("B_int8"))), &three[..]),
         (streamed(mixed(with_frontend("B_int8"))), &windows[1..]),
-        (streamed(mixed(with_frontend("B_int8"))), &halves[1..]),
     ] {
         let plan = plan(&graph, Strategy::Overlap).unwrap();
         for &runtime in runtimes {
@@ -310,11 +305,11 @@ fn compiled_code_of_a_network_that_converts_is_refused_by_name() {
 #[test]
 fn paging_needs_compiled_code_and_a_window_for_two_channels() {
     let graph = load("A_int8");
-    let runtime = Runtime::COMPILED.paged(300, PageBuffers::One);
+    let runtime = Runtime::COMPILED.paged(300);
     let error = generate(&graph, runtime).unwrap_err().to_string();
     // Two channels of 5 x 32 taps, with bias and factor.
     assert!(error.contains("336 bytes at least"), "{error}");
-    let runtime = Runtime::INTERPRETER.paged(1024, PageBuffers::One);
+    let runtime = Runtime::INTERPRETER.paged(1024);
     let error = generate(&graph, runtime).unwrap_err().to_string();
     assert!(error.contains("compiled"), "{error}");
 }

@@ -4,8 +4,8 @@
 
 use mote_codegen::{Paging, generate, paging};
 use mote_import::tflite::import;
+use mote_model::Runtime;
 use mote_model::stream::stream;
-use mote_model::{PageBuffers, Runtime};
 use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
@@ -22,7 +22,7 @@ mod paged { include!("paged.rs"); }
 mod streamed { include!("streamed.rs"); }
 use paged::{Out, Pipeline, external::WEIGHTS};
 
-/// A file of weights. A thread reads it, when there is something else to do.
+/// A file of weights.
 struct Contents(File);
 
 impl Storage for Contents {
@@ -35,19 +35,6 @@ impl Storage for Contents {
             *word = u32::from_le_bytes(bytes);
         }
         Ok(())
-    }
-
-    fn read_during(
-        &mut self,
-        offset: usize,
-        words: &mut [u32],
-        work: &mut dyn FnMut() -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        std::thread::scope(|scope| {
-            let reader = scope.spawn(|| self.read(offset, words));
-            let worked = work();
-            reader.join().unwrap().and(worked)
-        })
     }
 }
 
@@ -146,8 +133,10 @@ fn main() {
 }
 "#;
 
-fn every_damage_is_found(name: &str, limit: usize, buffers: PageBuffers) {
-    let runtime = Runtime::COMPILED.paged(limit, buffers);
+#[test]
+fn every_damage_is_found() {
+    let (name, limit) = ("paged", 256);
+    let runtime = Runtime::COMPILED.paged(limit);
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-import/tests/models");
     let graph = import("B", &fs::read(models.join("B_int8.tflite")).unwrap()).unwrap();
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -188,14 +177,4 @@ fn every_damage_is_found(name: &str, limit: usize, buffers: PageBuffers) {
     assert!(output.status.success(), "{errors}");
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(said, format!("{bytes} bytes, {pages} pages\n"));
-}
-
-#[test]
-fn every_damage_is_found_in_one_window() {
-    every_damage_is_found("paged", 256, PageBuffers::One);
-}
-
-#[test]
-fn every_damage_is_found_in_a_window_of_two_halves() {
-    every_damage_is_found("halved", 512, PageBuffers::Two);
 }

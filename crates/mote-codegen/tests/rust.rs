@@ -5,7 +5,7 @@ mod common;
 
 use common::{crate_name, deployment, directory, expected, load, networks, with_frontend};
 use mote_codegen::{Deployment, Target, export};
-use mote_model::{PageBuffers, Runtime};
+use mote_model::Runtime;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -126,6 +126,6 @@ fn what_no_crate_can_have_is_refused() {
             .to_string()
     };
     assert!(refused(Runtime::BASELINE).contains("heap"));
-    let paged = Runtime::COMPILED.paged(1024, PageBuffers::One);
+    let paged = Runtime::COMPILED.paged(1024);
     assert!(refused(paged).contains("paged"));
 }

@@ -29,30 +29,17 @@ pub struct Part {
     pub work: Work,
 }
 
-/// A transfer from the external storage, and what the core does meanwhile. On average.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Overlap {
-    /// How often it happens per decision: once, unless some runs end before.
-    pub times: f64,
-    /// Bytes, each time.
-    pub bytes: f64,
-    /// Cycles of the core, each time; 0 when its timing is unknown.
-    pub cycles: f64,
-}
-
-/// What one root function did. What DMA does is in none of it.
+/// What one root function did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Analysis {
     /// All of it.
     pub total: Work,
-    /// Instructions of the longest call; of what DMA does there, the mean over all calls is left out.
+    /// Instructions of the longest call.
     pub longest: u64,
     /// Layers in the order they ran, then what ran outside any.
     pub layers: Vec<Part>,
     /// Functions, the costliest first, without what they call.
     pub functions: Vec<Part>,
-    /// Transfers during which it computed.
-    pub overlaps: Vec<Overlap>,
     /// `caller;callee;... work` lines (cycles where known, else instructions), for flame graphs.
     #[serde(skip)]
     pub folded: String,
@@ -63,14 +50,10 @@ pub struct Analysis {
 pub struct LayerFunctions<'a>(pub &'a [LayerFunction]);
 
 impl<'a> LayerFunctions<'a> {
-    fn is_layer(self, symbol: &str) -> bool {
+    /// Returns whether the function `symbol` runs a layer, so that its calls are numbered.
+    pub(crate) fn is_layer(self, symbol: &str) -> bool {
         let name = base_name(symbol);
         self.0.iter().any(|layer| layer.function == name)
-    }
-
-    /// Returns whether calls of the function `symbol` are numbered: those of layers and of transfers.
-    pub(crate) fn is_watched(self, symbol: &str) -> bool {
-        symbol == OVERLAP || self.is_layer(symbol)
     }
 
     /// Returns the name of the layer that ran in the call `ordinal`, from 1, of the function `symbol`; the function's
@@ -89,15 +72,6 @@ impl<'a> LayerFunctions<'a> {
         layer.map_or(function, |layer| layer.layer.as_str())
     }
 }
-
-/// The firmware's function that computes during a transfer.
-const OVERLAP: &str = "mote_overlap";
-
-/// Its function that does what a DMA controller does.
-const DMA: &str = "mote_dma";
-
-/// And that which is called for each word.
-const DMA_WORD: &str = "mote_dma_word";
 
 /// The last segment of a path, without type parameters.
 fn base_name(path: &str) -> &str {
@@ -174,39 +148,15 @@ pub fn analyse(
     let mut by_function: BTreeMap<&str, Sum> = BTreeMap::new();
     let mut stacks: BTreeMap<String, Sum> = BTreeMap::new();
 
-    // By number: calls, words, cycles.
-    let mut transfers: BTreeMap<u32, [u64; 3]> = BTreeMap::new();
-    let mut dma = 0;
     for (id, context) in profile.contexts.iter().enumerate() {
         if profile.callers(id).last().map(|c| c.entry) != Some(root) {
             continue;
         }
-        // A call within a layer's own code is part of the numbered call.
-        let numbered = |wanted: &dyn Fn(&str) -> bool| {
-            let mut callers = profile.callers(id).filter(|c| c.ordinal > 0);
-            callers.find(|c| wanted(functions.name(c.entry)))
-        };
-        let layer = numbered(&|name| layers_of.is_layer(name)).map(|c| (c.ordinal, c.entry));
-        let mut transfer =
-            numbered(&|name| name == OVERLAP).map(|c| transfers.entry(c.ordinal).or_default());
-        let calls = || {
-            context
-                .counts
-                .iter()
-                .find(|c| c.address == context.entry)
-                .map_or(0, |c| c.executed)
-        };
-        if let Some([times, words, _]) = &mut transfer {
-            match functions.name(context.entry) {
-                OVERLAP => *times += calls(),
-                DMA_WORD => *words += calls(),
-                _ => (),
-            }
-        }
-        if profile.callers(id).any(|c| functions.name(c.entry) == DMA) {
-            dma += context.counts.iter().map(|c| c.executed).sum::<u64>();
-            continue;
-        }
+        // What a layer calls is part of the layer.
+        let mut callers = profile.callers(id).filter(|c| c.ordinal > 0);
+        let layer = callers
+            .find(|c| layers_of.is_layer(functions.name(c.entry)))
+            .map(|c| (c.ordinal, c.entry));
         let path = path_of(profile, id, layers_of, &functions);
         for count in &context.counts {
             let mut sum = Sum {
@@ -229,9 +179,6 @@ pub fn analyse(
             }
             let function = functions.name(count.address);
             total.add(sum);
-            if let Some([.., cycles]) = &mut transfer {
-                *cycles += sum.cycles;
-            }
             by_function.entry(function).or_default().add(sum);
             match layer {
                 Some((ordinal, entry)) => {
@@ -253,12 +200,6 @@ pub fn analyse(
         }
     }
 
-    let mean = |sum: u64, of: u64| sum as f64 / of.max(1) as f64;
-    let overlaps = transfers.values().map(|&[times, words, cycles]| Overlap {
-        times: mean(times * runs, calls.calls),
-        bytes: 4.0 * mean(words, times),
-        cycles: mean(cycles, times),
-    });
     let timed = timing.is_some();
     let part = |name: &str, sum: Sum| Part {
         name: name.to_owned(),
@@ -275,10 +216,9 @@ pub fn analyse(
         .collect();
     Ok(Analysis {
         total: total.per(runs, calls.calls, timed),
-        longest: calls.longest - dma / calls.calls.max(1),
+        longest: calls.longest,
         layers: parts,
         functions: ranked,
-        overlaps: overlaps.collect(),
         folded,
     })
 }
@@ -326,7 +266,7 @@ mod tests {
         assert!(compiled.is_layer("fw::pipeline::layer_00_conv"));
         assert!(!compiled.is_layer("fw::pipeline::layer_name"));
         assert_eq!(compiled.name(1, "a::layer_01_dense"), "dense");
-        assert_eq!(compiled.name(1, "mote_overlap"), "mote_overlap");
+        assert_eq!(compiled.name(1, "fw::front_end"), "front_end");
     }
 
     #[test]

@@ -77,9 +77,6 @@ pub struct External {
     pub address_bytes: u32,
     /// Bytes between address and data.
     pub dummy_bytes: u32,
-    /// Whether the controller fills memory by itself, while the core computes.
-    #[serde(default)]
-    pub dma: bool,
     /// Milliamperes while it is read.
     pub read_ma: f64,
     /// Microamperes in between.

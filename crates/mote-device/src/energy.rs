@@ -1,6 +1,5 @@
 //! From cycles to time, energy and battery life.
 
-use crate::analysis::Overlap;
 use crate::board::Board;
 use crate::emulator::Traffic;
 use crate::figures::{ENVELOPE_BYTES, ENVELOPE_MHZ, ENVELOPE_MW};
@@ -25,44 +24,10 @@ pub struct Budget {
     pub active_power_mw: Option<f64>,
 }
 
-/// What a decision reads from the external storage.
-#[derive(Debug, Clone, Copy)]
-pub struct Loads<'a> {
-    /// All reads, and their bytes.
-    pub traffic: Traffic,
-    /// Those during which the core computes.
-    pub overlaps: &'a [Overlap],
-}
-
-impl Loads<'_> {
-    /// The time on the bus of `board`. Of each page that comes by DMA the core computes as long as the shorter of the two
-    /// takes.
-    fn time(&self, board: &Board) -> Option<BusTime> {
-        let chip = board.external.as_ref()?;
-        let overlapped = self.overlaps.iter().filter(|_| chip.dma).map(|o| {
-            let computing = o.cycles / (board.clock_mhz * 1e6);
-            o.times * computing.min(chip.seconds(1.0, o.bytes))
-        });
-        let Traffic { reads, bytes } = self.traffic;
-        Some(BusTime {
-            loading: chip.seconds(reads as f64, bytes as f64),
-            overlapped: overlapped.fold(0.0, |sum, one| sum + one),
-        })
-    }
-}
-
-/// Seconds of loading, and how many of them the core computes in.
-#[derive(Debug, Clone, Copy, Default)]
-struct BusTime {
-    loading: f64,
-    overlapped: f64,
-}
-
-impl BusTime {
-    /// Seconds in which the core does nothing else.
-    fn waiting(&self) -> f64 {
-        self.loading - self.overlapped
-    }
+/// Returns the seconds that `traffic` takes on the bus of `board`.
+fn loading_seconds(board: &Board, traffic: Traffic) -> Option<f64> {
+    let chip = board.external.as_ref()?;
+    Some(chip.seconds(traffic.reads as f64, traffic.bytes as f64))
 }
 
 /// What bringing weights from the external storage takes, per decision.
@@ -71,34 +36,26 @@ pub struct Loading {
     /// Reads and bytes.
     #[serde(flatten)]
     pub traffic: Traffic,
-    /// Milliseconds on the bus. Checking is not in it, nor is copying without DMA: they are in the cycles.
+    /// Milliseconds on the bus, in which the core waits. Copying and checking are in the cycles.
     pub ms: Option<f64>,
-    /// Milliseconds of these in which the core computes.
-    pub overlapped_ms: Option<f64>,
-    /// Milliseconds of these in which it waits, which are a part of the latency.
-    pub waiting_ms: Option<f64>,
-    /// Microjoules of the chip while it is read and of the waiting core.
+    /// Microjoules of the chip and of the waiting core.
     pub energy_uj: Option<f64>,
-    /// That the core waits, of the latency.
+    /// Share of the latency.
     pub share: Option<f64>,
 }
 
 impl Loading {
-    /// What `loads` take on `board`, of a decision that has `budget`.
-    pub fn new(board: &Board, loads: Loads<'_>, budget: &Budget) -> Self {
-        let time = loads.time(board);
+    /// Returns what `traffic` takes on `board`, of a decision that has `budget`.
+    pub fn new(board: &Board, traffic: Traffic, budget: &Budget) -> Self {
+        let time = loading_seconds(board, traffic);
         let watts = board.external.as_ref().zip(core_watts(board));
         Self {
-            traffic: loads.traffic,
-            ms: time.map(|t| t.loading * 1e3),
-            overlapped_ms: time.map(|t| t.overlapped * 1e3),
-            waiting_ms: time.map(|t| t.waiting() * 1e3),
-            energy_uj: time.zip(watts).map(|(t, (chip, core))| {
-                (t.loading * chip.read_watts() + t.waiting() * core) * 1e6
-            }),
-            share: time
-                .zip(budget.latency_ms)
-                .map(|(t, all)| t.waiting() * 1e3 / all),
+            traffic,
+            ms: time.map(|t| t * 1e3),
+            energy_uj: time
+                .zip(watts)
+                .map(|(t, (chip, core))| t * (chip.read_watts() + core) * 1e6),
+            share: time.zip(budget.latency_ms).map(|(t, all)| t * 1e3 / all),
         }
     }
 }
@@ -110,14 +67,14 @@ fn core_watts(board: &Board) -> Option<f64> {
 }
 
 impl Budget {
-    /// The budget of a decision of `cycles` on `board`, one every `hop_seconds`, for which `loads` come from the
-    /// external storage, while the core waits or computes. What the board file does not know stays unknown. A decision
-    /// that takes longer than the hop has no average.
+    /// Returns the budget of a decision of `cycles` on `board`, one every `hop_seconds`. The core waits for `loads` from
+    /// the external storage. What the board file does not know stays unknown. A decision that takes longer than the hop
+    /// has no average.
     pub fn new(
         board: &Board,
         cycles: Option<u64>,
         hop_seconds: Option<f64>,
-        loads: Option<Loads<'_>>,
+        loads: Option<Traffic>,
     ) -> Self {
         let hz = board.clock_mhz * 1e6;
         let chip = board.external.as_ref().filter(|_| loads.is_some());
@@ -126,22 +83,20 @@ impl Budget {
             None => (0.0, 0.0),
         };
         let bus = match loads {
-            None => Some(BusTime::default()),
-            Some(loads) => loads.time(board),
+            None => Some(0.0),
+            Some(traffic) => loading_seconds(board, traffic),
         };
         let computing = cycles.map(|c| c as f64 / hz);
-        let seconds = computing
-            .zip(bus)
-            .map(|(computing, bus)| computing + bus.waiting());
+        let seconds = computing.zip(bus).map(|(computing, bus)| computing + bus);
         let core = core_watts(board);
         let joules = match (seconds, bus, core) {
-            (Some(s), Some(bus), Some(core)) => Some(s * core + bus.loading * reading),
+            (Some(s), Some(bus), Some(core)) => Some(s * core + bus * reading),
             _ => None,
         };
         let sleep = board.sleep.as_ref().map(|s| s.power_uw * 1e-6);
         let average = match (joules, seconds, sleep, hop_seconds) {
             (Some(j), Some(s), Some(sleep), Some(hop)) if s <= hop && hop > 0.0 => {
-                let idle = hop - bus.unwrap_or_default().loading;
+                let idle = hop - bus.unwrap_or_default();
                 Some((j + sleep * (hop - s) + standby * idle) / hop)
             }
             _ => None,
@@ -241,65 +196,25 @@ mod tests {
             bytes: 950,
         };
         // (10 * 5 + 950) * 8 bits at 8 MHz: 1 ms, in which the core takes 6.4 uJ and the chip 12 uJ.
-        let loads = Loads {
-            traffic,
-            overlaps: &[],
-        };
-        let b = Budget::new(&board, Some(1_000_000), Some(1.0), Some(loads));
+        let b = Budget::new(&board, Some(1_000_000), Some(1.0), Some(traffic));
         close(b.latency_ms, 16.625);
         close(b.energy_uj, 118.4);
         close(b.active_power_mw, 18.4);
         // Asleep 983.375 ms at 5 uW; in standby 999 ms at 30 uW.
         close(b.average_power_uw, 118.4 + 4.916875 + 29.97);
-        let loading = Loading::new(&board, loads, &b);
+        let loading = Loading::new(&board, traffic, &b);
         close(loading.ms, 1.0);
         close(loading.energy_uj, 18.4);
         close(loading.share, 1.0 / 16.625);
 
         // Four lines carry data only.
         board.external.as_mut().unwrap().bits_per_clock = 4;
-        let b = Budget::new(&board, Some(0), None, Some(loads));
+        let b = Budget::new(&board, Some(0), None, Some(traffic));
         close(b.latency_ms, 0.05 + 0.2375);
 
         board.external = None;
-        let b = Budget::new(&board, Some(1_000_000), Some(1.0), Some(loads));
+        let b = Budget::new(&board, Some(1_000_000), Some(1.0), Some(traffic));
         assert_eq!((b.latency_ms, b.energy_uj), (None, None));
-    }
-
-    #[test]
-    fn overlapped_loading_by_hand() {
-        let mut board = Board::load("nrf52840").unwrap();
-        board.energy.as_mut().unwrap().pj_per_cycle = 100.0;
-        let chip = board.external.as_mut().unwrap();
-        (chip.mhz, chip.dma) = (8.0, true);
-        (chip.command_bytes, chip.address_bytes, chip.dummy_bytes) = (1, 3, 1);
-        (chip.read_ma, chip.volts) = (4.0, 3.0);
-        // Of three pages of 995 bytes, 1 ms each, the second comes in 0.25 ms of computing, the third in 4 ms.
-        let overlap = |cycles| Overlap {
-            times: 1.0,
-            bytes: 995.0,
-            cycles,
-        };
-        let loads = Loads {
-            traffic: Traffic {
-                reads: 3,
-                bytes: 3 * 995,
-            },
-            overlaps: &[overlap(16e3), overlap(256e3)],
-        };
-        let b = Budget::new(&board, Some(320_000), None, Some(loads));
-        close(b.latency_ms, 5.0 + 3.0 - 1.25);
-        // The core runs or waits all the time, the chip is read for 3 ms.
-        close(b.energy_uj, 6.75 * 6.4 + 3.0 * 12.0);
-        let loading = Loading::new(&board, loads, &b);
-        close(loading.ms, 3.0);
-        close(loading.overlapped_ms, 1.25);
-        close(loading.energy_uj, 3.0 * 12.0 + 1.75 * 6.4);
-        close(loading.share, 1.75 / 6.75);
-
-        board.external.as_mut().unwrap().dma = false;
-        let b = Budget::new(&board, Some(320_000), None, Some(loads));
-        close(b.latency_ms, 8.0);
     }
 
     #[test]

@@ -46,12 +46,10 @@ pub struct BuildSettings {
     pub machine: Machine,
     /// Bytes set aside for the stack.
     pub stack: u32,
-    /// Whether paged weights come by DMA while the core computes, where the pipeline lets them.
-    pub dma: bool,
 }
 
 impl BuildSettings {
-    /// Returns settings for `core`'s own machine with ample stack: a quarter of RAM, at most 64 KiB; with DMA.
+    /// Returns settings for `core`'s own machine with ample stack: a quarter of RAM, at most 64 KiB.
     pub fn new(core: Core, optimize: Optimize) -> Self {
         Self::on(core.machine(), core, optimize)
     }
@@ -63,7 +61,6 @@ impl BuildSettings {
             optimize,
             machine,
             stack: (machine.ram.length / 4).min(64 * 1024),
-            dma: true,
         }
     }
 
@@ -192,10 +189,7 @@ impl FirmwareBuilder {
         let target = settings.core.target();
         let out = self.cache.join("firmware");
         let dir = self.write(pipeline)?;
-        let mut features: Vec<&str> = pipeline.features.iter().map(|f| f.name()).collect();
-        if settings.dma && pipeline.needs(FirmwareFeature::External) {
-            features.push("dma");
-        }
+        let features: Vec<&str> = pipeline.features.iter().map(|f| f.name()).collect();
         let mut command = Command::new("cargo");
         command
             .current_dir(self.home.join("firmware"))

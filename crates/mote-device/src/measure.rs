@@ -7,7 +7,7 @@ use crate::core::{Machine, Optimize};
 use crate::cycles::timing;
 use crate::disasm::Code;
 use crate::emulator::{Counting, Run, Traffic, Windows};
-use crate::energy::{Budget, Fits, Loading, Loads};
+use crate::energy::{Budget, Fits, Loading};
 use crate::figures::{DeviceFigures, LayerCost, MeasurementStatus, Method};
 use crate::footprint::{Footprint, Section, Symbol};
 use crate::image::{BuildSettings, FirmwareBuilder, Images, on_large_enough};
@@ -121,7 +121,6 @@ fn measure_on(
     }
     let mut settings = BuildSettings::on(machine, job.board.core, job.optimize);
     settings.stack = job.stack_limit.unwrap_or(settings.stack);
-    settings.dma = job.board.external.as_ref().is_some_and(|e| e.dma);
     let images = builder.build(job.pipeline, &settings)?;
     let footprint = Footprint::read(&images.deploy)?;
     let image = fs::read(&images.measure).map_err(Error::io(&images.measure))?;
@@ -138,10 +137,7 @@ fn measure_on(
     // The compiler drops a preparation that does nothing.
     let init = root("mote_init");
     let layers = LayerFunctions(&job.pipeline.layers);
-    let watched = measured
-        .symbols
-        .iter()
-        .filter(|s| layers.is_watched(&s.name));
+    let watched = measured.symbols.iter().filter(|s| layers.is_layer(&s.name));
     let outcome = Run {
         image: &images.measure,
         machine: settings.machine,
@@ -172,13 +168,8 @@ fn measure_on(
     let stack_top = settings.machine.ram.origin + settings.stack;
     let ram_stack = u64::from(stack_top.saturating_sub(profile.stack_lowest));
     let traffic = per_decision(&outcome.traffic, &job.windows);
-    let loads = traffic.map(|traffic| Loads {
-        traffic,
-        overlaps: &decision.overlaps,
-    });
-    let budget = Budget::new(job.board, decision.total.cycles, job.hop_seconds, loads);
-    let loading = loads.map(|loads| Loading::new(job.board, loads, &budget));
-    let overlaps = !decision.overlaps.is_empty();
+    let budget = Budget::new(job.board, decision.total.cycles, job.hop_seconds, traffic);
+    let loading = traffic.map(|traffic| Loading::new(job.board, traffic, &budget));
     let flash = footprint.flash_code + footprint.flash_model;
     let ram_heap = u64::from(outcome.heap);
     let ram = footprint.ram_static + ram_stack + ram_heap;
@@ -188,7 +179,7 @@ fn measure_on(
         &images,
         emulator,
         ram_heap > 0,
-        loading.map(|_| overlaps),
+        loading.is_some(),
     );
     let fits = Fits::new(job.board, flash, ram, &budget);
     let late = budget
@@ -204,7 +195,7 @@ fn measure_on(
         flash_code: Some(footprint.flash_code),
         flash_model: Some(footprint.flash_model),
         flash_external: loading.map(|_| footprint.flash_external),
-        loading_ms: loading.and_then(|l| l.waiting_ms),
+        loading_ms: loading.and_then(|l| l.ms),
         loading_uj: loading.and_then(|l| l.energy_uj),
         ram_static: Some(footprint.ram_static),
         ram_stack: Some(ram_stack),
@@ -321,8 +312,7 @@ fn provenance(
     images: &Images,
     emulator: String,
     heap: bool,
-    // Of paged weights, whether they come while the core computes.
-    overlaps: Option<bool>,
+    paged: bool,
 ) -> Provenance {
     let core = job.board.core;
     let windows = job.windows;
@@ -353,18 +343,10 @@ fn provenance(
             Some(_) => "modelled: data-sheet energy per cycle".to_owned(),
             None => "unknown: the board file has no energy per cycle".to_owned(),
         },
-        loading: overlaps.map(|overlaps| match &job.board.external {
+        loading: paged.then(|| match &job.board.external {
             Some(e) => format!(
-                "modelled: {} at {} MHz, {} bits per clock, {}",
-                e.name,
-                e.mhz,
-                e.bits_per_clock,
-                match (overlaps, e.dma) {
-                    (true, _) => "a page comes by DMA while the core computes on the one before: of both, the longer \
-                        counts; otherwise the core waits",
-                    (false, true) => "the core waits",
-                    (false, false) => "the core waits, for it reads each word itself",
-                }
+                "modelled: {} at {} MHz, {} bits per clock, the core waits",
+                e.name, e.mhz, e.bits_per_clock
             ),
             None => "unknown: the board file has no external storage".to_owned(),
         }),

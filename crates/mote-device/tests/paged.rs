@@ -15,7 +15,7 @@ use mote_device::emulator::{Outcome, Run, Windows};
 use mote_device::footprint::EXTERNAL_SECTION;
 use mote_device::image::{BuildSettings, FirmwareBuilder};
 use mote_device::measure::{Job, measure};
-use mote_model::{Graph, PageBuffers, PipelineSource, Runtime, Strategy, blob, plan};
+use mote_model::{Graph, PipelineSource, Runtime, Strategy, blob, plan};
 use object::{Object, ObjectSection};
 use std::fs;
 use std::path::Path;
@@ -48,13 +48,8 @@ fn windows(graph: &Graph) -> (Vec<u8>, Vec<i8>) {
 fn runtime(window: Option<usize>) -> Runtime {
     match window {
         None => Runtime::COMPILED,
-        Some(bytes) => Runtime::COMPILED.paged(bytes, PageBuffers::One),
+        Some(bytes) => Runtime::COMPILED.paged(bytes),
     }
-}
-
-/// With a window of two halves.
-fn halved(window: usize) -> Runtime {
-    Runtime::COMPILED.paged(window, PageBuffers::Two)
 }
 
 #[test]
@@ -64,9 +59,7 @@ fn outputs_are_those_of_the_host() {
     };
     for (name, runtime) in [
         ("A_int8", runtime(Some(1024))),
-        ("A_int8", halved(1024)),
         ("B_int8", runtime(Some(256))),
-        ("B_int8", halved(512)),
     ] {
         let graph = load(name);
         let (bytes, outputs) = windows(&graph);
@@ -79,61 +72,6 @@ fn outputs_are_those_of_the_host() {
             assert_eq!(differences.unwrap(), [], "{name} {runtime:?} on {core}");
         }
     }
-}
-
-#[test]
-fn loading_is_overlapped_where_the_board_can() {
-    let Some(builder) = builder(&[Core::M4, Core::M0]) else {
-        return;
-    };
-    let graph = load("A_int8");
-    let (bytes, outputs) = windows(&graph);
-    let outputs: Vec<u8> = outputs.iter().map(|&x| x as u8).collect();
-    let measured = |board: &str, runtime| {
-        let source = generate(&graph, runtime).unwrap();
-        let job = Job {
-            pipeline: &source,
-            board: &Board::load(board).unwrap(),
-            optimize: Optimize::Speed,
-            windows: Windows::new(&bytes, bytes.len() / 3),
-            hop_seconds: Some(1.0),
-            stack_limit: None,
-        };
-        let m = measure(&builder, &job).unwrap();
-        assert_eq!(m.outputs, outputs, "{board}");
-        let loading = m.loading.unwrap();
-        assert_eq!(loading.traffic.bytes, m.figures.flash_external.unwrap());
-        let (ms, overlapped) = (loading.ms.unwrap(), loading.overlapped_ms.unwrap());
-        let mhz = Board::load(board).unwrap().clock_mhz;
-        let computing = m.figures.cycles.unwrap() as f64 / mhz / 1e3;
-        let latency = m.figures.latency_ms.unwrap();
-        assert!((latency - computing - ms + overlapped).abs() < 1e-9);
-        let waiting = loading.share.unwrap() * latency;
-        assert!((waiting - ms + overlapped).abs() < 1e-9);
-        eprintln!(
-            "{board} {runtime:?}: {computing:.3} ms computing, latency {latency:.3}, {loading:?}"
-        );
-        (m, computing, ms, overlapped)
-    };
-    for board in ["stm32l4r5", "nrf52840"] {
-        let (one, _, _, nothing) = measured(board, runtime(Some(1024)));
-        assert_eq!(nothing, 0.0);
-        let (two, computing, ms, overlapped) = measured(board, halved(1024));
-        // Neither what is loaded first nor what is computed last goes with anything else.
-        assert!(overlapped > 0.0 && overlapped < computing.min(ms));
-        assert!(two.figures.latency_ms < one.figures.latency_ms);
-        assert!(two.figures.energy_uj < one.figures.energy_uj);
-        assert!(two.provenance.loading.unwrap().contains("DMA"));
-
-        // Over the same pages, the core has less to do: the controller copies.
-        let (two, ..) = measured(board, halved(2048));
-        let words = one.figures.flash_external.unwrap() / 4;
-        assert_eq!(two.loading.unwrap().traffic, one.loading.unwrap().traffic);
-        assert!(two.figures.instructions.unwrap() + words < one.figures.instructions.unwrap());
-        assert!(two.instructions_max + words < one.instructions_max);
-    }
-    let (_, _, _, overlapped) = measured("microbit", halved(1024));
-    assert_eq!(overlapped, 0.0);
 }
 
 #[test]
@@ -232,20 +170,9 @@ fn damaged_weights_are_an_error_on_the_device() {
     let graph = load("B_int8");
     let (bytes, outputs) = windows(&graph);
     let window = &bytes[..bytes.len() / 3];
-    for runtime in [runtime(Some(256)), halved(512)] {
-        let source = generate(&graph, runtime).unwrap();
-        every_damage_is_found(&builder, &source, window, outputs.len() / 3);
-    }
-}
-
-fn every_damage_is_found(
-    builder: &FirmwareBuilder,
-    source: &PipelineSource,
-    window: &[u8],
-    outputs: usize,
-) {
+    let source = generate(&graph, runtime(Some(256))).unwrap();
     let settings = BuildSettings::new(Core::M4, Optimize::Size);
-    let image = built(builder, source, &settings);
+    let image = built(&builder, &source, &settings);
     let elf = object::File::parse(&*image).unwrap();
     let section = elf.section_by_name(EXTERNAL_SECTION).unwrap();
     let (start, len) = section.file_range().unwrap();
@@ -254,7 +181,7 @@ fn every_damage_is_found(
     let path = dir.path().join("image");
     fs::write(&path, &image).unwrap();
     let right = run(&path, &settings, window).unwrap();
-    assert_eq!(right.outputs.len(), outputs);
+    assert_eq!(right.outputs.len(), outputs.len() / 3);
     assert_eq!(right.traffic[0].bytes, len);
 
     // Each byte, or some of all pages.

@@ -21,7 +21,7 @@ pub use error::Error;
 pub use graph::{Frontend, Graph, Node, Quant, SENSOR_G_PER_COUNT, Shape, Tensor, TensorId};
 pub use op::{Activation, Conv1d, Dense, Exit, History, Op, Pool, PoolKind, Weights, WindowPool};
 pub use plan::{Plan, Strategy, plan};
-pub use runtime::{ArenaLayout, Backend, Init, Operators, PageBuffers, Runtime, WeightMemory};
+pub use runtime::{ArenaLayout, Backend, Init, Operators, Runtime, WeightMemory};
 pub use session::Session;
 pub use source::{FirmwareFeature, LayerFunction, PipelinePort, PipelineSource, PortType};
 pub use validate::MAX_ELEMENTS;

@@ -41,19 +41,7 @@ pub enum WeightMemory {
     Paged {
         /// Bytes of RAM that pages pass through, at most.
         window: usize,
-        /// How the window is divided.
-        buffers: PageBuffers,
     },
-}
-
-/// How the window of paged weights is divided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PageBuffers {
-    /// The whole window holds one page.
-    One,
-    /// Two halves hold a page each: a storage that can do so fills one while the other is computed with.
-    Two,
 }
 
 /// How tensors share memory.
@@ -167,9 +155,9 @@ impl Runtime {
 
     /// Returns this runtime with weights outside the image that pass through `window` bytes of RAM.
     #[must_use]
-    pub const fn paged(self, window: usize, buffers: PageBuffers) -> Self {
+    pub const fn paged(self, window: usize) -> Self {
         Self {
-            weights: WeightMemory::Paged { window, buffers },
+            weights: WeightMemory::Paged { window },
             ..self
         }
     }
@@ -247,10 +235,7 @@ impl fmt::Display for Runtime {
         match self.weights {
             WeightMemory::InRam => f.write_str("/in-ram")?,
             WeightMemory::InFlash => f.write_str("/in-flash")?,
-            WeightMemory::Paged { window, buffers } => match buffers {
-                PageBuffers::One => write!(f, "/paged-{window}")?,
-                PageBuffers::Two => write!(f, "/paged-{window}-in-halves")?,
-            },
+            WeightMemory::Paged { window } => write!(f, "/paged-{window}")?,
         }
         f.write_str(match self.arena {
             ArenaLayout::PerTensor => "/per-tensor",
@@ -281,7 +266,7 @@ mod tests {
             Runtime::COMPILED,
             Runtime::BASELINE.planned().compiled().pruned()
         );
-        let paged = Runtime::COMPILED.paged(256, PageBuffers::One);
+        let paged = Runtime::COMPILED.paged(256);
         assert_eq!(paged.pruned(), paged);
         assert_eq!(paged.to_string(), "compiled/paged-256/planned/eager/used");
     }
@@ -295,7 +280,7 @@ mod tests {
         let error = boxed.check().unwrap_err().to_string();
         assert!(error.contains("planned arena"), "{error}");
         for runtime in [Runtime::BASELINE, Runtime::INTERPRETER] {
-            let paged = runtime.paged(1024, PageBuffers::One);
+            let paged = runtime.paged(1024);
             let graph = Graph::new("net", crate::Shape::new(4, 1));
             let error = paged.plan(&graph).unwrap_err().to_string();
             assert!(error.contains("`flatten`"), "{error}");

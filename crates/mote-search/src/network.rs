@@ -7,7 +7,7 @@ use crate::candidate::Candidate;
 use crate::error::Error;
 use mote_model::cnn::{self, Cnn};
 use mote_model::{
-    Activation, Dense, Frontend, Graph, Op, PageBuffers, Quant, Runtime, Shape, Weights, stream,
+    Activation, Dense, Frontend, Graph, Op, Quant, Runtime, Shape, Weights, stream,
 };
 
 /// What a task asks of a network.
@@ -37,7 +37,7 @@ pub fn network(candidate: &Candidate, shapes: Shapes) -> Result<(Graph, Runtime)
         runtime = runtime.lazy();
     }
     if candidate.page > 0 {
-        runtime = runtime.paged(candidate.page, PageBuffers::One);
+        runtime = runtime.paged(candidate.page);
     }
     if !candidate.stream {
         return Ok((graph, runtime));

@@ -9,7 +9,7 @@ use crate::artifact::{Artifact, Context};
 use crate::error::Error;
 use crate::technique::{Change, Kind, Technique};
 use mote_codegen::paging;
-use mote_model::{Backend, PageBuffers, WeightMemory};
+use mote_model::{Backend, WeightMemory};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,7 @@ impl Technique for Paged {
                 "only compiled code pages its weights; name `flatten` before it",
             ));
         }
-        artifact.runtime = runtime.paged(self.window, PageBuffers::One);
+        artifact.runtime = runtime.paged(self.window);
         let network = artifact.network()?;
         let lines = paging(&network, artifact.runtime)?
             .map(|p| {

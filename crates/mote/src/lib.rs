@@ -6,8 +6,7 @@
 //!   supplies, with the operators the caller registers ([`registry`]).
 //! - [`kernels`] has one operator per module, usable on its own: generated code calls them with constant
 //!   shapes.
-//! - [`Page`]s of weights that do not lie in the image come from a [`Storage`], checked; with [`Halves`] of a window,
-//!   one comes while another is computed with.
+//! - [`Page`]s of weights that do not lie in the image come from a [`Storage`], checked.
 //! - With the feature `boxed` there is another way to run a model: as boxed layers on a heap, the baseline that the other
 //!   ways are compared with.
 //! - [`quant`] is TensorFlow Lite's fixed-point arithmetic.
@@ -75,5 +74,5 @@ pub use error::Error;
 pub use interp::{Interpreter, View};
 pub use model::{Elem, Model, Node, Tensor};
 pub use outcome::StepOutcome;
-pub use pager::{Halves, Page};
+pub use pager::Page;
 pub use storage::Storage;

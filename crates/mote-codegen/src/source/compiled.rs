@@ -3,15 +3,18 @@
 //! The engine's kernels are called with constant descriptors, so that the compiler can specialise them, and
 //! only data that is read at run time stays in the image: no shapes, no operator codes, no checksum.
 
+mod code;
 mod layer;
 mod paged;
+mod weights;
 
 use super::{GeneratorInput, Paging, rust_type, words_list};
-use layer::{Layer, Names};
+use layer::Layer;
 use mote::Elem;
 use mote::format::FRONTEND_WORDS;
 use mote_model::{Error, Graph, Init, WeightMemory};
 use paged::Pages;
+use weights::Weights;
 
 pub(super) fn write(pipeline: &GeneratorInput) -> Result<String, Error> {
     let runtime = pipeline.runtime;
@@ -38,17 +41,10 @@ pub(super) fn write(pipeline: &GeneratorInput) -> Result<String, Error> {
         .zip(&pipeline.graph.nodes)
         .map(|(node, named)| Layer::new(node, named, elem))
         .collect::<Result<_, _>>()?;
-    for (index, (layer, function)) in all.iter().zip(&functions).enumerate() {
+    for (layer, function) in all.iter().zip(&functions) {
         arena = arena.max(layer.reads_to());
         buffer = buffer.max(layer.buffer());
-        let behind = all.get(index + 1..).unwrap_or(&[]);
-        let names = Names {
-            constant: function.to_uppercase(),
-            next: layer::next_convolution(behind)
-                .and_then(|skip| functions.get(index + 1 + skip))
-                .map(|name| name.to_uppercase()),
-        };
-        let code = layer.code(&names, &mut weights)?;
+        let code = layer.code(&function.to_uppercase(), &mut weights)?;
         let (generic, extra, extra_type) = if code.reads_weights {
             (generic, extra, extra_type)
         } else {
@@ -219,7 +215,7 @@ pub(super) fn paging(pipeline: &GeneratorInput) -> Result<Option<Paging>, Error>
     };
     let nodes: Vec<mote::Node> = pipeline.model.nodes().collect();
     for (node, named) in nodes.iter().zip(&pipeline.graph.nodes) {
-        Layer::new(node, named, pipeline.input.elem)?.code(&Names::default(), &mut weights)?;
+        Layer::new(node, named, pipeline.input.elem)?.code("", &mut weights)?;
     }
     Ok(weights.pages.map(|pages| pages.summary()))
 }
@@ -233,14 +229,6 @@ const LOAD: &str = "    fn load(&mut self) {
     }
 
 ";
-
-/// The weights of all layers, when they are to lie in RAM or in a storage.
-#[derive(Default)]
-struct Weights {
-    pages: Option<Pages>,
-    copied: bool,
-    words: Vec<u32>,
-}
 
 /// A name of letters, digits and underscores.
 fn identifier(name: &str) -> String {

@@ -1,7 +1,8 @@
 //! The code of one layer: its constants, and the call of its kernel.
 
-use super::Weights;
+use super::code::Code;
 use super::paged::Paged;
+use super::weights::Weights;
 use crate::source::words_list;
 use mote::describe::{Body, Description, Weighted, rust_clamp};
 use mote::kernels::conv1d::{Conv1d, Shape};
@@ -20,31 +21,6 @@ pub(super) struct Layer<'a> {
     output: Tensor,
     description: Description,
     weighted: Option<Weighted<'a>>,
-}
-
-/// What a layer becomes.
-pub(super) struct Code {
-    /// Items of `mod model_data`.
-    pub data: String,
-    /// An expression that runs the layer on `input`, `second` and `output`.
-    pub call: String,
-    /// Whether it reads weights from RAM: from their copy there, or through the window.
-    pub reads_weights: bool,
-}
-
-/// What its constants are named after, and those of the convolution that comes behind it [for sure](next_convolution).
-#[derive(Default)]
-pub(super) struct Names {
-    pub constant: String,
-    pub next: Option<String>,
-}
-
-/// Returns the place of the first layer with weights in `layers`, unless the run may end before it.
-pub(super) fn next_convolution(layers: &[Layer<'_>]) -> Option<usize> {
-    let next = layers
-        .iter()
-        .position(|layer| layer.weighted.is_some() || layer.may_end())?;
-    layers.get(next)?.weighted.map(|_| next)
 }
 
 impl<'a> Layer<'a> {
@@ -89,11 +65,13 @@ impl<'a> Layer<'a> {
         text + &bind("output", &self.output)
     }
 
-    /// The code; `names` has that of what it puts into `model_data`, unless that goes to `weights`.
-    pub fn code(&self, names: &Names, weights: &mut Weights) -> Result<Code, Error> {
+    /// Writes the code. What it adds to `model_data` begins with the name `constant`, unless it goes to `weights`.
+    pub fn code(&self, constant: &str, weights: &mut Weights) -> Result<Code, Error> {
         let call = match (&self.description.rust, self.weighted) {
             (Body::Call(call), _) => call,
-            (Body::Weighted, Some(weighted)) => return self.convolution(&weighted, names, weights),
+            (Body::Weighted, Some(weighted)) => {
+                return self.convolution(&weighted, constant, weights);
+            }
             (Body::Weighted, None) => {
                 let what = "there is no compiled code for its weights";
                 return Err(Error::invalid(self.name, "operator", what));
@@ -156,7 +134,7 @@ impl<'a> Layer<'a> {
     fn convolution(
         &self,
         weighted: &Weighted<'a>,
-        names: &Names,
+        constant: &str,
         weights: &mut Weights,
     ) -> Result<Code, Error> {
         let Kernel {
@@ -167,7 +145,6 @@ impl<'a> Layer<'a> {
             arguments,
             scratch,
         } = Kernel::of(weighted);
-        let constant = &names.constant;
         let words = self.node.parameters();
         let words = words.get(..self.description.words).unwrap_or(words);
         // From parameters that are found at run time; borrowed, for to move a descriptor out of its result is a call
@@ -193,7 +170,6 @@ impl<'a> Layer<'a> {
                     _ => "run_tile",
                 },
                 scratch,
-                next: names.next.as_deref(),
             };
             return layer.code(pages, construct);
         }

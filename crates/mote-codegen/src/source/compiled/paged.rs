@@ -1,13 +1,13 @@
 //! Weights outside the image: what lies in the storage, and the code that brings it page by page.
 
-use super::layer::Code;
+use super::code::Code;
 use crate::source::{Paging, words_list};
 use mote::Page;
 use mote::describe::Weighted;
 use mote::kernels::conv1d::{self, Shape};
 use mote::kernels::conv1d_i4;
 use mote::kernels::depthwise;
-use mote_model::{Error, PageBuffers, WeightMemory};
+use mote_model::{Error, WeightMemory};
 
 /// Parts of the source that differ when weights are paged.
 pub(super) struct Frame {
@@ -72,42 +72,34 @@ pub(super) struct Pages {
     largest: usize,
     count: usize,
     words: Vec<u32>,
-    /// The window is two halves.
-    halved: bool,
 }
 
 impl Pages {
     /// Returns an empty storage and its window; `None` when `weights` are not paged.
     pub fn new(weights: WeightMemory) -> Option<Self> {
-        let WeightMemory::Paged { window, buffers } = weights else {
+        let WeightMemory::Paged { window } = weights else {
             return None;
         };
-        let halved = buffers == PageBuffers::Two;
         Some(Self {
-            limit: window / if halved { 8 } else { 4 },
+            limit: window / 4,
             largest: 0,
             count: 0,
             words: Vec::new(),
-            halved,
         })
     }
 
     /// The window's type, and the value it has first: no larger than the largest page needs.
     pub fn window(&self) -> (String, String) {
         let words = self.largest;
-        let (window, value) = match self.halved {
-            true => (format!("mote::Halves<{words}>"), "Window::new()".to_owned()),
-            false => (format!("[u32; {words}]"), format!("[0; {words}]")),
-        };
         (
-            format!("type Window = {window};\n"),
-            format!("            storage,\n            window: {value},\n"),
+            format!("type Window = [u32; {words}];\n"),
+            format!("            storage,\n            window: [0; {words}],\n"),
         )
     }
 
     pub fn summary(&self) -> Paging {
         Paging {
-            window: 4 * self.largest * if self.halved { 2 } else { 1 },
+            window: 4 * self.largest,
             pages: self.count,
             bytes: 4 * self.words.len(),
         }
@@ -148,8 +140,6 @@ pub(super) struct Paged<'a> {
     pub entry: &'static str,
     /// Its last argument, of kernels that unpack their weights.
     pub scratch: String,
-    /// The name, as `constant` is one, of the next convolution, if the run gets there for sure.
-    pub next: Option<&'a str>,
 }
 
 /// How parameters can be cut: into units of output channels. Each has so many words in each section of the
@@ -265,33 +255,19 @@ impl Paged<'_> {
             );
             (list, work)
         };
-        let call = match (pages.halved, list.len()) {
-            (false, 1) => format!(
+        let call = match list.len() {
+            1 => format!(
                 "let [page] = &model_data::{constant};\n    \
                  let parameters = page.load(storage, window)?;\n    \
                  {work}"
             ),
-            (false, _) => format!(
+            _ => format!(
                 "let mut first = 0;\n    \
                  for page in &model_data::{constant} {{\n        \
                  let parameters = page.load(storage, window)?;\n        \
                  {work}    }}\n    \
                  Ok(())"
             ),
-            (true, count) => {
-                let next = match self.next {
-                    Some(next) => format!("model_data::{next}_PAGES.first()"),
-                    None => "None".to_owned(),
-                };
-                let (first, ok) = match count {
-                    1 => ("", ""),
-                    _ => ("let mut first = 0;\n    ", "        Ok(())\n"),
-                };
-                format!(
-                    "{first}window.run(storage, &model_data::{constant}, {next}, &mut |parameters| {{\n        \
-                     {work}{ok}\n    }})"
-                )
-            }
         };
         let items: Vec<String> = list.iter().map(|page| format!("mote::{page:?}")).collect();
         Ok(Code {
