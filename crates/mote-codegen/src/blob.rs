@@ -4,7 +4,7 @@ use crate::interface::Interface;
 use crate::{Deployment, Error, File};
 use mote_model::{Strategy, plan, to_blob};
 
-/// The smallest arena: what any interpreter may use, whatever runtime the pipeline was measured with.
+/// Writes the model with the smallest arena that an interpreter can use, whatever runtime the pipeline was measured with.
 pub(crate) fn files(deployment: &Deployment, _: &Interface) -> Result<Vec<File>, Error> {
     let graph = &deployment.graph;
     let plan = plan(graph, Strategy::Overlap)?;

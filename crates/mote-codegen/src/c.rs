@@ -118,7 +118,7 @@ pub(crate) fn files(deployment: &Deployment, interface: &Interface) -> Result<Ve
     ])
 }
 
-/// Code that moves what the next window needs to the beginning of the input.
+/// Writes the code that moves what the next window needs to the beginning of the input.
 fn shift(keep: usize, run: usize, channels: usize) -> String {
     match keep {
         0 => String::new(),
@@ -130,7 +130,7 @@ fn shift(keep: usize, run: usize, channels: usize) -> String {
     }
 }
 
-/// `text` as a string literal of C.
+/// Writes `text` as a string literal of C.
 fn literal(text: &str) -> String {
     let escaped: String = text
         .bytes()

@@ -5,7 +5,7 @@ use crate::{Deployment, Evidence, Target};
 use mote_report::{DeviceFigures, Estimate, Metrics, Quantiles, Run};
 use std::fmt::Display;
 
-/// The card of `deployment`, as Markdown.
+/// Writes the card of `deployment`, as Markdown.
 pub(crate) fn text(deployment: &Deployment, interface: &Interface, target: Target) -> String {
     let mut card = Card::default();
     card.line(&format!("# Model card: {}", cell(&deployment.name)));
@@ -38,7 +38,7 @@ struct Card {
 }
 
 impl Card {
-    /// A paragraph.
+    /// Adds a paragraph.
     fn line(&mut self, text: &str) {
         self.text.push_str(text);
         self.text.push_str("\n\n");
@@ -320,7 +320,7 @@ impl Card {
     }
 }
 
-/// A figure with its unit and method; a dash when there is none.
+/// Writes a figure with its unit and method; a dash when there is none.
 fn figure<T: Display>(device: &DeviceFigures, field: &str, value: Option<T>, unit: &str) -> String {
     let Some(value) = value else {
         return "–".to_owned();
@@ -334,7 +334,7 @@ fn share(value: Option<f64>) -> String {
     value.map_or("–".to_owned(), |v| format!("{v:.3}"))
 }
 
-/// Text that does not break a table.
+/// Escapes `text` for a cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }

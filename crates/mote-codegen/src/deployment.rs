@@ -68,7 +68,7 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// What `results` says about `run`, which is one of its runs.
+    /// Returns what `results` says about `run`, one of its runs.
     pub fn new(results: &Results, run: &Run) -> Self {
         Self {
             created: results.created.clone(),
@@ -82,7 +82,7 @@ impl Evidence {
 }
 
 impl Deployment {
-    /// A deployment without evidence.
+    /// Makes a deployment without evidence.
     pub fn new(
         name: impl Into<String>,
         graph: Graph,
@@ -151,7 +151,7 @@ impl Deployment {
         })
     }
 
-    /// Class names; numbers where the network has none.
+    /// Returns the class names; numbers when the network has none.
     pub(crate) fn labels(&self, classes: usize) -> Vec<String> {
         match self.graph.labels.as_slice() {
             [] => (0..classes).map(|c| format!("class {c}")).collect(),
@@ -159,7 +159,7 @@ impl Deployment {
         }
     }
 
-    /// The name in lower-case letters, digits and single hyphens.
+    /// Returns the name in lower-case letters, digits and single hyphens.
     pub(crate) fn slug(&self) -> String {
         let words: Vec<String> = self
             .name

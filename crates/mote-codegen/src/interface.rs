@@ -109,7 +109,7 @@ impl Interface {
         })
     }
 
-    /// What the values of a sample are, as a sentence.
+    /// Returns a sentence that says what the values of a sample are.
     pub fn unit(&self) -> &'static str {
         match self.elem {
             Elem::Count => {

@@ -141,7 +141,7 @@ pub(crate) fn files(deployment: &Deployment, interface: &Interface) -> Result<Ve
 const DRIVER_REMARK: &str = "\
 - `driver/` feeds it from an ST LIS2DH12 on any I2C bus of `embedded-hal` 1.0; a crate of its own, to copy from.\n";
 
-/// The runtime of the exported crate: as measured, but that nothing has to be called first.
+/// Returns the runtime of the exported crate: the measured one, but lazy, so that nothing has to be called first.
 fn runtime(measured: Runtime) -> Result<Runtime, Error> {
     if measured.has_heap() {
         let what = "the pipeline keeps its network on a heap; export one with the technique `flatten` or `arena`";
@@ -196,7 +196,7 @@ impl Buffer {
 }
 
 impl Elem {
-    /// An expression that makes a value of `count`.
+    /// Returns an expression that converts `count`.
     fn converted(self) -> &'static str {
         match self {
             Elem::Count => "count",

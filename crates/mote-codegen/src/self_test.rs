@@ -13,7 +13,7 @@ use mote_model::{Strategy, blob, plan};
 /// Decisions that a self-test compares.
 pub const DECISIONS: usize = 1000;
 
-/// Motion that never was, in counts: every 64 samples another posture and another strength of movement.
+/// Made-up motion in counts of the sensor: posture and strength of movement change every 64 samples.
 #[derive(Debug, Clone)]
 pub struct Signal {
     state: u32,
@@ -23,7 +23,7 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// The signal of a sensor with `channels` axes; always the same.
+    /// Makes the signal of a sensor with `channels` axes: always the same.
     pub fn new(channels: usize) -> Self {
         Self {
             state: 1,
@@ -33,7 +33,7 @@ impl Signal {
         }
     }
 
-    /// The next sample; values stay within a quarter of the sensor's range each way.
+    /// Returns the next sample. Values stay within a quarter of the sensor's range in both directions.
     pub fn sample(&mut self) -> Vec<i16> {
         if self.index.is_multiple_of(64) {
             self.shift = 2 + u32::from(self.random() as u16 % 8);
@@ -52,7 +52,7 @@ impl Signal {
             .collect()
     }
 
-    /// Upper half of a linear congruential generator (Numerical Recipes).
+    /// Returns the upper half of a linear congruential generator's state (Numerical Recipes).
     fn random(&mut self) -> i16 {
         self.state = self
             .state
@@ -72,7 +72,7 @@ pub enum Scores {
 }
 
 impl Scores {
-    /// The class with the largest score.
+    /// Returns the class with the largest score.
     pub fn class(&self) -> usize {
         match self {
             Scores::I8(scores) => argmax(scores),
@@ -81,7 +81,7 @@ impl Scores {
     }
 }
 
-/// What the engine decides about [`Signal`]: [`DECISIONS`] decisions.
+/// Runs the engine on [`Signal`] and returns [`DECISIONS`] decisions.
 ///
 /// # Errors
 /// When the deployment is not valid.
@@ -127,7 +127,7 @@ pub fn decisions(deployment: &Deployment) -> Result<Vec<Scores>, Error> {
     Ok(found)
 }
 
-/// FNV-1a of the class and the scores (little-endian) of each decision.
+/// Returns the FNV-1a hash of the class and the scores (little-endian) of each decision.
 pub fn digest(decisions: &[Scores]) -> u32 {
     let mut hash = 0x811c_9dc5;
     let mut take = |byte: u8| hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);

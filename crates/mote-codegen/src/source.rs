@@ -98,7 +98,7 @@ pub struct Paging {
     pub bytes: usize,
 }
 
-/// What paging `graph` as `runtime` says takes; `None` when `runtime` does not page.
+/// Returns what it takes to page the weights of `graph`; `None` when `runtime` does not page.
 ///
 /// # Errors
 /// As [`generate`].
@@ -215,7 +215,7 @@ fn rust_type(elem: Elem) -> &'static str {
     }
 }
 
-/// The part of method names that tells the type.
+/// Returns the part of a method's name that names the type.
 fn suffix(elem: Elem) -> &'static str {
     match elem {
         Elem::F32 => "f32",
@@ -223,7 +223,7 @@ fn suffix(elem: Elem) -> &'static str {
     }
 }
 
-/// Words as the elements of an array.
+/// Writes words as the elements of an array.
 fn words_list(words: &[u32]) -> String {
     let lines: Vec<String> = words
         .chunks(10)

@@ -336,7 +336,7 @@ fn the_baseline_asks_for_a_heap_and_has_the_labels() {
         .to_vec();
     let source = generate(&graph, Runtime::BASELINE).unwrap();
     assert_eq!(source.features, [FirmwareFeature::Heap]);
-    assert_eq!((source.input.bytes(), source.output.len), (120 * 3, 6));
+    assert_eq!((source.input.bytes(), source.output.len), (100 * 3, 6));
     let labels =
         r#"pub static LABELS: [&str; 6] = ["walk", "jog", "\"sit\"", "stand", "up", "down"];"#;
     assert!(source.text.contains(labels), "{}", source.text);

@@ -73,12 +73,10 @@ impl<'a> LayerFunctions<'a> {
     }
 }
 
-/// The last segment of a path, without type parameters.
+/// Returns the last segment of a path, without type parameters.
 fn base_name(path: &str) -> &str {
-    let plain = path
-        .find("::<")
-        .map_or(path, |i| path.get(..i).unwrap_or(path));
-    plain.rsplit("::").next().unwrap_or(plain)
+    let plain = path.split_once("::<").map_or(path, |(plain, _)| plain);
+    plain.rsplit_once("::").map_or(plain, |(_, name)| name)
 }
 
 /// Finds functions by address.
@@ -114,7 +112,7 @@ impl Sum {
         self.cycles += other.cycles;
     }
 
-    /// The share of `runs` of all `calls`.
+    /// Returns the mean work of `runs` of all `calls`.
     fn per(self, runs: u64, calls: u64, timed: bool) -> Work {
         let mean = |sum: u64| (sum * runs + calls / 2).checked_div(calls).unwrap_or(0);
         Work {
@@ -124,7 +122,7 @@ impl Sum {
     }
 }
 
-/// What the function entered at `root` did in `runs` calls, on average.
+/// Returns what the function entered at `root` did in `runs` calls, on average.
 ///
 /// # Errors
 /// [`Error::UnknownInstruction`] when the core's timing is asked for and does not know an instruction.

@@ -88,19 +88,19 @@ pub struct External {
 }
 
 impl External {
-    /// Seconds that `reads` take on the bus, of so many `bytes` in all.
+    /// Returns the seconds on the bus of `reads` that transfer `bytes` in all.
     pub fn seconds(&self, reads: f64, bytes: f64) -> f64 {
         let header = f64::from(self.command_bytes + self.address_bytes + self.dummy_bytes);
         let clocks = reads * header * 8.0 + bytes * 8.0 / f64::from(self.bits_per_clock);
         clocks / (self.mhz * 1e6)
     }
 
-    /// Watts while it is read.
+    /// Returns the power in watts while the chip is read.
     pub fn read_watts(&self) -> f64 {
         self.read_ma * 1e-3 * self.volts
     }
 
-    /// Watts in between.
+    /// Returns the power in watts between reads.
     pub fn standby_watts(&self) -> f64 {
         self.standby_ua * 1e-6 * self.volts
     }
@@ -117,12 +117,12 @@ pub enum Basis {
 }
 
 impl Board {
-    /// Names of the boards that come with Mote.
+    /// Returns the names of the boards that come with Mote.
     pub fn names() -> impl Iterator<Item = &'static str> {
         EMBEDDED.iter().map(|(name, _)| *name)
     }
 
-    /// The boards that come with Mote.
+    /// Returns the boards that come with Mote.
     ///
     /// # Errors
     /// [`Error::Board`] when a file is wrong, which the tests exclude.
@@ -133,7 +133,7 @@ impl Board {
             .collect()
     }
 
-    /// The board called `name`, or described by the file of that name.
+    /// Returns the board called `name`, or the one that the file `name` describes.
     ///
     /// # Errors
     /// [`Error::Board`] when there is neither, or the file is wrong.

@@ -62,7 +62,7 @@ pub fn conformance(
     differences(&outcome.outputs, expected)
 }
 
-/// Outputs in `found` (raw bytes) that differ from `expected`.
+/// Returns the outputs in `found` (raw bytes) that differ from `expected`.
 ///
 /// # Errors
 /// [`Error::Emulator`] when their number differs.

@@ -70,7 +70,7 @@ impl Core {
         Core::M33,
     ];
 
-    /// The name used in board files and results.
+    /// Returns the name used in board files and results.
     pub const fn name(self) -> &'static str {
         match self {
             Core::M0 => "cortex-m0",
@@ -82,7 +82,7 @@ impl Core {
         }
     }
 
-    /// The Rust target.
+    /// Returns the Rust target.
     pub const fn target(self) -> &'static str {
         match self {
             Core::M0 | Core::M0Plus => "thumbv6m-none-eabi",
@@ -92,7 +92,7 @@ impl Core {
         }
     }
 
-    /// LLVM's name for it, which decides instruction scheduling, and for the M33 that it has the DSP extension.
+    /// Returns LLVM's name for the core. It decides instruction scheduling, and gives the M33 its DSP extension.
     pub const fn cpu(self) -> &'static str {
         match self {
             // One build serves both: they differ in timing only.
@@ -104,7 +104,7 @@ impl Core {
         }
     }
 
-    /// The machine that stands for it.
+    /// Returns the emulated machine that stands for the core.
     pub const fn machine(self) -> Machine {
         match self {
             Core::M0 | Core::M0Plus => Machine {
@@ -135,7 +135,7 @@ impl Core {
         }
     }
 
-    /// A machine for images too large for [`Core::machine`]: ARMv6-M code runs unchanged, instruction for
+    /// Returns a machine for images too large for [`Core::machine`]: ARMv6-M code runs unchanged, instruction for
     /// instruction, on an emulated Cortex-M3 with more memory.
     pub const fn large_machine(self) -> Option<Machine> {
         match self {
@@ -196,7 +196,7 @@ pub enum Optimize {
 }
 
 impl Optimize {
-    /// The `opt-level`.
+    /// Returns the `opt-level`.
     pub const fn level(self) -> &'static str {
         match self {
             Optimize::Smallest => "z",

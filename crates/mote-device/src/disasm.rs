@@ -119,7 +119,7 @@ const FIXED: &[(Class, &str)] = &[
 ];
 
 impl Code {
-    /// The code of the ELF image in `bytes`.
+    /// Reads the code of the ELF image in `bytes`.
     ///
     /// # Errors
     /// What is wrong with the image.
@@ -133,7 +133,7 @@ impl Code {
         Self::new(sections)
     }
 
-    /// Code given as `(address, bytes)`.
+    /// Makes code of sections given as `(address, bytes)`.
     ///
     /// # Errors
     /// When the disassembler cannot start.
@@ -203,7 +203,7 @@ fn register(operand: &ArmOperand) -> Option<u16> {
 
 const PC: u16 = ArmReg::ARM_REG_PC as u16;
 
-/// The class of the instruction called `name`.
+/// Returns the class of the instruction called `name`.
 fn classify(name: &str, operands: &[ArmOperand]) -> Option<Class> {
     let first = operands.first().and_then(register);
     let listed = || operands.iter().filter_map(register);

@@ -8,6 +8,7 @@ use crate::setup::{EMULATOR, advice};
 use crate::toolchain::find_program;
 use serde::Serialize;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
@@ -29,7 +30,7 @@ pub struct Windows<'a> {
 }
 
 impl<'a> Windows<'a> {
-    /// Windows of `window` bytes, each of which leads to a decision.
+    /// Divides `bytes` into windows of `window` bytes, each of which leads to a decision.
     pub const fn new(bytes: &'a [u8], window: usize) -> Self {
         Self {
             bytes,
@@ -39,7 +40,7 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// How many there are.
+    /// Counts the windows.
     pub fn count(&self) -> usize {
         self.bytes.len().checked_div(self.window).unwrap_or(0)
     }
@@ -101,7 +102,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Run by run, from `external.bin`, which counts from the start and wraps.
+    /// Reads the traffic of each run from `external.bin`, whose counters start with the image and wrap.
     fn parse(file: &[u8]) -> Vec<Self> {
         let mut before = [0, 0];
         let (words, _) = file.as_chunks::<4>();
@@ -124,7 +125,7 @@ impl Traffic {
     }
 }
 
-/// The emulator's version line.
+/// Returns the emulator's version line.
 ///
 /// # Errors
 /// [`Error::NoEmulator`] when there is none.
@@ -212,7 +213,11 @@ impl Run<'_> {
                     None => None,
                 };
                 // Only pipelines with a storage write it.
-                let traffic = fs::read(dir.join("external.bin")).unwrap_or_default();
+                let path = dir.join("external.bin");
+                let traffic = match fs::read(&path) {
+                    Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+                    read => read.map_err(Error::io(&path))?,
+                };
                 Ok(Outcome {
                     outputs,
                     traffic: Traffic::parse(&traffic),
@@ -260,7 +265,7 @@ impl Report {
         })
     }
 
-    /// The harness's `Status`, as a result.
+    /// Returns what the harness says about the run.
     fn judge(&self, run: &Run<'_>) -> Result<(), Error> {
         match self.status {
             0 => Ok(()),
@@ -291,7 +296,7 @@ impl Report {
     }
 }
 
-/// The text of the engine's error with the number `code`, which is too long for the device.
+/// Returns the text of the engine's error with the number `code`: the image has no room for texts.
 fn engine_error(code: u32) -> String {
     use mote::Error::*;
     let known = [

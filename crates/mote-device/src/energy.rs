@@ -60,7 +60,7 @@ impl Loading {
     }
 }
 
-/// Watts of the whole microcontroller while the core runs.
+/// Returns the power in watts of the whole microcontroller while the core runs.
 fn core_watts(board: &Board) -> Option<f64> {
     let pj = board.energy.as_ref()?.pj_per_cycle;
     Some(pj * 1e-12 * board.clock_mhz * 1e6)
@@ -94,10 +94,9 @@ impl Budget {
             _ => None,
         };
         let sleep = board.sleep.as_ref().map(|s| s.power_uw * 1e-6);
-        let average = match (joules, seconds, sleep, hop_seconds) {
-            (Some(j), Some(s), Some(sleep), Some(hop)) if s <= hop && hop > 0.0 => {
-                let idle = hop - bus.unwrap_or_default();
-                Some((j + sleep * (hop - s) + standby * idle) / hop)
+        let average = match (joules, seconds.zip(bus), sleep, hop_seconds) {
+            (Some(j), Some((s, bus)), Some(sleep), Some(hop)) if s <= hop && hop > 0.0 => {
+                Some((j + sleep * (hop - s) + standby * (hop - bus)) / hop)
             }
             _ => None,
         };

@@ -152,12 +152,12 @@ impl Footprint {
         })
     }
 
-    /// Whether the image surely contains no panicking and no formatting code.
+    /// Returns whether the image certainly contains no panicking and no formatting code.
     pub fn is_panic_free(&self) -> bool {
         self.panics.as_ref().is_some_and(Vec::is_empty)
     }
 
-    /// The address of the function `name`, or of the static.
+    /// Returns the address of the function or static `name`.
     pub fn address_of(&self, name: &str) -> Option<u64> {
         self.symbols
             .iter()
@@ -170,7 +170,7 @@ fn is_model(name: &str) -> bool {
     name.split("::").any(|part| part == MODEL_MODULE)
 }
 
-/// Readable path of a mangled name.
+/// Returns the readable path of a mangled name.
 pub(crate) fn demangle(name: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(name))
 }

@@ -123,12 +123,12 @@ impl FirmwareBuilder {
         })
     }
 
-    /// The directory files are kept in.
+    /// Returns the directory in which files are kept.
     pub fn cache(&self) -> &Path {
         &self.cache
     }
 
-    /// How images for `core` are compiled.
+    /// Returns how images for `core` are compiled.
     ///
     /// # Errors
     /// Those of [`Toolchain::find`].
@@ -331,10 +331,13 @@ impl FirmwareBuilder {
 /// Adds names and contents of the files below `dir` to `hash`; build output, tests and benchmarks excepted.
 fn absorb(hash: &mut Sha256, dir: &Path) -> Result<(), Error> {
     let entries = fs::read_dir(dir).map_err(Error::io(dir))?;
-    let mut paths: Vec<_> = entries.flatten().map(|e| e.path()).collect();
+    let mut paths = entries
+        .map(|entry| entry.map(|e| e.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Error::io(dir))?;
     paths.sort();
     for path in paths {
-        let name = path.file_name().unwrap_or_default();
+        let name = path.file_name().expect("entries of a directory have names");
         hash.update(name.as_encoded_bytes());
         hash.update([0]);
         if !path.is_dir() {

@@ -156,7 +156,7 @@ fn measure_on(
         seconds: RUN_SECONDS,
     }
     .start()?;
-    let profile = outcome.profile.unwrap_or_default();
+    let profile = outcome.profile.expect("counting was asked for");
     let timing = timing(job.board.core);
     let runs = job.windows.per_decision as u64;
     let decision = analyse(&profile, infer, runs, layers, &measured, &code, timing)?;
@@ -292,7 +292,7 @@ fn unknown(board: &Board, cycles: Option<u64>, provenance: &Provenance) -> Optio
     }
 }
 
-/// The mean traffic of the decisions that are counted; `None` when nothing is paged.
+/// Returns the mean traffic of the decisions that are counted; `None` when nothing is paged.
 fn per_decision(runs: &[Traffic], windows: &Windows<'_>) -> Option<Traffic> {
     let counted = runs.get(windows.warm_up..).unwrap_or(&[]);
     let mean = |of: fn(&Traffic) -> u64| {

@@ -16,7 +16,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// The last `lines` lines of stderr, or of stdout when stderr is empty.
+    /// Returns the last `lines` lines of stderr, or of stdout when stderr is empty.
     pub fn tail(&self, lines: usize) -> String {
         let text = match self.stderr.trim_end() {
             "" => self.stdout.trim_end(),
@@ -52,8 +52,8 @@ pub(crate) fn run(command: &mut Command, seconds: u64) -> Result<Output, Error> 
     };
     Ok(Output {
         status,
-        stdout: stdout.join().unwrap_or_default(),
-        stderr: stderr.join().unwrap_or_default(),
+        stdout: stdout.join().expect("reading a pipe does not panic"),
+        stderr: stderr.join().expect("reading a pipe does not panic"),
     })
 }
 

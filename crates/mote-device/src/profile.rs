@@ -8,9 +8,9 @@ use std::iter;
 pub struct Count {
     /// Where the instruction lies.
     pub address: u32,
-    /// How often it ran.
+    /// Number of executions.
     pub executed: u64,
-    /// How often control went elsewhere than to the instruction behind it.
+    /// Number of executions after which another instruction than the following one ran.
     pub taken: u64,
 }
 
@@ -32,7 +32,7 @@ pub struct Context {
 pub struct Root {
     /// Its entry.
     pub entry: u32,
-    /// How often it was called, calls that do not count left out, as everywhere in the profile but in its stack.
+    /// Calls. Those of the warm-up are left out, here and in all counts; only the stack depth includes them.
     pub calls: u64,
     /// Instructions of its longest call.
     pub longest: u64,
@@ -108,7 +108,7 @@ impl Profile {
         Some(())
     }
 
-    /// The context, its caller's, and so on up to the root.
+    /// Returns the context, that of its caller, and so on up to the root.
     pub fn callers(&self, context: usize) -> impl Iterator<Item = &Context> {
         iter::successors(self.contexts.get(context), |c| self.contexts.get(c.parent?))
     }

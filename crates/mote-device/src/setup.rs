@@ -37,12 +37,12 @@ impl DeviceTools {
         }
     }
 
-    /// Whether devices can be measured.
+    /// Returns whether devices can be measured.
     pub fn is_complete(&self) -> bool {
         self.emulator.is_some() && self.toolchain.is_ok()
     }
 
-    /// Why devices cannot be measured, in one line for the report; `None` when they can.
+    /// Returns why devices cannot be measured, in one line for the report; `None` when they can.
     pub fn why_not(&self) -> Option<String> {
         match (&self.emulator, &self.toolchain) {
             (None, _) => Some(format!("no {EMULATOR} on this machine: {}", advice())),
@@ -89,7 +89,7 @@ pub fn install(cache: &Path, say: &mut dyn FnMut(&str)) -> Result<DeviceTools, E
     }
 }
 
-/// What to do by hand.
+/// Returns what to do by hand.
 pub fn advice() -> &'static str {
     if cfg!(target_os = "macos") {
         "run `brew install qemu` and `rustup target add thumbv6m-none-eabi thumbv7m-none-eabi \
@@ -100,7 +100,7 @@ pub fn advice() -> &'static str {
     }
 }
 
-/// The packages of a compiler that is recent enough, with its library source.
+/// Returns the packages of a compiler that is recent enough, with its library source.
 fn rust_packages() -> Result<[&'static str; 2], Error> {
     let sets = [["rustc", "rust-src"], ["rustc-web", "rust-web-src"]];
     let recent = |package: &str| {
@@ -118,7 +118,7 @@ fn rust_packages() -> Result<[&'static str; 2], Error> {
     })
 }
 
-/// The version in the `Candidate:` line of `apt-cache policy`.
+/// Reads the version in the `Candidate:` line of `apt-cache policy`.
 fn candidate_version(policy: &str) -> Option<(u32, u32)> {
     let line = policy
         .lines()

@@ -130,7 +130,7 @@ struct Compiler {
 }
 
 impl Compiler {
-    /// The active one first, then the distribution's.
+    /// Returns the active compiler first, then the distribution's.
     fn all() -> Vec<Compiler> {
         let active = env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
         let mut found: Vec<Compiler> = Vec::new();
@@ -186,7 +186,7 @@ impl Compiler {
     }
 }
 
-/// The `rust-lld` that rustup's toolchains carry.
+/// Returns the `rust-lld` that rustup's toolchains carry.
 fn bundled_linker(sysroot: &Path) -> Option<PathBuf> {
     fs::read_dir(sysroot.join("lib/rustlib"))
         .ok()?
@@ -195,7 +195,7 @@ fn bundled_linker(sysroot: &Path) -> Option<PathBuf> {
         .find(|lld| lld.is_file())
 }
 
-/// A linker for a compiler that has none: that of another toolchain, or binutils.
+/// Finds a linker for a compiler that has none: that of another toolchain, or binutils.
 fn foreign_linker() -> Option<PathBuf> {
     let other = Compiler::all()
         .iter()
@@ -203,14 +203,14 @@ fn foreign_linker() -> Option<PathBuf> {
     other.or_else(|| find_program("rust-lld").or_else(|| find_program("arm-none-eabi-ld")))
 }
 
-/// The file `PATH` gives for `name`.
+/// Finds the program `name` in `PATH`.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?)
         .map(|dir| dir.join(name))
         .find(|path| path.is_file())
 }
 
-/// `rustc 1.95.0 (…)` to `(1, 95)`.
+/// Reads `(1, 95)` from `rustc 1.95.0 (…)`.
 fn parse_version(line: &str) -> Option<(u32, u32)> {
     let mut parts = line.split_whitespace().nth(1)?.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))

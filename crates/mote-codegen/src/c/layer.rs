@@ -65,7 +65,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// The functions that the layers call.
+    /// Returns the functions that the layers call.
     pub fn parts(&self) -> String {
         let mut needed = self.needed.clone();
         for part in PARTS.iter().rev() {
@@ -77,7 +77,7 @@ impl Layers {
         texts.map(|part| format!("{}\n", part.text)).collect()
     }
 
-    /// The conversion of samples.
+    /// Adds the conversion of samples.
     pub fn front_end(&mut self, channels: &[[u32; FRONTEND_WORDS]]) {
         self.needed.push("frontend");
         let rows: Vec<String> = channels
@@ -138,7 +138,7 @@ impl Layers {
         Ok(())
     }
 
-    /// A layer without weights.
+    /// Adds a layer without weights.
     fn plain(&mut self, layer: &Layer<'_>, c: C, inputs: usize, ending: Ending) {
         let mut arguments = Vec::new();
         if let Some((kind, fields)) = c.constant {
@@ -160,7 +160,7 @@ impl Layers {
         self.needed.push(c.part);
     }
 
-    /// A descriptor for the function `kind`.
+    /// Adds a descriptor for the function `kind`.
     fn descriptor(&mut self, layer: &Layer<'_>, kind: &str, fields: String) {
         let id = &layer.id;
         self.data
@@ -195,7 +195,7 @@ impl Layers {
                             true => weights
                                 .get((group * outputs + o) * taps + tap)
                                 .copied()
-                                .unwrap_or(0),
+                                .expect("a kernel has a weight per tap and output"),
                             false => 0,
                         }
                     }));
@@ -252,7 +252,7 @@ impl Layers {
         self.call(layer, "depthwise");
     }
 
-    /// Calls `function` with the layer's constant.
+    /// Adds a call of `function` with the layer's constant.
     fn call(&mut self, layer: &Layer<'_>, function: &str) {
         let (x, y) = (at(&layer.input), at(&layer.output));
         let id = &layer.id;
@@ -260,7 +260,7 @@ impl Layers {
             .push_str(&format!("    {function}(&{id}, {x}, {y});\n"));
     }
 
-    /// Weights and channels of a convolution.
+    /// Adds the weights and channels of a convolution.
     fn arrays(&mut self, layer: &Layer<'_>, weights: &[i8], channels: &[[u32; 2]]) {
         let id = &layer.id;
         let rows: Vec<String> = channels
@@ -286,7 +286,7 @@ struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// Zero point and clamp of the output.
+    /// Writes zero point and clamp of the output.
     fn grid(&self) -> String {
         let grid = self.node.grid(self.output.zero_point);
         list([grid.zero_point, grid.low, grid.high])
@@ -300,7 +300,7 @@ impl Layer<'_> {
     }
 }
 
-/// Pairs of weights in -7 to 7 as bytes, 8 added to each, the first in the lower half.
+/// Packs pairs of weights in -7 to 7 into bytes: 8 is added to each, and the first is in the lower half.
 fn nibbles(weights: &[i8]) -> Vec<i8> {
     let (pairs, _) = weights.as_chunks::<2>();
     pairs
@@ -311,12 +311,12 @@ fn nibbles(weights: &[i8]) -> Vec<i8> {
         .collect()
 }
 
-/// Where a tensor lies.
+/// Writes the place of a tensor.
 fn at(tensor: &Tensor) -> String {
     format!("a + {}", 4 * tensor.offset)
 }
 
-/// A name that does not end a comment.
+/// Returns `name` so that it cannot end a comment.
 fn comment(name: &str) -> String {
     name.chars()
         .filter(|c| *c != '*' && *c != '/' && !c.is_control())
@@ -332,7 +332,7 @@ fn braces<T: Display>(values: impl IntoIterator<Item = T>) -> String {
     format!("{{{}}}", list(values))
 }
 
-/// A list over several lines.
+/// Writes a list over several lines.
 fn lines<T: Display>(values: &[T]) -> String {
     let lines: Vec<String> = values
         .chunks(16)

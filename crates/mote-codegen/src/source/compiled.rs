@@ -207,7 +207,7 @@ pub(super) fn functions(graph: &Graph) -> Vec<String> {
         .collect()
 }
 
-/// What paging `pipeline` takes; `None` when it is not paged.
+/// Returns what it takes to page the weights of `pipeline`; `None` when they are not paged.
 pub(super) fn paging(pipeline: &GeneratorInput) -> Result<Option<Paging>, Error> {
     let mut weights = Weights {
         pages: Pages::new(pipeline.runtime.weights),
@@ -230,7 +230,7 @@ const LOAD: &str = "    fn load(&mut self) {
 
 ";
 
-/// A name of letters, digits and underscores.
+/// Returns `name` with all but letters and digits as underscores.
 fn identifier(name: &str) -> String {
     name.chars()
         .map(|c| {

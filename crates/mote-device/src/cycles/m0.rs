@@ -30,12 +30,12 @@ const M0_PLUS: PipelineCost = PipelineCost {
     system: 3,
 };
 
-/// Cycles on a Cortex-M0.
+/// Returns the cycles on a Cortex-M0.
 pub fn cortex_m0(instruction: &Instruction, _next: Option<&Instruction>) -> Cost {
     cost(&M0, instruction.class)
 }
 
-/// Cycles on a Cortex-M0+.
+/// Returns the cycles on a Cortex-M0+.
 pub fn cortex_m0_plus(instruction: &Instruction, _next: Option<&Instruction>) -> Cost {
     cost(&M0_PLUS, instruction.class)
 }

@@ -9,7 +9,7 @@ const REFILL: u64 = 2;
 /// Integer division takes 2 to 12 cycles, by the operands' leading zeros and ones: the most is charged.
 const DIVISION: u64 = 12;
 
-/// Cycles of `instruction`, followed in memory by `next`.
+/// Returns the cycles of `instruction`, followed in memory by `next`.
 pub fn cortex_m4(instruction: &Instruction, next: Option<&Instruction>) -> Cost {
     let words = |n: u32| u64::from(n);
     match instruction.class {
@@ -32,7 +32,7 @@ pub fn cortex_m4(instruction: &Instruction, next: Option<&Instruction>) -> Cost 
     }
 }
 
-/// Whether the second cycle of a load of register `to` is shared with `next`: a single load or store that does
+/// Returns whether the second cycle of a load of register `to` is shared with `next`: a single load or store that does
 /// not wait for it.
 fn overlaps(to: u16, next: Option<&Instruction>) -> bool {
     next.is_some_and(|n| {

@@ -24,7 +24,7 @@ impl Cost {
         Self { each, taken }
     }
 
-    /// Cycles of `executed` executions of which `taken` jumped.
+    /// Returns the cycles of `executed` executions of which `taken` jumped.
     pub const fn of(self, executed: u64, taken: u64) -> u64 {
         self.each * executed + self.taken * taken
     }
@@ -33,7 +33,7 @@ impl Cost {
 /// A core's timing table.
 pub type Timing = fn(&Instruction, Option<&Instruction>) -> Cost;
 
-/// The timing table of `core`; `None` where none is published (M33), or where instructions pair up in ways
+/// Returns the timing table of `core`; `None` where none is published (M33), or where instructions pair up in ways
 /// the table could not tell (M7).
 pub fn timing(core: Core) -> Option<Timing> {
     match core {

@@ -45,12 +45,12 @@ impl<'a> Layer<'a> {
         Ok(layer)
     }
 
-    /// Whether a run may end here; then the code says how the run goes on.
+    /// Returns whether a run may end at this layer: its function then returns a `StepOutcome`.
     pub fn may_end(&self) -> bool {
         self.description.ending != Ending::Never
     }
 
-    /// Where inputs and output lie.
+    /// Writes the statements that bind inputs and output to their places in the arena.
     pub fn bindings(&self) -> String {
         let size = if self.input.elem == Elem::F32 { 1 } else { 4 };
         let bind_len = |name, t: &Tensor, len: usize| {
@@ -92,7 +92,7 @@ impl<'a> Layer<'a> {
         })
     }
 
-    /// How a resident convolution runs.
+    /// Returns the engine's function that runs the convolution when its weights are in flash.
     fn entry(&self) -> Entry<'a> {
         let Some(Weighted::ConvI8(conv)) = self.weighted else {
             return Entry::Any;
@@ -116,7 +116,7 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// Elements that a convolution reads which copies nothing: perhaps a few more than its input has.
+    /// Returns how many elements a convolution without copies reads: perhaps a few more than its input has.
     fn reads(&self) -> usize {
         match self.entry() {
             Entry::Valid(conv) => conv.reads(),
@@ -124,7 +124,7 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// Words that the arena must have for that.
+    /// Returns how many words the arena needs for these reads.
     pub fn reads_to(&self) -> usize {
         self.input.offset + self.reads().div_ceil(4)
     }
@@ -146,9 +146,11 @@ impl<'a> Layer<'a> {
             scratch,
         } = Kernel::of(weighted);
         let words = self.node.parameters();
-        let words = words.get(..self.description.words).unwrap_or(words);
-        // From parameters that are found at run time; borrowed, for to move a descriptor out of its result is a call
-        // of `memcpy`.
+        let words = words
+            .get(..self.description.words)
+            .expect("a model that was parsed has the words of its operators");
+        // Makes the kernel of parameters that are found at run time. Its result is borrowed, because moving the
+        // descriptor out of it would call `memcpy`.
         let construct = |shape: &str, parameters: &str| match &arguments {
             Some(arguments) => format!(
                 "let conv = kernels::{kernel}::new({shape}, {arguments}, {parameters});\n    \
@@ -357,9 +359,11 @@ fn words_array(words: &[u32]) -> Array {
     ("u32", words.len(), words_list(words))
 }
 
-/// The only array of a kernel that has its parameters as they are: the first `len` of `words`.
+/// Returns the one array of a kernel that reads its parameters as they are: the first `len` of `words`.
 fn parameters_array(words: &[u32], len: usize) -> Vec<(&'static str, Array)> {
-    let own = words.get(..len).unwrap_or(words);
+    let own = words
+        .get(..len)
+        .expect("a model that was parsed has the words of its operators");
     vec![("parameters", words_array(own))]
 }
 

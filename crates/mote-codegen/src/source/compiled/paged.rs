@@ -88,7 +88,7 @@ impl Pages {
         })
     }
 
-    /// The window's type, and the value it has first: no larger than the largest page needs.
+    /// Writes the window's type and its first value. It is as large as the largest page.
     pub fn window(&self) -> (String, String) {
         let words = self.largest;
         (
@@ -105,7 +105,7 @@ impl Pages {
         }
     }
 
-    /// The contents of the storage, as a module.
+    /// Writes the contents of the storage as a module.
     pub fn module(&self) -> String {
         format!(
             "/// What the storage holds.\n\
@@ -155,7 +155,7 @@ struct Units {
 }
 
 impl Units {
-    /// `None` when the output channels are in groups.
+    /// Returns the units of a kernel; `None` when the output channels are in groups.
     fn of(weighted: &Weighted<'_>, shape: &Shape) -> Option<Self> {
         let taps = shape.rows().taps();
         let (channels, sections) = match weighted {
@@ -182,24 +182,27 @@ impl Units {
         self.sections.iter().sum()
     }
 
-    /// The parameters of the units from `first` up to `end`, as those of a convolution of their own.
+    /// Returns the parameters of the units `first..end`, laid out as those of a convolution with these units only.
     fn cut(&self, words: &[u32], first: usize, end: usize) -> Vec<u32> {
         let mut start = 0;
         let mut cut = Vec::new();
         for (section, unit) in self.sections.iter().enumerate() {
             let len = self.count * unit - if self.half { unit / 2 } else { 0 };
-            let own = words.get(start..start + len).unwrap_or(&[]);
+            let own = words
+                .get(start..start + len)
+                .expect("the sections are all of the parameters");
             if self.paired && section > 0 {
                 self.cut_pairs(own, *unit, first, end, &mut cut);
             } else {
-                cut.extend_from_slice(own.get(first * unit..len.min(end * unit)).unwrap_or(&[]));
+                let units = first * unit..len.min(end * unit);
+                cut.extend_from_slice(own.get(units).expect("the units are in the section"));
             }
             start += len;
         }
         cut
     }
 
-    /// As `cut` for weights that are paired: again so, but by their place in the cut.
+    /// Cuts weights that are paired. In the cut they are paired anew, because the first unit may have been a second one.
     fn cut_pairs(&self, words: &[u32], unit: usize, first: usize, end: usize, cut: &mut Vec<u32>) {
         for two in (first..end).step_by(2) {
             for group in 0..unit / 2 {
@@ -207,7 +210,8 @@ impl Units {
                     let before = now - now % 2;
                     let together = (self.count - before).min(2);
                     let at = before * unit + 2 * (group * together + now % 2);
-                    cut.extend_from_slice(words.get(at..at + 2).unwrap_or(&[]));
+                    let pair = words.get(at..at + 2);
+                    cut.extend_from_slice(pair.expect("each unit has whole groups of taps"));
                 }
             }
         }
@@ -215,7 +219,7 @@ impl Units {
 }
 
 impl Paged<'_> {
-    /// The code; `construct` writes statements that bind `conv`, the kernel of a shape and parameters.
+    /// Writes the code. `construct` writes the statements that bind `conv`, the kernel of a shape and parameters.
     pub fn code(
         &self,
         pages: &mut Pages,
@@ -281,7 +285,7 @@ impl Paged<'_> {
         })
     }
 
-    /// How the parameters are cut, and the units of each page: as even as can be.
+    /// Returns how the parameters are cut, and how many units each page has. Pages are as even as possible.
     fn tiles(&self, limit: usize) -> Result<(Units, usize), Error> {
         let units = Units::of(&self.weighted, &self.shape);
         let least = units.as_ref().map_or(self.words.len(), Units::words);
