@@ -75,11 +75,6 @@ pub fn command_line(words: &[String]) -> String {
         .join(" ")
 }
 
-/// The words of a command line of [`command_line`]; `None` where a quote or escape does not end.
-pub fn words(line: &str) -> Option<Vec<String>> {
-    shlex::split(line)
-}
-
 fn quoted(word: &str) -> String {
     match shlex::try_quote(word) {
         Ok(quoted) => quoted.into_owned(),

@@ -19,15 +19,14 @@ Example:
   mote explain sys-int8-all
 
 A technique's worth is the difference to the row that has all techniques but this one. Rows that the file lacks are made \
-as the recorded command made the others, with its checkpoints, and kept in explain/PIPELINE beside the file, with a \
-report of their own.")]
+with the recorded settings and checkpoints, and kept in explain/PIPELINE beside the file, with a report of their own.")]
 pub struct Args {
     /// A pipeline of the file, by name.
     pipeline: String,
     /// A results.json of `mote compare` or `mote fit`.
     #[arg(long, default_value = "out/results.json")]
     results: PathBuf,
-    /// Folder that holds the data sets; default: the one of the recorded command.
+    /// Folder that holds the data sets; default: the recorded one.
     #[arg(long)]
     data: Option<PathBuf>,
     /// Leave the device figures of missing rows out.
