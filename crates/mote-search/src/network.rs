@@ -6,9 +6,7 @@
 use crate::candidate::Candidate;
 use crate::error::Error;
 use mote_model::cnn::{self, Cnn};
-use mote_model::{
-    Activation, Dense, Frontend, Graph, Op, Quant, Runtime, Shape, Weights, stream,
-};
+use mote_model::{Activation, Dense, Frontend, Graph, Op, Quant, Runtime, Shape, Weights, stream};
 
 /// What a task asks of a network.
 #[derive(Debug, Clone, Copy, PartialEq)]
