@@ -18,6 +18,7 @@ pub(crate) use weights::quantize_weights;
 use crate::artifact::{Artifact, Context};
 use crate::error::Error;
 use crate::technique::{Change, Kind, Technique};
+use mote_model::op::OutputGrid;
 use mote_model::session::{self, Session};
 use mote_model::{Graph, Node, Op, Quant};
 use schemars::JsonSchema;
@@ -237,22 +238,7 @@ fn quantize(graph: &Graph, ranges: &[(f32, f32)], few_bits: &[bool]) -> Result<G
             }
             .into());
         };
-        match &mut node.op {
-            // These pass values through: a grid of their own would only add rounding.
-            Op::Pool(_) | Op::Activation(_) => output.quant = Some(input_quant),
-            Op::Softmax => {
-                output.quant = Some(Quant {
-                    scale: 1.0 / 256.0,
-                    zero_point: -128,
-                })
-            }
-            Op::Conv1d(conv) => {
-                conv.weights = quantize_weights(&conv.weights, input_quant.scale, bits)?
-            }
-            Op::Dense(dense) => {
-                dense.weights = quantize_weights(&dense.weights, input_quant.scale, bits)?
-            }
-            Op::Add(_) => {}
+        match &node.op {
             Op::Exit(_) => {
                 return Err(Int8::impossible(
                     "an early exit is set on the network as it runs; name `int8` before `lazy`",
@@ -270,6 +256,15 @@ fn quantize(graph: &Graph, ranges: &[(f32, f32)], few_bits: &[bool]) -> Result<G
                     node.name
                 )));
             }
+            _ => {}
+        }
+        match node.op.output_grid() {
+            OutputGrid::Own => {}
+            OutputGrid::Input => output.quant = Some(input_quant),
+            OutputGrid::Fixed(quant) => output.quant = Some(quant),
+        }
+        if let Some(weights) = node.op.weights_mut() {
+            *weights = quantize_weights(weights, input_quant.scale, bits)?;
         }
     }
     Ok(out)

@@ -83,67 +83,13 @@ pub const MAX_TAPS: usize = 1 << 15;
 /// at a time, on the stack.
 pub const MAX_TAPS_I4: usize = 256;
 
-/// Operators. The element type is part of the operator, so that only the kernels of one type are linked.
-pub mod op {
-    /// Convolution or dense layer, int8.
-    pub const CONV_I8: u8 = 1;
-    /// Convolution or dense layer, f32.
-    pub const CONV_F32: u8 = 2;
-    /// Depthwise convolution, int8.
-    pub const DEPTHWISE_I8: u8 = 3;
-    /// Depthwise convolution, f32.
-    pub const DEPTHWISE_F32: u8 = 4;
-    /// Max pooling, int8.
-    pub const MAX_POOL_I8: u8 = 5;
-    /// Max pooling, f32.
-    pub const MAX_POOL_F32: u8 = 6;
-    /// Average pooling, int8.
-    pub const AVERAGE_POOL_I8: u8 = 7;
-    /// Average pooling, f32.
-    pub const AVERAGE_POOL_F32: u8 = 8;
-    /// Sum of two tensors, int8.
-    pub const ADD_I8: u8 = 9;
-    /// Sum of two tensors, f32.
-    pub const ADD_F32: u8 = 10;
-    /// Clamp and change of scale, int8.
-    pub const ACTIVATION_I8: u8 = 11;
-    /// Clamp, f32.
-    pub const ACTIVATION_F32: u8 = 12;
-    /// Softmax, int8.
-    pub const SOFTMAX_I8: u8 = 13;
-    /// Softmax, f32.
-    pub const SOFTMAX_F32: u8 = 14;
-    /// f32 to int8.
-    pub const QUANTIZE: u8 = 15;
-    /// int8 to f32.
-    pub const DEQUANTIZE: u8 = 16;
-    /// Old steps in front of new ones, int8.
-    pub const HISTORY_I8: u8 = 17;
-    /// Old steps in front of new ones, f32.
-    pub const HISTORY_F32: u8 = 18;
-    /// Largest elements of windows of a stream, int8.
-    pub const WINDOW_MAX_I8: u8 = 19;
-    /// Largest elements of windows of a stream, f32.
-    pub const WINDOW_MAX_F32: u8 = 20;
-    /// Means of windows of a stream, int8.
-    pub const WINDOW_AVERAGE_I8: u8 = 21;
-    /// Means of windows of a stream, f32.
-    pub const WINDOW_AVERAGE_F32: u8 = 22;
-    /// Early exit, int8.
-    pub const EXIT_I8: u8 = 23;
-    /// Early exit, f32.
-    pub const EXIT_F32: u8 = 24;
-    /// Convolution or dense layer, int8 with weights of four bits.
-    pub const CONV_I4: u8 = 25;
-}
-
 /// How the taps of one receptive field lie in the input: `count` runs of `len` consecutive elements, `step`
 /// elements apart.
 ///
 /// Input is time-major, so without dilation and groups the whole field is one run. With them there is one run
 /// per kernel tap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rows {
+pub struct ReceptiveField {
     /// Runs.
     pub count: usize,
     /// Elements of one run.
@@ -152,8 +98,8 @@ pub struct Rows {
     pub step: usize,
 }
 
-impl Rows {
-    /// The rows of a convolution over `channels` input channels, of which each group sees `group_channels`.
+impl ReceptiveField {
+    /// Returns the field of a convolution over `channels` input channels, of which each group sees `group_channels`.
     pub const fn new(
         kernel: usize,
         channels: usize,
@@ -176,7 +122,7 @@ impl Rows {
         }
     }
 
-    /// Elements of the whole field.
+    /// Counts the elements of the whole field.
     pub const fn taps(self) -> usize {
         self.count.saturating_mul(self.len)
     }

@@ -3,7 +3,7 @@
 use crate::format::{
     ELEM_F32, ELEM_I8, FRONTEND_WORDS, HEADER_WORDS, MAGIC, NODE_WORDS, TENSOR_WORDS, VERSION,
 };
-use crate::kernels::{conv1d, pool, window_pool};
+use crate::kernels::conv1d;
 use crate::quant::{Output, Rounding};
 use crate::{Error, crc32};
 use core::cell::Cell;
@@ -100,7 +100,7 @@ impl Tensor {
 }
 
 /// Lower and upper half.
-const fn halves(word: u32) -> (usize, usize) {
+pub(crate) const fn halves(word: u32) -> (usize, usize) {
     ((word & 0xffff) as usize, (word >> 16) as usize)
 }
 
@@ -112,7 +112,7 @@ pub struct Node<'m> {
 }
 
 impl<'m> Node<'m> {
-    /// Operator code, see [`format::op`](crate::format::op).
+    /// Code of the operator, which is in its file in `op`.
     pub const fn op(&self) -> u8 {
         self.record[0].to_le_bytes()[0]
     }
@@ -216,43 +216,6 @@ impl<'m> Node<'m> {
         } else {
             Rounding::Twice
         }
-    }
-
-    /// Geometry of a pooling layer.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`] when a tensor is missing; not after the model was parsed.
-    pub fn pool_shape(&self) -> Result<pool::Shape, Error> {
-        let (input, output) = (self.input()?, self.output()?);
-        Ok(pool::Shape {
-            in_time: input.time,
-            channels: input.channels,
-            out_time: output.time,
-            kernel: self.kernel(),
-            stride: self.stride(),
-            padding: self.padding(),
-        })
-    }
-
-    /// Geometry of pooling over windows of a stream.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`] when a tensor or parameter is missing, a window has no steps, or more than one could end
-    /// in a run.
-    pub fn window_pool_shape(&self) -> Result<window_pool::Shape, Error> {
-        let &[windows, skip] = self.words()?;
-        let (steps, hop) = halves(windows);
-        let input = self.input()?;
-        if steps == 0 || hop < input.time || skip >> 16 != 0 {
-            return Err(Error::Corrupt);
-        }
-        Ok(window_pool::Shape {
-            in_time: input.time,
-            channels: input.channels,
-            steps,
-            hop,
-            skip: skip as usize,
-        })
     }
 
     /// Activation code of an f32 operator.

@@ -1,6 +1,8 @@
 //! A clamp on its own. Behind a convolution it is part of the convolution.
 
-use super::{Grids, Operator, Overlap, Site, Streaming, output_grid, scale, zero_point};
+use super::{
+    Grids, Operator, OutputGrid, Overlap, Site, Streaming, output_grid, scale, zero_point,
+};
 use crate::{Error, Shape};
 use mote::describe::Encoded;
 use mote::format::{ACTIVATION_NONE, ACTIVATION_RELU, ACTIVATION_RELU6};
@@ -39,6 +41,10 @@ impl Operator for Activation {
 
     fn grids(&self) -> Grids {
         Grids::Free
+    }
+
+    fn output_grid(&self) -> OutputGrid {
+        OutputGrid::Input
     }
 
     fn overlap(&self, _: Shape, _: Shape) -> Overlap {

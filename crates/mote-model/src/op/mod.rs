@@ -83,6 +83,11 @@ impl Op {
         self.with(|op| op.name())
     }
 
+    /// Returns how the grid of its output is chosen when a network becomes int8.
+    pub fn output_grid(&self) -> OutputGrid {
+        self.with(|op| op.output_grid())
+    }
+
     /// Returns the operator's parameters, if it has any.
     pub fn weights(&self) -> Option<&Weights> {
         match self {
@@ -127,6 +132,15 @@ pub(crate) trait Operator {
 
     /// Returns how the output's grid goes with the input's.
     fn grids(&self) -> Grids;
+
+    /// Returns how the grid of its output is chosen when a network becomes int8.
+    fn output_grid(&self) -> OutputGrid {
+        match self.grids() {
+            Grids::Fixed(quant) => OutputGrid::Fixed(quant),
+            Grids::Same => OutputGrid::Input,
+            Grids::Free | Grids::Quantizes | Grids::Dequantizes => OutputGrid::Own,
+        }
+    }
 
     /// Checks what is particular to it; shapes fit already.
     ///
@@ -180,6 +194,17 @@ pub(crate) enum Grids {
     /// They are one.
     Same,
     /// An int8 output always has this one.
+    Fixed(Quant),
+}
+
+/// How the grid of an operator's output is chosen when a network becomes int8.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum OutputGrid {
+    /// From the range of the output.
+    Own,
+    /// As the input's: values pass through, and a grid of their own would only add rounding.
+    Input,
+    /// Always this one.
     Fixed(Quant),
 }
 

@@ -3,7 +3,7 @@
 use super::overlap::{TOGETHER, Walk};
 use super::{Clamp, expect_len, part};
 use crate::Error;
-use crate::format::Rows;
+use crate::format::ReceptiveField;
 use core::cell::Cell;
 
 /// Geometry of a convolution. A dense layer is one with a kernel as long as its input.
@@ -62,8 +62,8 @@ impl Shape {
     }
 
     /// How one receptive field lies in the input.
-    pub const fn rows(&self) -> Rows {
-        Rows::new(
+    pub const fn rows(&self) -> ReceptiveField {
+        ReceptiveField::new(
             self.kernel,
             self.in_channels,
             self.group_inputs,
@@ -184,7 +184,7 @@ fn add([a, b, c, d]: Acc, weights: &[u32; BLOCK], x: f32) -> Acc {
 /// One group of a convolution.
 struct Group<'a> {
     conv: &'a Conv1d<'a>,
-    rows: Rows,
+    rows: ReceptiveField,
     /// Elements of one output step.
     row: usize,
     biases: &'a [[u32; BLOCK]],
@@ -250,7 +250,7 @@ impl Group<'_> {
 /// Up to four output channels of a convolution.
 struct Block<'a> {
     clamp: Clamp,
-    rows: Rows,
+    rows: ReceptiveField,
     bias: Acc,
     weights: &'a [[u32; BLOCK]],
 }

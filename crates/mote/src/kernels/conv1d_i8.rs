@@ -15,7 +15,7 @@ pub use contiguous::{PaddedConv1dI8, ValidConv1dI8};
 use super::conv1d::Shape;
 use super::{cells, expect_len, part};
 use crate::Error;
-use crate::format::{MAX_RUN, MAX_TAPS, Rows};
+use crate::format::{MAX_RUN, MAX_TAPS, ReceptiveField};
 use crate::quant::{Channel, Output, Rounding};
 use crate::simd;
 use core::cell::Cell;
@@ -292,7 +292,7 @@ impl<'a> Conv1dI8<'a> {
 /// One group of a convolution.
 struct Fields<'a> {
     conv: &'a Conv1dI8<'a>,
-    rows: Rows,
+    rows: ReceptiveField,
     /// The group, over copied fields that lie side by side.
     valid: ValidConv1dI8<'a>,
 }
@@ -403,7 +403,7 @@ struct Field<'a> {
     input: &'a [Cell<i8>],
     /// Where it begins; before the input when negative.
     start: isize,
-    rows: Rows,
+    rows: ReceptiveField,
     /// What is not in the input reads as this.
     zero: i8,
     /// First element of the copied piece.
@@ -451,7 +451,7 @@ impl<'a> Field<'a> {
 /// outside the input are `zero`.
 #[inline(never)] // or it is unrolled
 fn copy_rows(
-    rows: Rows,
+    rows: ReceptiveField,
     skip: usize,
     zero: i8,
     input: &[Cell<i8>],

@@ -28,7 +28,7 @@ impl Operator for MaxI8 {
     type Layer<'m> = Shape;
 
     fn parse(node: &Node<'_>, _: &[u32]) -> Result<Shape, Error> {
-        node.pool_shape()
+        shape(node)
     }
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
@@ -75,7 +75,7 @@ impl Operator for MaxF32 {
     type Layer<'m> = Shape;
 
     fn parse(node: &Node<'_>, _: &[u32]) -> Result<Shape, Error> {
-        node.pool_shape()
+        shape(node)
     }
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
@@ -118,7 +118,7 @@ impl Operator for AverageI8 {
     type Layer<'m> = Shape;
 
     fn parse(node: &Node<'_>, _: &[u32]) -> Result<Shape, Error> {
-        node.pool_shape()
+        shape(node)
     }
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
@@ -167,7 +167,7 @@ impl Operator for AverageF32 {
     type Layer<'m> = Shape;
 
     fn parse(node: &Node<'_>, _: &[u32]) -> Result<Shape, Error> {
-        node.pool_shape()
+        shape(node)
     }
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
@@ -199,6 +199,18 @@ impl Describe for AverageF32 {
             "kernels::pool::{layer:?}.average_f32(input, output)"
         ))
     }
+}
+
+fn shape(node: &Node<'_>) -> Result<Shape, Error> {
+    let (input, output) = (node.input()?, node.output()?);
+    Ok(Shape {
+        in_time: input.time,
+        channels: input.channels,
+        out_time: output.time,
+        kernel: node.kernel(),
+        stride: node.stride(),
+        padding: node.padding(),
+    })
 }
 
 #[cfg(feature = "describe")]

@@ -3,10 +3,11 @@
 //! Parameters: `steps | hop << 16`, then the steps to skip at the beginning of the stream. The second input keeps its
 //! content from run to run. A run that completes no window ends here.
 
-use super::{Ending, Operator, ensure, same_channels};
+use super::{Ending, Operator, ensure, same_channels, words};
 #[cfg(feature = "describe")]
 use crate::describe::{Body, C, Describe, Fields, Tensors};
 use crate::kernels::window_pool::Shape;
+use crate::model::halves;
 use crate::{Error, Node, StepOutcome};
 #[cfg(feature = "describe")]
 use alloc::format;
@@ -30,8 +31,8 @@ impl Operator for MaxI8 {
     type Output = i8;
     type Layer<'m> = Shape;
 
-    fn parse(node: &Node<'_>, _: &[u32]) -> Result<Shape, Error> {
-        node.window_pool_shape()
+    fn parse(node: &Node<'_>, parameters: &[u32]) -> Result<Shape, Error> {
+        shape(node, parameters)
     }
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
@@ -82,8 +83,8 @@ impl Operator for MaxF32 {
     type Output = f32;
     type Layer<'m> = Shape;
 
-    fn parse(node: &Node<'_>, _: &[u32]) -> Result<Shape, Error> {
-        node.window_pool_shape()
+    fn parse(node: &Node<'_>, parameters: &[u32]) -> Result<Shape, Error> {
+        shape(node, parameters)
     }
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
@@ -130,13 +131,13 @@ impl Operator for AverageI8 {
     type Output = i8;
     type Layer<'m> = Shape;
 
-    fn parse(node: &Node<'_>, _: &[u32]) -> Result<Shape, Error> {
-        node.window_pool_shape()
+    fn parse(node: &Node<'_>, parameters: &[u32]) -> Result<Shape, Error> {
+        shape(node, parameters)
     }
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
         check(node, Shape::state_average_i8)?;
-        ensure(node.window_pool_shape()?.sums_fit())
+        ensure(shape(node, node.parameters())?.sums_fit())
     }
 
     fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
@@ -183,8 +184,8 @@ impl Operator for AverageF32 {
     type Output = f32;
     type Layer<'m> = Shape;
 
-    fn parse(node: &Node<'_>, _: &[u32]) -> Result<Shape, Error> {
-        node.window_pool_shape()
+    fn parse(node: &Node<'_>, parameters: &[u32]) -> Result<Shape, Error> {
+        shape(node, parameters)
     }
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
@@ -219,10 +220,25 @@ impl Describe for AverageF32 {
     }
 }
 
+/// Reads the windows; refuses them when they have no steps, or when more than one could end in a run.
+fn shape(node: &Node<'_>, parameters: &[u32]) -> Result<Shape, Error> {
+    let &[windows, skip] = words(parameters)?;
+    let (steps, hop) = halves(windows);
+    let input = node.input()?;
+    ensure(steps != 0 && hop >= input.time && skip >> 16 == 0)?;
+    Ok(Shape {
+        in_time: input.time,
+        channels: input.channels,
+        steps,
+        hop,
+        skip: skip as usize,
+    })
+}
+
 /// Refuses a node whose state has another length than `state_len` says, or whose output is not one step.
 fn check(node: &Node<'_>, state_len: fn(&Shape) -> usize) -> Result<(), Error> {
     same_channels(node)?;
-    let len = state_len(&node.window_pool_shape()?);
+    let len = state_len(&shape(node, node.parameters())?);
     ensure(node.second_input()?.len() == len && node.output()?.time == 1)
 }
 
