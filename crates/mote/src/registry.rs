@@ -176,11 +176,10 @@ mod tests {
 
     #[test]
     fn operators_of_one_element_type_are_listed_in_the_order_of_all() {
-        assert_eq!((ALL_INT8.len(), ALL_F32.len()), (12, 11));
-        let int8 = ALL
-            .iter()
-            .zip(ELEMENTS)
-            .filter(|(_, e)| **e == [Elem::I8; 2]);
-        assert!(int8.map(|(k, _)| k.op).eq(ALL_INT8.iter().map(|k| k.op)));
+        for (elem, listed) in [(Elem::I8, ALL_INT8), (Elem::F32, ALL_F32)] {
+            let expected = ALL.iter().zip(ELEMENTS).filter(|(_, e)| **e == [elem; 2]);
+            assert!(expected.map(|(k, _)| k.op).eq(listed.iter().map(|k| k.op)));
+            assert!(listed.len() > 10);
+        }
     }
 }
