@@ -203,8 +203,10 @@ fn generated_pipelines_agree_with_the_interpreter() {
         (load("B_int8"), &in_flash[..]),
         (load("C24_int8"), &three[..]),
         (load("ops_f32"), &three[..]),
-        // Converts inside, so that compiled code is refused.
+        // Convert inside, so that compiled code is refused.
         (load("ops_int8"), &interpreted[..]),
+        (load("leaky_int8"), &interpreted[..]),
+        (load("leaky_f32"), &three[..]),
         (with_frontend("B_int8"), &all[..]),
         (with_frontend("B_f32"), &three[..]),
         (streamed(with_frontend("B_int8")), &all[..]),

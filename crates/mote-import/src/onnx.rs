@@ -25,7 +25,7 @@ use view::{NO_PADDING, View};
 ///
 /// Supported, in f32 and with a batch of one: `Conv`, `Gemm`, `MatMul` by a constant, `BatchNormalization`,
 /// `MaxPool`, `AveragePool`, `GlobalMaxPool`, `GlobalAveragePool`, `ReduceMean` over time, `Add`, `Sub`, `Mul` and `Div`
-/// with one number per channel, `Add` of two tensors, `Relu`, `Clip` to 0..6, `Softmax`, `Pad` with zeros before a
+/// with one number per channel, `Add` of two tensors, `Relu`, `LeakyRelu`, `Clip` to 0..6, `Softmax`, `Pad` with zeros before a
 /// convolution, and what only renames: `Reshape`, `Flatten`, `Squeeze`, `Unsqueeze`, `Transpose`, `Identity`,
 /// `Dropout`, `Constant`.
 ///
@@ -72,7 +72,7 @@ pub fn import(name: &str, bytes: &[u8]) -> Result<Graph, Error> {
 }
 
 /// Operators, as the format names them.
-const OPERATORS: [&str; 24] = [
+const OPERATORS: [&str; 25] = [
     "Add",
     "AveragePool",
     "BatchNormalization",
@@ -86,6 +86,7 @@ const OPERATORS: [&str; 24] = [
     "GlobalAveragePool",
     "GlobalMaxPool",
     "Identity",
+    "LeakyRelu",
     "MatMul",
     "MaxPool",
     "Mul",
@@ -193,6 +194,7 @@ impl<'a> Importer<'a> {
             "ReduceMean" => self.reduce_mean(node),
             "Add" | "Sub" | "Mul" | "Div" => self.arithmetic(node),
             "Relu" => self.activation(node, Activation::Relu),
+            "LeakyRelu" => self.leaky_relu(node),
             "Clip" => self.clip(node),
             "Softmax" => self.softmax(node),
             "Pad" => self.pad(node),

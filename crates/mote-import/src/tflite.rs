@@ -11,7 +11,7 @@ mod layers;
 mod schema;
 
 use super::builder::Builder;
-use mote_model::{Activation, Error, Graph, Op, Quant, Shape, Tensor, TensorId};
+use mote_model::{Activation, Error, Graph, LeakyRelu, Op, Quant, Shape, Tensor, TensorId};
 use schema::{Model, Operator, kind};
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use std::collections::HashMap;
 ///
 /// Supported, in int8 (symmetric weights, per channel or per tensor) and f32: `CONV_2D`, `DEPTHWISE_CONV_2D`,
 /// `FULLY_CONNECTED`, `AVERAGE_POOL_2D`, `MAX_POOL_2D`, `MEAN` over time, `ADD`, `PAD` before a convolution,
-/// `RELU`, `RELU6`, `SOFTMAX`, `QUANTIZE`, `DEQUANTIZE`, `RESHAPE`, `EXPAND_DIMS`, `SQUEEZE`.
+/// `RELU`, `RELU6`, `LEAKY_RELU`, `SOFTMAX`, `QUANTIZE`, `DEQUANTIZE`, `RESHAPE`, `EXPAND_DIMS`, `SQUEEZE`.
 ///
 /// # Errors
 /// [`Error::ModelFile`] when the file is corrupt or uses an operator, type or layout that is not supported;
@@ -51,7 +51,7 @@ pub fn import(name: &str, bytes: &[u8]) -> Result<Graph, Error> {
 }
 
 /// `BuiltinOperator`, with the names users know.
-const OPERATORS: [(i32, &str); 16] = [
+const OPERATORS: [(i32, &str); 17] = [
     (0, "ADD"),
     (1, "AVERAGE_POOL_2D"),
     (3, "CONV_2D"),
@@ -67,6 +67,7 @@ const OPERATORS: [(i32, &str); 16] = [
     (40, "MEAN"),
     (43, "SQUEEZE"),
     (70, "EXPAND_DIMS"),
+    (98, "LEAKY_RELU"),
     (114, "QUANTIZE"),
 ];
 
@@ -163,6 +164,10 @@ impl<'a> Importer<'a> {
             "PAD" => self.pad(operator),
             "RELU" => self.element_wise(operator, Op::Activation(Activation::Relu)),
             "RELU6" => self.element_wise(operator, Op::Activation(Activation::Relu6)),
+            "LEAKY_RELU" => {
+                let alpha = operator.options.float(0)?;
+                self.element_wise(operator, Op::LeakyRelu(LeakyRelu { alpha }))
+            }
             "SOFTMAX" => self.softmax(operator),
             "QUANTIZE" => self.element_wise(operator, Op::Quantize),
             "DEQUANTIZE" => self.element_wise(operator, Op::Dequantize),

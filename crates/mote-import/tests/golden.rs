@@ -143,6 +143,13 @@ fn mean_dense_softmax() {
     check("head_int8", true);
 }
 
+#[test]
+fn leaky_relu() {
+    check("leaky_f32", false);
+    check("leaky_int8", true);
+    check_onnx("leaky");
+}
+
 /// A residual block with batch norms, all of which go into the layer before, but one behind a pool.
 #[test]
 fn onnx_channels_first() {

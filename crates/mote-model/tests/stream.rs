@@ -5,8 +5,8 @@ use mote::{Interpreter, Model, registry};
 use mote_import::tflite::import;
 use mote_model::stream::{Schedule, stream, total_stride};
 use mote_model::{
-    Activation, Conv1d, Dense, Error, Frontend, Graph, Op, Pool, PoolKind, Quant, Shape, Strategy,
-    Weights, blob, plan,
+    Activation, Conv1d, Dense, Error, Frontend, Graph, LeakyRelu, Op, Pool, PoolKind, Quant, Shape,
+    Strategy, Weights, blob, plan,
 };
 use proptest::prelude::*;
 
@@ -229,7 +229,10 @@ impl Random {
                     );
                 }
                 2 => {
-                    let op = Op::Activation(self.activation());
+                    let op = match self.one_in(2) {
+                        true => Op::Activation(self.activation()),
+                        false => Op::LeakyRelu(LeakyRelu { alpha: 0.3 }),
+                    };
                     self.push(&mut graph, op, int8, false);
                 }
                 3 => {

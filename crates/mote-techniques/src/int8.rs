@@ -275,7 +275,9 @@ mod tests {
     use super::*;
     use crate::options::read;
     use mote_data::Windows;
-    use mote_model::{Activation, Conv1d, Dense, Frontend, Pool, PoolKind, Shape, Weights};
+    use mote_model::{
+        Activation, Conv1d, Dense, Frontend, LeakyRelu, Pool, PoolKind, Shape, Weights,
+    };
 
     const TIME: usize = 24;
 
@@ -400,6 +402,21 @@ mod tests {
         for wrong in ["mixed=0.5", "mixed=-1", "mixed=nan", "mixed=0.1,bits=4"] {
             assert!(applied(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_leaky_relu_gets_a_grid_of_its_own() {
+        let mut graph = Graph::new("leaky", Shape::new(4, 3));
+        let leaky = LeakyRelu { alpha: 0.25 };
+        graph.push("leaky", Op::LeakyRelu(leaky)).unwrap();
+        let ranges = [(-2.0, 1.0), (-0.5, 1.0)];
+        let quantized = quantize(&graph, &ranges, &[]).unwrap();
+        let grids: Vec<_> = quantized.tensors.iter().map(|t| t.quant).collect();
+        assert_eq!(
+            grids,
+            ranges.map(|(low, high)| Some(Quant::over(low, high)))
+        );
+        Session::new(&session::compile(&quantized).unwrap()).unwrap();
     }
 
     #[test]

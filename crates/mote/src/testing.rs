@@ -10,7 +10,16 @@ use std::vec::Vec;
 
 /// Networks that have every operator between them.
 pub(crate) fn graphs() -> Vec<Graph> {
-    let names = ["A_int8", "A_f32", "B_int8", "B_f32", "ops_int8", "ops_f32"];
+    let names = [
+        "A_int8",
+        "A_f32",
+        "B_int8",
+        "B_f32",
+        "ops_int8",
+        "ops_f32",
+        "leaky_int8",
+        "leaky_f32",
+    ];
     let mut graphs: Vec<Graph> = names.map(load).into();
     graphs.extend([load("head_int8"), depthwise(), packed()]);
     for kind in [PoolKind::Max, PoolKind::Average] {

@@ -44,6 +44,7 @@ const PARTS: &[Part] = parts! {
     "average_pool": ["pool", "mean"];
     "add": ["base", "multiplier"];
     "activation": ["base", "multiplier"];
+    "leaky_relu": ["base", "multiplier"];
     "softmax": ["base", "multiplier"];
     "exit": [];
     "history": [];

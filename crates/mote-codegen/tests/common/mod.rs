@@ -7,8 +7,8 @@ use mote_import::tflite::import;
 use mote_model::Runtime;
 use mote_model::stream::stream;
 use mote_model::{
-    Activation, Conv1d, Dense, Exit, Frontend, Graph, Node, Op, Pool, PoolKind, Quant, Shape,
-    Tensor, Weights,
+    Activation, Conv1d, Dense, Exit, Frontend, Graph, LeakyRelu, Node, Op, Pool, PoolKind, Quant,
+    Shape, Tensor, Weights,
 };
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -87,6 +87,7 @@ pub fn every_operator() -> Graph {
         Op::Conv1d(conv(9, 3, 2, 1, [1, 0], 3, Activation::Relu6)),
     );
     random.push(&mut graph, Op::Activation(Activation::Relu));
+    random.push(&mut graph, Op::LeakyRelu(LeakyRelu { alpha: 0.3 }));
     random.push(&mut graph, pool(PoolKind::Average, 2, 1, [1, 0]));
     let per_step = Dense {
         out_features: 5,
@@ -143,7 +144,8 @@ fn separable() -> Graph {
     add(Op::Conv1d(conv(8, 3, 1, 1, [0, 0], 8, Activation::None)));
     add(Op::Conv1d(conv(13, 1, 1, 1, [0, 0], 1, relu)));
     add(Op::Conv1d(conv(13, 4, 2, 1, [0, 0], 13, Activation::None)));
-    add(Op::Conv1d(conv(10, 1, 1, 1, [0, 0], 1, relu)));
+    add(Op::Conv1d(conv(10, 1, 1, 1, [0, 0], 1, Activation::None)));
+    add(Op::LeakyRelu(LeakyRelu { alpha: 0.1 }));
     add(Op::Pool(Pool {
         kind: PoolKind::Max,
         kernel: 26,

@@ -5,7 +5,7 @@ use super::proto::Node;
 use super::view::Axis::Channel;
 use super::view::View;
 use crate::conv::MAX_WEIGHTS;
-use mote_model::{Activation, Conv1d, Error, Op, Weights};
+use mote_model::{Activation, Conv1d, Error, LeakyRelu, Op, Weights};
 
 impl<'a> Importer<'a> {
     pub(super) fn batch_norm(&mut self, node: &'a Node) -> Result<(), Error> {
@@ -154,6 +154,14 @@ impl<'a> Importer<'a> {
                 self.push(node, Op::Activation(clamp), vec![view.tensor], result)
             }
         }
+    }
+
+    pub(super) fn leaky_relu(&mut self, node: &'a Node) -> Result<(), Error> {
+        let view = self.view(self.operand(node, 0)?)?;
+        let alpha = self.float(node, "alpha", 0.01);
+        let result = View::new(0, view.size, view.dims);
+        let op = Op::LeakyRelu(LeakyRelu { alpha });
+        self.push(node, op, vec![view.tensor], result)
     }
 
     pub(super) fn softmax(&mut self, node: &'a Node) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-"""Makes the `cnn`, `image` and `steps` test models: what PyTorch exports for networks over time, as ONNX.
+"""Makes the `cnn`, `image`, `steps` and `leaky` test models: what PyTorch exports for networks over time, as ONNX.
 
     pip install onnx onnxruntime numpy && python make_onnx.py
 
@@ -119,7 +119,20 @@ def steps():
     return n.model([4]), lambda x: x
 
 
-for name, build in [("cnn", cnn), ("image", image), ("steps", steps)]:
+def leaky():
+    """Leaky ReLUs, with the slope that is the default and with another."""
+    n = Net([1, 3, 40])
+    n.conv(8, 3, 5)
+    n.op("LeakyRelu")
+    n.conv(6, 8, 3)
+    n.op("LeakyRelu", alpha=0.3)
+    n.op("GlobalAveragePool")
+    n.op("Flatten", axis=1)
+    n.gemm(4, 6, transB=1)
+    return n.model([4]), lambda x: x.T
+
+
+for name, build in [("cnn", cnn), ("image", image), ("steps", steps), ("leaky", leaky)]:
     model, time_major = build()
     data = model.SerializeToString()
     open(f"{name}.onnx", "wb").write(data)

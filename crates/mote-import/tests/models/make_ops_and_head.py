@@ -1,4 +1,4 @@
-"""Makes the `ops` and `head` test models: one of each operator the importer knows, in f32 and int8.
+"""Makes the `ops`, `head` and `leaky` test models: one of each operator the importer knows, in f32 and int8.
 
     pip install ai-edge-litert tflite flatbuffers numpy && python make.py
 
@@ -75,6 +75,15 @@ def head():
     fc = dict(FusedActivationFunction=0)
     x = n.op(B.FULLY_CONNECTED, ("FullyConnectedOptions", fc), [x, *n.weights([5, 10], 5, 0)], [1, 5])
     n.op(B.SOFTMAX, ("SoftmaxOptions", dict(Beta=1.0)), [x], [1, 5], softmax=True)
+    return n
+
+
+def leaky():
+    n = Net([1, 24, 1, 4])
+    x = n.conv(n.input, [1, 22, 1, 8], [8, 3, 1, 4])
+    x = n.op(B.LEAKY_RELU, ("LeakyReluOptions", dict(Alpha=0.2)), [x], [1, 22, 1, 8])
+    x = n.conv(x, [1, 20, 1, 6], [6, 3, 1, 8])
+    n.op(B.LEAKY_RELU, ("LeakyReluOptions", dict(Alpha=0.01)), [x], [1, 20, 1, 6])
     return n
 
 
@@ -227,7 +236,7 @@ def save(name, model, windows, outputs):
     json.dump(text, open(f"{name}.golden.json", "w"))
 
 
-for name, build in [("ops", ops), ("head", head)]:
+for name, build in [("ops", ops), ("head", head), ("leaky", leaky)]:
     net = build()
     shape = net.tensors[net.input]["shape"]
     windows = [np.round(rng.normal(size=shape), 3).astype(np.float32) for _ in range(8)]

@@ -12,6 +12,7 @@ mod dense;
 mod exit;
 mod history;
 mod layout;
+mod leaky_relu;
 mod pool;
 mod softmax;
 mod weights;
@@ -22,6 +23,7 @@ pub use conv::Conv1d;
 pub use dense::Dense;
 pub use exit::Exit;
 pub use history::History;
+pub use leaky_relu::LeakyRelu;
 pub use pool::{Pool, PoolKind};
 pub use softmax::SOFTMAX_QUANT;
 pub use weights::Weights;
@@ -46,6 +48,8 @@ pub enum Op {
     Add(Activation),
     /// A clamp on its own.
     Activation(Activation),
+    /// `x` where it is positive, else `alpha * x`.
+    LeakyRelu(LeakyRelu),
     /// Softmax over all elements; the int8 output has scale 1/256 and zero point -128.
     Softmax,
     /// f32 to int8.
@@ -69,6 +73,7 @@ impl Op {
             Op::Pool(pool) => f(pool),
             Op::Add(activation) => f(&add::Add(*activation)),
             Op::Activation(activation) => f(activation),
+            Op::LeakyRelu(leaky) => f(leaky),
             Op::Softmax => f(&softmax::Softmax),
             Op::Quantize => f(&convert::Quantize),
             Op::Dequantize => f(&convert::Dequantize),

@@ -15,6 +15,7 @@ pub mod depthwise;
 pub mod exit;
 pub mod frontend;
 pub mod history;
+pub mod leaky_relu;
 pub mod overlap;
 pub mod pool;
 pub mod softmax;

@@ -16,6 +16,7 @@ pub mod depthwise;
 mod element;
 pub mod exit;
 pub mod history;
+pub mod leaky_relu;
 pub mod pool;
 pub mod softmax;
 pub mod window_pool;
@@ -84,6 +85,10 @@ macro_rules! for_each_operator {
             EXIT_F32: exit::F32;
             /// Convolution and dense layer, int8 with weights of four bits.
             CONV_I4: conv_i4::I4;
+            /// `x` where it is positive, else `alpha * x`, int8.
+            LEAKY_RELU_I8: leaky_relu::I8;
+            /// `x` where it is positive, else `alpha * x`, f32.
+            LEAKY_RELU_F32: leaky_relu::F32;
         }
     };
 }
