@@ -54,17 +54,17 @@ impl Tensor {
         })
     }
 
-    /// Number of elements.
+    /// Counts its elements.
     pub const fn len(&self) -> usize {
         self.time * self.channels
     }
 
-    /// Never: a tensor has at least one element.
+    /// Returns false: a tensor has at least one element.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Words it takes in the arena.
+    /// Counts the words it takes in the arena.
     pub const fn words(&self) -> usize {
         match self.elem {
             Elem::F32 => self.len(),
@@ -72,7 +72,7 @@ impl Tensor {
         }
     }
 
-    /// Its elements.
+    /// Returns its int8 elements.
     ///
     /// # Errors
     /// When they are f32, or the arena is too small.
@@ -80,7 +80,7 @@ impl Tensor {
         self.elements(Elem::I8, arena, 4 * self.offset)
     }
 
-    /// Its elements.
+    /// Returns its f32 elements.
     ///
     /// # Errors
     /// When they are int8, or the arena is too small.
@@ -99,7 +99,7 @@ impl Tensor {
     }
 }
 
-/// Lower and upper half.
+/// Splits a word into its lower and upper half.
 pub(crate) const fn halves(word: u32) -> (usize, usize) {
     ((word & 0xffff) as usize, (word >> 16) as usize)
 }
@@ -112,7 +112,7 @@ pub struct Node<'m> {
 }
 
 impl<'m> Node<'m> {
-    /// Code of the operator, which is in its file in `op`.
+    /// Returns the code of the operator; the operators are in [`op`](crate::op).
     pub const fn op(&self) -> u8 {
         self.record[0].to_le_bytes()[0]
     }
@@ -124,7 +124,7 @@ impl<'m> Node<'m> {
         [input, second, output]
     }
 
-    /// The tensor read.
+    /// Returns the tensor read.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when there is none; not after the model was parsed.
@@ -132,7 +132,7 @@ impl<'m> Node<'m> {
         self.model.tensor(self.record[0].to_le_bytes()[1])
     }
 
-    /// The other tensor read, by operators of two inputs.
+    /// Returns the other tensor read, by operators of two inputs.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when there is none; not after the model was parsed.
@@ -140,7 +140,7 @@ impl<'m> Node<'m> {
         self.model.tensor(self.record[0].to_le_bytes()[2])
     }
 
-    /// The tensor written.
+    /// Returns the tensor written.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when there is none; not after the model was parsed.
@@ -148,37 +148,37 @@ impl<'m> Node<'m> {
         self.model.tensor(self.record[0].to_le_bytes()[3])
     }
 
-    /// Kernel taps.
+    /// Returns the kernel's taps.
     pub const fn kernel(&self) -> usize {
         halves(self.record[1]).0
     }
 
-    /// Input steps between two output steps.
+    /// Returns the input steps between two output steps.
     pub const fn stride(&self) -> usize {
         self.record[1].to_le_bytes()[2] as usize
     }
 
-    /// Input steps between two taps.
+    /// Returns the input steps between two taps.
     pub const fn dilation(&self) -> usize {
         self.record[1].to_le_bytes()[3] as usize
     }
 
-    /// Steps before the input.
+    /// Returns the padding before the input, in steps.
     pub const fn padding(&self) -> usize {
         halves(self.record[2]).0
     }
 
-    /// Output channels of one group.
+    /// Returns the output channels of one group.
     pub const fn group_outputs(&self) -> usize {
         halves(self.record[2]).1
     }
 
-    /// Input channels of one group.
+    /// Returns the input channels of one group.
     pub const fn group_inputs(&self) -> usize {
         halves(self.record[3]).0
     }
 
-    /// Geometry of a convolution. A dense layer, which has kernel 0, covers the whole input, or each step of it
+    /// Returns the geometry of a convolution. A dense layer, which has kernel 0, covers the whole input, or each step of it
     /// when it has several output steps.
     ///
     /// # Errors
@@ -209,7 +209,7 @@ impl<'m> Node<'m> {
         })
     }
 
-    /// How a convolution's sums are rounded.
+    /// Returns how a convolution's sums are rounded.
     pub const fn rounding(&self) -> Rounding {
         if self.kernel() == 0 {
             Rounding::Once
@@ -218,12 +218,12 @@ impl<'m> Node<'m> {
         }
     }
 
-    /// Activation code of an f32 operator.
+    /// Returns the activation code of an f32 operator.
     pub const fn activation(&self) -> i8 {
         self.record[3].to_le_bytes()[2] as i8
     }
 
-    /// Grid and clamp of an int8 operator's output, whose zero point is `zero_point`.
+    /// Returns grid and clamp of an int8 operator's output, whose zero point is `zero_point`.
     pub const fn grid(&self, zero_point: i8) -> Output {
         let [.., low, high] = self.record[3].to_le_bytes();
         Output {
@@ -233,7 +233,7 @@ impl<'m> Node<'m> {
         }
     }
 
-    /// The node's parameters, with all that follows them in the model.
+    /// Returns the node's parameters, and all that follows them in the model.
     pub fn parameters(&self) -> &'m [u32] {
         self.model
             .words
@@ -241,7 +241,7 @@ impl<'m> Node<'m> {
             .unwrap_or(&[])
     }
 
-    /// The first `N` words of the parameters.
+    /// Returns the first `N` words of the parameters.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when there are fewer.
@@ -328,7 +328,7 @@ impl<'m> Model<'m> {
         Ok(())
     }
 
-    /// Tensor number `index`.
+    /// Returns tensor number `index`.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when there is none.
@@ -345,7 +345,7 @@ impl<'m> Model<'m> {
         Tensor::from_words(*words)
     }
 
-    /// All tensors, in the order of their numbers.
+    /// Returns all tensors, in the order of their numbers.
     pub fn tensors(&self) -> impl ExactSizeIterator<Item = Result<Tensor, Error>> + use<'m> {
         let model = *self;
         (0..self.header[2].to_le_bytes()[1]).map(move |index| model.tensor(index))
@@ -357,7 +357,7 @@ impl<'m> Model<'m> {
         [input, output]
     }
 
-    /// The steps, in execution order.
+    /// Returns the nodes, in execution order.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = Node<'m>> + use<'m> {
         let model = *self;
         let [_, tensors, nodes, _] = self.header[2].to_le_bytes();
@@ -369,7 +369,7 @@ impl<'m> Model<'m> {
             .map(move |record| Node { model, record })
     }
 
-    /// The tensor the caller fills.
+    /// Returns the tensor that the caller fills.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when there is none; not after the model was parsed.
@@ -377,7 +377,7 @@ impl<'m> Model<'m> {
         self.tensor(self.header[3].to_le_bytes()[0])
     }
 
-    /// The tensor the caller reads.
+    /// Returns the tensor that the caller reads.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when there is none; not after the model was parsed.
@@ -393,17 +393,17 @@ impl<'m> Model<'m> {
         ]
     }
 
-    /// Words the arena must have.
+    /// Returns how many words the arena must have.
     pub const fn arena_words(&self) -> usize {
         self.header[4] as usize
     }
 
-    /// Bytes the arena must have.
+    /// Returns how many bytes the arena must have.
     pub const fn arena_len(&self) -> usize {
         4 * self.arena_words()
     }
 
-    /// Parameters of the front end, one entry per input channel, if the model has one.
+    /// Returns the front end's parameters, one entry per input channel, if the model has one.
     pub fn frontend(&self) -> Option<&'m [[u32; FRONTEND_WORDS]]> {
         let first = self.header[7] as usize;
         if first == 0 {

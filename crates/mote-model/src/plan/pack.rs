@@ -41,12 +41,13 @@ pub(super) struct Packing {
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
     pub buffers: Vec<Buffer>,
-    /// Leads over others, of each buffer.
+    /// For each buffer, its leads over others.
     leads: Vec<Vec<Lead>>,
 }
 
 impl Problem {
-    /// `buffers`, of which each has leads only over buffers whose last step is its first one.
+    /// Builds the problem of packing `buffers`. A buffer may have leads only over buffers that are last needed at the step
+    /// that writes it.
     pub fn new(buffers: Vec<Buffer>, leads: Vec<Lead>) -> Self {
         let own = |index: usize| leads.iter().copied().filter(move |l| l.below == index);
         let leads = (0..buffers.len()).map(|i| own(i).collect()).collect();
@@ -62,19 +63,19 @@ impl Problem {
         self.buffers.get(index).copied().unwrap_or(NONE)
     }
 
-    /// The leads of buffer `index`.
+    /// Returns the leads of buffer `index`.
     fn leads(&self, index: usize) -> &[Lead] {
         self.leads.get(index).map_or(&[], Vec::as_slice)
     }
 
-    /// Bytes from the start of `below` to the start of `above`, at least, when they are live together in this order.
+    /// Returns how many bytes `above` must begin behind the start of `below`, when both are live and lie in this order.
     fn distance(&self, below: usize, above: usize) -> usize {
         let lead = self.leads(below).iter().find(|l| l.above == above);
         let len = self.buffer(below).len;
         lead.map_or(len, |l| l.bytes.min(len))
     }
 
-    /// Bytes from the start of `index` to the start of whatever lies above it at `step`, at least.
+    /// Returns how many bytes whatever lies above `index` at `step` must begin behind its start.
     fn weight(&self, index: usize, step: usize) -> usize {
         let Buffer { len, first, .. } = self.buffer(index);
         let leads = self.leads(index).iter().filter(|_| step == first);
@@ -102,7 +103,7 @@ impl Problem {
         live
     }
 
-    /// Whether `a` at byte `at` and `b` at byte `other` leave each other alone.
+    /// Returns whether `a` at byte `at` and `b` at byte `other` do not disturb each other.
     pub fn apart(&self, a: usize, at: usize, b: usize, other: usize) -> bool {
         !self.buffer(a).meets(&self.buffer(b))
             || at + self.distance(a, b) <= other

@@ -28,7 +28,8 @@ fn clip(shape: &Shape, t: usize) -> (usize, usize, usize) {
     (tap, first, taps)
 }
 
-/// Error unless the channels from `first` on lie in a row of `row`, of which the buffers have as many as the shape says.
+/// Refuses buffers that do not have the steps of `shape` in rows of `row` channels, and a `first` channel from which the
+/// shape's channels would reach beyond a row.
 fn check<T>(
     shape: &Shape,
     input: &[Cell<T>],

@@ -4,18 +4,18 @@ use crate::kernels::conv1d_i8::Group;
 use core::arch::{asm, naked_asm};
 use core::cell::Cell;
 
-/// Adds to `sums` those of a block of channels, one pair or two, over as many groups of four taps as `x` has, which may
-/// be [`MAX_RUN`](crate::format::MAX_RUN) taps.
+/// Adds the products of weights and input to `sums`, for a block of one or two pairs of channels. The elements of `x`
+/// are taken four at a time; there are at most [`MAX_RUN`](crate::format::MAX_RUN) of them.
 pub fn dot4(sums: &mut [i32; 4], pairs: usize, taps: &[Group], x: &[Cell<i8>]) {
     let groups = x.len() / 4;
     if groups > 0 && (1..=2).contains(&pairs) && taps.len() >= pairs * groups {
         // SAFETY: the function reads two words of `taps` per group and pair and four bytes of `x` per group, of which
-        // there are as many. Cells may be read while nobody writes, and this thread, the only one that can, is here.
+        // there are as many. Cells may be read as long as nobody writes them, and only this thread could.
         unsafe { dots(sums, taps.as_ptr(), x.as_ptr(), groups, pairs) }
     }
 }
 
-/// What the assembler must be told first: that of a bare `thumbv8m.main` rejects the DSP extension.
+/// Tells the assembler to accept the DSP extension, which it rejects for a bare `thumbv8m.main`.
 #[cfg(mote_dsp_v8)]
 macro_rules! dsp {
     () => {
