@@ -10,8 +10,8 @@ use rand::{Rng, SeedableRng};
 /// Trees of a random forest.
 pub(super) const TREES: usize = 50;
 
-/// Deepest level of a tree.
-const DEPTH: usize = 12;
+/// Most splits between the root and a leaf.
+const DEPTH: usize = 11;
 
 /// Fewest training windows in a leaf.
 const LEAF: usize = 3;

@@ -35,7 +35,7 @@ pub enum Node {
 /// What limits a tree.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Deepest level.
+    /// Most splits between the root and a leaf.
     pub depth: usize,
     /// Fewest samples in a leaf.
     pub leaf: usize,
