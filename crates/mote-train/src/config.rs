@@ -102,7 +102,7 @@ pub struct TrainConfig {
     /// out when it is 1, so that settings without it keep their digest.
     #[serde(skip_serializing_if = "is_one")]
     pub labels: f64,
-    /// What that is a share of.
+    /// Whether the share is one of users or of windows.
     #[serde(skip_serializing_if = "LabelsOf::is_default")]
     pub labels_of: LabelsOf,
     /// Seed of everything random.

@@ -1,11 +1,11 @@
-//! What is trained on, and how it is watched.
+//! The windows of a training run, and ways to watch and stop it.
 
 use crate::history::Epoch;
 use mote_data::Windows;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What is trained on what.
+/// The windows of one training run.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
     /// All windows of the task.
@@ -48,14 +48,14 @@ pub trait Progress: Sync {
 }
 
 impl Hooks<'_> {
-    /// Tells whoever watches.
+    /// Calls `tell` with the progress listener, if there is one.
     pub(crate) fn each(&self, tell: impl Fn(&dyn Progress)) {
         if let Some(progress) = self.progress {
             tell(progress);
         }
     }
 
-    /// Returns whether training shall end.
+    /// Returns whether training was asked to stop.
     pub(crate) fn stopped(&self) -> bool {
         self.stop.is_some_and(|s| s.load(Ordering::Relaxed))
     }

@@ -1,4 +1,4 @@
-//! Which training windows are labelled, when only a share of them is.
+//! The choice of labelled training windows when only a share has labels.
 
 use crate::Error;
 use crate::config::{LabelsOf, TrainConfig};

@@ -1,4 +1,4 @@
-//! What a run minimises.
+//! The interface of a loss: what a run minimises.
 
 use crate::Error;
 use crate::network::{Network, Snapshot};

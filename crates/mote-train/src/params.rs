@@ -16,7 +16,7 @@ pub(crate) struct Param {
     pub role: Role,
 }
 
-/// What a parameter is, which decides how it starts and whether it decays.
+/// The role of a parameter. It decides how the parameter starts and whether it decays.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Role {
     /// Weights of a layer that sums `fan_in` products.

@@ -1,4 +1,4 @@
-//! Structured pruning: whole channels leave a trained network, and what is left trains on.
+//! Structured pruning: whole channels are removed from a trained network, and the rest is trained on.
 //!
 //! Pruning removes output channels of blocks. A [`Criterion`] scores every channel, and scores are brought to one scale
 //! per block. Channels leave in groups of four; the group with the lowest score for its cost leaves first. The result
@@ -37,7 +37,7 @@ pub struct PruneConfig {
     pub bytes: Option<usize>,
     /// What makes a channel matter.
     pub criterion: Criterion,
-    /// Rounds of pruning and fine-tuning, each of which takes an equal part of what is to go.
+    /// Rounds of pruning and fine-tuning. Each removes an equal part of the cost.
     pub steps: usize,
     /// Epochs of fine-tuning per round; none when 0.
     pub epochs: usize,

@@ -36,7 +36,7 @@ pub(crate) fn train_on(run: Run<'_>, start: Snapshot, hooks: Hooks<'_>) -> Resul
     complete(run, digest, start, hooks)
 }
 
-/// Trains what is left of a run, from its checkpoint if there is one, else from `start`.
+/// Trains the remaining epochs of a run, from its checkpoint if there is one, else from `start`.
 fn complete(
     mut run: Run<'_>,
     digest: [u8; 32],

@@ -1,4 +1,4 @@
-//! What training gives.
+//! A trained network: its graph, its history, and its parameters for further training.
 
 use crate::history::Epoch;
 use crate::network::{Network, Snapshot};

@@ -8,7 +8,7 @@ use mote_model::blob::int8_bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a share is a share of.
+/// The cost that a share refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cost {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 const WINDOWS: usize = 1024;
 const BATCH: usize = 64;
 
-/// What makes a channel matter.
+/// How the importance of a channel is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Criterion {

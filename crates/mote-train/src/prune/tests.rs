@@ -1,4 +1,4 @@
-//! What is left computes what it computed, and costs what it should.
+//! The pruned network computes the same as the masked one, and costs no more than its limit.
 
 use super::criteria::GatedPass;
 use super::*;
@@ -31,7 +31,7 @@ fn network(rng: &mut SmallRng) -> Network {
     Network::new(&config, input, CLASSES).unwrap()
 }
 
-/// A state in which nothing is as a fresh network has it: negative gains, shifts, means.
+/// Returns a state with random gains, shifts and statistics, which a fresh network does not have.
 fn state(network: &Network, rng: &mut SmallRng) -> Snapshot {
     let mut draw = |n: usize, low: f32, high: f32| -> Vec<f32> {
         (0..n).map(|_| rng.random_range(low..high)).collect()

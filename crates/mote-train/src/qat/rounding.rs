@@ -10,7 +10,7 @@ use mote_model::Quant;
 /// Share of the values of an activation that may lie outside its grid, on each side.
 const OUTSIDE: f64 = 1e-4;
 
-/// What is rounded to what.
+/// Bits of the weights, and grids of the activations.
 #[derive(Debug, Clone)]
 pub(super) struct Rounding {
     /// Of the weights of every convolution but the first and the depthwise ones; those and the head have 8, because
