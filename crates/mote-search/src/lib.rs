@@ -9,6 +9,10 @@
 //! - [`Search`]: proposes candidates and spends the time on those that deserve it. It does not train: it is given a
 //!   [`Trial`].
 //! - [`Record`], [`Store`], [`export`]: what was found, kept so that nothing is lost, and trials that run elsewhere.
+#![allow(
+    clippy::expect_used,
+    reason = "a host crate: an invariant that does not hold is a bug, and says so"
+)]
 
 pub mod calibration;
 mod candidate;
