@@ -3,8 +3,8 @@
 use crate::forward::TrainPass;
 use crate::objective::{Batch, Loss, Objective};
 use crate::{Error, infer};
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_core::tensor::activation::log_softmax;
+use burn_core::tensor::{Device, Tensor, TensorData};
 use rand::Rng;
 use rand::rngs::SmallRng;
 use sha2::{Digest, Sha256};

@@ -4,7 +4,7 @@
 use crate::Error;
 use crate::network::{Network, NormedConv};
 use crate::ops::{self, Clamp, Statistics, UNBOUNDED};
-use burn::tensor::{Tensor, TensorData};
+use burn_core::tensor::{Tensor, TensorData};
 use mote_model::Activation;
 
 /// Parameters of one layer on their way through a pass.

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::forward::InferPass;
 use crate::network::{Network, Snapshot};
 use crate::ops::to_host;
-use burn::tensor::Device;
+use burn_core::tensor::Device;
 
 /// Windows per forward pass in evaluation.
 const EVALUATION_BATCH: usize = 256;

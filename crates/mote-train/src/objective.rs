@@ -4,7 +4,7 @@ use crate::Error;
 use crate::network::{Network, Snapshot};
 use crate::ops::Statistics;
 use crate::training_set::TrainingSet;
-use burn::tensor::Tensor;
+use burn_core::tensor::Tensor;
 use rand::rngs::SmallRng;
 use sha2::Sha256;
 

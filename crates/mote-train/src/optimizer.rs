@@ -6,8 +6,8 @@ use crate::objective::Loss;
 use crate::ops::to_host;
 use crate::params::{Params, Role};
 use crate::state::State;
-use burn::optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer as _};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer as _};
+use burn_core::tensor::{Device, Tensor, TensorData};
 use std::ops::Range;
 
 /// Share of a running statistic that one batch leaves, when no weight average is kept.
@@ -109,7 +109,7 @@ impl Optimizer {
 
 /// AdamW (Loshchilov and Hutter 2019) over the flat parameter vector.
 pub(crate) struct AdamW {
-    adam: burn::optim::AdamW,
+    adam: burn_optim::AdamW,
     state: Option<AdamWState<1>>,
 }
 

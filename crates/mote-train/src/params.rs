@@ -3,7 +3,7 @@
 //! Optimizer, averages and checkpoints work on one vector of f32 values; a [`Param`] says which part of it is which
 //! tensor of the network.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_core::tensor::{Device, Tensor, TensorData};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::ops::Range;

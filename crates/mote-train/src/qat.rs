@@ -18,7 +18,7 @@ use crate::ops::to_host;
 use crate::run::Run;
 use crate::train::train_on;
 use crate::trained::{Trained, normalised};
-use burn::tensor::Device;
+use burn_core::tensor::Device;
 use mote_data::Windows;
 use mote_model::{Graph, Op, Quant, Weights};
 use objective::RoundedCrossEntropy;

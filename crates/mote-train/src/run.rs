@@ -12,7 +12,7 @@ use crate::state::{Best, State};
 use crate::trained::Trained;
 use crate::training_set::TrainingSet;
 use crate::{Error, infer};
-use burn::tensor::Device;
+use burn_core::tensor::Device;
 use mote::kernels::argmax;
 use mote_metrics::Confusion;
 use rand::SeedableRng;

@@ -1,7 +1,7 @@
 //! The normalised, temperature-scaled cross-entropy loss.
 
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Tensor, TensorData};
+use burn_core::tensor::activation::log_softmax;
+use burn_core::tensor::{Tensor, TensorData};
 
 /// Keeps a view from being compared with itself.
 const NEVER: f32 = -1e9;
@@ -48,7 +48,7 @@ pub(super) fn positives(classes: &[Option<usize>]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::Device;
+    use burn_core::tensor::Device;
     use rand::rngs::SmallRng;
     use rand::{Rng, SeedableRng};
 

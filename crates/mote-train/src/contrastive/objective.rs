@@ -7,8 +7,8 @@ use crate::network::Network;
 use crate::objective::{Batch, Loss, Objective};
 use crate::params::{ParamId, Params, Role};
 use crate::training_set::TrainingSet;
-use burn::tensor::activation::relu;
-use burn::tensor::{Tensor, TensorData};
+use burn_core::tensor::activation::relu;
+use burn_core::tensor::{Tensor, TensorData};
 use rand::rngs::SmallRng;
 use sha2::{Digest, Sha256};
 

@@ -1,9 +1,9 @@
 //! The seam to the tensor library: tensors of its f32 backend as slices, and back.
 
 use crate::Error;
-use burn::backend::Autodiff;
-use burn::backend::flex::{Flex, FlexTensor};
-use burn::tensor::{Tensor, TensorData};
+use burn_core::backend::Autodiff;
+use burn_core::backend::flex::{Flex, FlexTensor};
+use burn_core::tensor::{Tensor, TensorData};
 
 /// Tensors as the autodiff decorator holds them.
 pub(super) type Tracked = Autodiff<Flex>;
@@ -11,7 +11,7 @@ pub(super) type Tracked = Autodiff<Flex>;
 /// Turns the library's refusal of a tensor into an error of the operator `place`.
 pub(super) fn refused(
     place: &'static str,
-) -> impl FnOnce(burn::tensor::PrimitiveConversionError) -> Error {
+) -> impl FnOnce(burn_core::tensor::PrimitiveConversionError) -> Error {
     move |e| Error::Backend {
         place,
         what: format!("{e:?}"),
@@ -27,7 +27,7 @@ pub(super) fn values<'a>(tensor: &'a FlexTensor, place: &'static str) -> Result<
 }
 
 /// Builds a tensor of `values`.
-pub(super) fn tensor(values: Vec<f32>, shape: impl Into<burn::tensor::Shape>) -> FlexTensor {
+pub(super) fn tensor(values: Vec<f32>, shape: impl Into<burn_core::tensor::Shape>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 

@@ -2,9 +2,9 @@
 
 use super::norm::EPSILON;
 use super::*;
-use burn::tensor::module::conv1d;
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_core::tensor::module::conv1d;
+use burn_core::tensor::ops::ConvOptions;
+use burn_core::tensor::{Device, Tensor, TensorData};
 use mote_model::{Block, ConvGeometry, Padding};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};

@@ -2,11 +2,11 @@
 
 use super::backend::{Tracked, plain, refused, tensor, values};
 use crate::Error;
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::{Flex, FlexTensor};
-use burn::tensor::Tensor;
+use burn_core::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
+use burn_core::backend::autodiff::grads::Gradients;
+use burn_core::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn_core::backend::flex::{Flex, FlexTensor};
+use burn_core::tensor::Tensor;
 use mote_model::ConvGeometry;
 
 const PLACE: &str = "unfold";

@@ -6,7 +6,7 @@ use crate::forward::{LayerTensors, Pass, clamp};
 use crate::network::{Network, NormedConv, Snapshot};
 use crate::ops::{Statistics, UNBOUNDED, to_host};
 use crate::training_set::TrainingSet;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_core::tensor::{Device, Tensor, TensorData};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

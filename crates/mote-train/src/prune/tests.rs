@@ -5,7 +5,7 @@ use super::*;
 use crate::network::Snapshot;
 use crate::ops::{Statistics, to_host};
 use crate::{export, infer};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_core::tensor::{Device, Tensor, TensorData};
 use mote_data::Windows;
 use mote_model::blob::int8_bytes;
 use mote_model::{Block, Cnn, Frontend, Nonlinearity, Padding, Shape};

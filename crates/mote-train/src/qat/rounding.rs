@@ -4,7 +4,7 @@ use crate::Error;
 use crate::forward::{LayerTensors, Pass, clamp};
 use crate::network::{Network, NormedConv, Snapshot};
 use crate::ops::{self, Clamp, Statistics, UNBOUNDED, to_host};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_core::tensor::{Device, Tensor, TensorData};
 use mote_model::Quant;
 
 /// Share of the values of an activation that may lie outside its grid, on each side.

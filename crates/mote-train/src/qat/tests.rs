@@ -4,7 +4,7 @@ use super::*;
 use crate::config::Augmentation;
 use crate::ops;
 use crate::train::train;
-use burn::tensor::{Tensor, TensorData};
+use burn_core::tensor::{Tensor, TensorData};
 use mote::kernels::argmax;
 use mote_model::{Block, Cnn};
 use std::sync::atomic::AtomicBool;
