@@ -6,8 +6,8 @@ use crate::objective::Loss;
 use crate::ops::to_host;
 use crate::params::{Params, Role};
 use crate::state::State;
-use burn_optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer as _};
 use burn_core::tensor::{Device, Tensor, TensorData};
+use burn_optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer as _};
 use std::ops::Range;
 
 /// Share of a running statistic that one batch leaves, when no weight average is kept.
