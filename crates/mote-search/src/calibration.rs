@@ -1,15 +1,21 @@
-//! Coefficients of the cost model, fitted to networks that were built and run on the emulated core.
+//! The cost model: coefficients fitted to networks that were built and run on the emulated core, and what they predict.
 //!
-//! `cargo xtask calibrate` measures a set of networks and writes one file per core and optimisation. Each holds the
-//! measurements, so that a fit can be repeated, and its errors on networks it was not fitted to.
+//! Model and arena are exact: they come from the format writer and the planner. Cycles are a sum over layers, each a
+//! linear function of what its kind of kernel does; code and stack are sums over the kinds of layers in use.
+//!
+//! `cargo xtask calibrate` measures a set of networks and writes one file per core and optimisation. Each file has the
+//! measurements, so that the fit can be repeated, and the errors on networks that were left out of the fit.
 
-use crate::cost::{
-    Kind, Work, code_amounts, exact, model_amounts, stack_amounts, statics_amounts, work,
-};
+use crate::candidate::Candidate;
+use crate::error::Error;
+use crate::least_squares::{absolute, relative};
 use crate::network::{Shapes, network};
-use crate::{Candidate, Error};
+use crate::prediction::Prediction;
+use crate::work::{
+    LayerKind, Work, code_amounts, exact, model_amounts, stack_amounts, statics_amounts, work,
+};
 use mote_device::core::{Core, Optimize};
-use nalgebra::{DMatrix, DVector};
+use mote_model::{Graph, Runtime, WeightMemory};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -30,12 +36,12 @@ pub struct Sample {
     pub ram_static: u64,
     /// Deepest stack, in bytes.
     pub ram_stack: u64,
-    /// Cycles of each layer per decision, in order, and last those outside layers; `None` where the core's timing is
-    /// not published.
+    /// Cycles per decision of each layer in order, and of what runs outside layers at the end; `None` where no timing
+    /// of the core is published.
     pub cycles: Option<Vec<u64>>,
 }
 
-/// Errors of predictions, as shares of what was measured.
+/// Errors of predictions, as shares of the measured values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Misses {
     /// Median of the absolute errors.
@@ -44,7 +50,7 @@ pub struct Misses {
     pub worst: f64,
 }
 
-/// What layers, code and memory of one core cost.
+/// The costs of layers, code and memory on one core.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// The core.
@@ -54,17 +60,17 @@ pub struct Calibration {
     /// How it was measured.
     pub method: String,
     /// Cycles per [amount](Work::amounts) of each kind of layer; `None` where no timing is published.
-    pub cycles: Option<BTreeMap<Kind, Vec<f64>>>,
-    /// Bytes of code: a constant, per layer that computes, per depthwise layer and for the first, per padded layer and
-    /// for the first, per history and for the first.
+    pub cycles: Option<BTreeMap<LayerKind, Vec<f64>>>,
+    /// Bytes of code: a constant, per layer that computes, per depthwise layer and once for all of them, per padded
+    /// layer and once, per history and once.
     pub code: Vec<f64>,
-    /// Bytes of model beyond the format's: constant, per layer.
+    /// Bytes of model beyond the format: a constant, and per layer.
     pub model: Vec<f64>,
-    /// Bytes of statics beyond the arena: a constant, per value of the input.
+    /// Bytes of statics beyond the arena: a constant, and per value of the input.
     pub statics: Vec<f64>,
-    /// Bytes of stack: a constant, more with depthwise layers, more with padded ones.
+    /// Bytes of stack: a constant, and more if there are depthwise layers, and padded ones.
     pub stack: Vec<f64>,
-    /// Errors on networks that were left out of the fit, one by one, by figure.
+    /// Errors on networks that were left out of the fit, by figure.
     pub misses: BTreeMap<String, Misses>,
     /// What was measured.
     pub samples: Vec<Sample>,
@@ -78,8 +84,8 @@ pub const SHAPES: Shapes = Shapes {
 };
 
 impl Calibration {
-    /// The calibration of `core` at `optimize` that comes with the program. An M0+ runs the M0's code in nearly its
-    /// cycles, and takes its calibration.
+    /// Returns the calibration of `core` at `optimize` that comes with the program. An M0+ runs the same code as an M0
+    /// in nearly the same cycles, and has its calibration.
     ///
     /// # Errors
     /// [`Error::NotCalibrated`].
@@ -101,10 +107,49 @@ impl Calibration {
         })
     }
 
-    /// Fits coefficients to `samples`, and tells how well they predict networks that are left out.
+    /// Predicts what `graph` takes when it is held as `runtime` says. With early exits, it is the longest decision.
+    /// Reading paged weights from their storage is not included.
     ///
     /// # Errors
-    /// [`Error::Calibration`] with fewer than 8 samples; [`Error::Impossible`] when one's network is.
+    /// When the planner or the format writer does not accept the network.
+    pub fn predict(
+        &self,
+        graph: &Graph,
+        runtime: Runtime,
+    ) -> Result<Prediction, mote_model::Error> {
+        let (bytes, arena) = exact(graph, runtime)?;
+        let sum = |coefficients: &[f64], amounts: &[f64]| -> f64 {
+            coefficients.iter().zip(amounts).map(|(c, a)| c * a).sum()
+        };
+        let cycles = self.cycles.as_ref().map(|per_kind| {
+            let of = |work: &Work| {
+                per_kind
+                    .get(&work.kind)
+                    .map_or(0.0, |c| sum(c, &work.amounts))
+            };
+            work(graph).iter().map(of).sum::<f64>().round() as u64
+        });
+        let whole = |value: f64| value.max(0.0).round() as u64;
+        let model = bytes as f64 + sum(&self.model, &model_amounts(graph));
+        // Paged weights are not in flash; the window for them is in RAM.
+        let (model, window) = match runtime.weights {
+            WeightMemory::Paged { window, .. } => {
+                (model - graph.parameters() as f64, window as f64)
+            }
+            WeightMemory::InRam | WeightMemory::InFlash => (model, 0.0),
+        };
+        Ok(Prediction {
+            flash_code: whole(sum(&self.code, &code_amounts(graph))),
+            flash_model: whole(model),
+            ram_static: whole(arena as f64 + sum(&self.statics, &statics_amounts(graph)) + window),
+            ram_stack: whole(sum(&self.stack, &stack_amounts(graph))),
+            cycles,
+        })
+    }
+    /// Fits coefficients to `samples`, and measures how well they predict networks that are left out.
+    ///
+    /// # Errors
+    /// [`Error::Calibration`] with fewer than 8 samples; [`Error::Impossible`] when the network of one is.
     pub fn fit(
         core: Core,
         optimize: Optimize,
@@ -134,7 +179,7 @@ impl Calibration {
     }
 
     fn fit_to(core: Core, optimize: Optimize, samples: &[Sample]) -> Result<Self, Error> {
-        let mut layers: BTreeMap<Kind, Vec<(Vec<f64>, f64)>> = BTreeMap::new();
+        let mut layers: BTreeMap<LayerKind, Vec<(Vec<f64>, f64)>> = BTreeMap::new();
         let (mut code, mut stack) = (Vec::new(), Vec::new());
         let (mut model, mut statics) = (Vec::new(), Vec::new());
         for sample in samples {
@@ -159,7 +204,7 @@ impl Calibration {
                 }
             }
         }
-        let cycles: BTreeMap<Kind, Vec<f64>> = layers
+        let cycles: BTreeMap<LayerKind, Vec<f64>> = layers
             .into_iter()
             .map(|(kind, rows)| (kind, relative(&rows, true)))
             .collect();
@@ -177,7 +222,7 @@ impl Calibration {
         })
     }
 
-    /// By how much the prediction misses each figure of `sample`, as a share of it.
+    /// Returns the error of the prediction of each figure of `sample`, as a share of it.
     fn errors(&self, sample: &Sample) -> Result<Vec<(&'static str, f64)>, Error> {
         let (graph, runtime) = network(&sample.candidate, SHAPES)?;
         let predicted = self
@@ -219,94 +264,9 @@ fn summary(mut errors: Vec<f64>) -> Misses {
     }
 }
 
-/// Coefficients with the least squared relative error, none negative where `positive`.
-fn relative(rows: &[(Vec<f64>, f64)], positive: bool) -> Vec<f64> {
-    let scaled: Vec<_> = rows
-        .iter()
-        .map(|(amounts, target)| {
-            let scale = 1.0 / target.abs().max(1.0);
-            (amounts.iter().map(|a| a * scale).collect(), target * scale)
-        })
-        .collect();
-    absolute(&scaled, positive)
-}
-
-/// Coefficients with the least squared error. Where they must not be negative, the most negative one is left out
-/// until none is: a layer that does more never costs less.
-fn absolute(rows: &[(Vec<f64>, f64)], positive: bool) -> Vec<f64> {
-    let width = rows.first().map_or(0, |(amounts, _)| amounts.len());
-    let used = |column: &usize| {
-        rows.iter()
-            .any(|(a, _)| a.get(*column).is_some_and(|&v| v != 0.0))
-    };
-    let mut columns: Vec<usize> = (0..width).filter(used).collect();
-    loop {
-        let found = solve(rows, &columns);
-        let negative = found
-            .iter()
-            .zip(&columns)
-            .filter(|(c, _)| positive && **c < 0.0)
-            .min_by(|a, b| a.0.total_cmp(b.0));
-        let Some((_, &worst)) = negative else {
-            let mut all = vec![0.0; width];
-            for (&column, value) in columns.iter().zip(found) {
-                if let Some(slot) = all.get_mut(column) {
-                    *slot = value;
-                }
-            }
-            return all;
-        };
-        columns.retain(|&c| c != worst);
-    }
-}
-
-/// Least squares over some columns; the shortest of all solutions where there are many.
-fn solve(rows: &[(Vec<f64>, f64)], columns: &[usize]) -> Vec<f64> {
-    // Columns of like size, so that what counts as zero means the same in each.
-    let size = |column: usize| {
-        let squares = rows.iter().filter_map(|(a, _)| a.get(column));
-        squares
-            .map(|v| v * v)
-            .sum::<f64>()
-            .sqrt()
-            .max(f64::MIN_POSITIVE)
-    };
-    let sizes: Vec<f64> = columns.iter().map(|&c| size(c)).collect();
-    let matrix = DMatrix::from_fn(rows.len(), columns.len(), |r, c| {
-        let value = rows.get(r).and_then(|(a, _)| a.get(*columns.get(c)?));
-        value.zip(sizes.get(c)).map_or(0.0, |(v, s)| v / s)
-    });
-    let targets = DVector::from_iterator(rows.len(), rows.iter().map(|(_, t)| *t));
-    // It fails for a negative tolerance only.
-    let found = matrix.svd(true, true).solve(&targets, 1e-9);
-    match found {
-        Ok(found) => found.iter().zip(&sizes).map(|(v, s)| v / s).collect(),
-        Err(_) => vec![0.0; columns.len()],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn coefficients_are_found_again_and_never_negative() {
-        let row = |a: f64, b: f64| (vec![1.0, a, b], 30.0 + 2.0 * a);
-        let rows: Vec<_> = (0..9)
-            .map(|i| row(f64::from(i * 7 % 5), f64::from(i)))
-            .collect();
-        let found = relative(&rows, true);
-        for (found, wanted) in found.iter().zip([30.0, 2.0, 0.0]) {
-            assert!((found - wanted).abs() < 1e-6, "{found} instead of {wanted}");
-        }
-        // The second column lowers the target: it may not be used.
-        let falling: Vec<_> = (0..9)
-            .map(|i| (vec![1.0, f64::from(i)], 100.0 - f64::from(i)))
-            .collect();
-        let found = absolute(&falling, true);
-        assert_eq!(found[1], 0.0);
-        assert!((found[0] - 96.0).abs() < 1e-6);
-    }
 
     #[test]
     fn the_calibrations_are_read_and_good_enough_to_choose_by() {
@@ -323,7 +283,7 @@ mod tests {
                     "{core} {optimize}: {figure} {misses:?}"
                 );
             }
-            // What is stored is what the samples give.
+            // The same fit can be repeated from the samples that are stored.
             let again = Calibration::fit(c.core, c.optimize, c.method.clone(), c.samples.clone());
             assert_eq!(again.unwrap().misses.len(), c.misses.len());
         }

@@ -1,4 +1,4 @@
-//! One candidate: everything a trial needs to know beside data and board.
+//! One candidate: everything that a trial depends on beside data and board.
 
 use crate::error::Error;
 use mote_model::cnn::{Cnn, Nonlinearity, Padding, blocks_text, parse_blocks};
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A candidate. It prints as one word that no shell takes apart, and is read back from it:
-/// `window=5,hop=1,pad=valid,net=c24k9s2-d48k5s2-d64k5,epochs=25,qat=5,run=stream`. What is left out is off.
+/// A candidate, written as one word that needs no quotes in a shell:
+/// `window=5,hop=1,pad=valid,net=c24k9s2-d48k5s2-d64k5,epochs=25,qat=5,run=stream`. Parts that are off are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Candidate {
@@ -19,7 +19,7 @@ pub struct Candidate {
     pub window_ms: u32,
     /// Time between two decisions on the device, in milliseconds; written in seconds.
     pub hop_ms: u32,
-    /// The network.
+    /// The network. Its clamp is ReLU; the text has no other.
     pub cnn: Cnn,
     /// Passes over the training windows.
     pub epochs: usize,
@@ -33,21 +33,17 @@ pub struct Candidate {
     pub qat: usize,
     /// Bits of weights: 8, or 4 in all convolutions but the first and the depthwise ones.
     pub bits: u8,
-    /// Samples are consumed as they arrive.
+    /// Whether samples are consumed as they arrive.
     pub stream: bool,
-    /// Easy windows are decided by an early exit, and nothing is loaded before it is needed.
+    /// Whether an early exit decides easy windows, and nothing is loaded before it is needed.
     pub lazy: bool,
-    /// Bytes of the window through which weights are paged from a storage outside; 0 is none.
+    /// Bytes of RAM through which weights are paged from an external storage; 0 is none.
     pub page: usize,
 }
 
 impl Candidate {
-    /// A text that is understood.
-    pub const EXAMPLE: &'static str =
-        "window=5,hop=1,pad=valid,net=c24k9s2-d48k5s2-d64k5,epochs=25,qat=5,run=stream";
-
-    /// Returns the network's part of the text: candidates that have it in common differ in training and in what comes
-    /// after it.
+    /// Returns the part of the text that describes the network. Candidates that have it in common differ in training
+    /// and in what comes after it.
     pub fn network(&self) -> String {
         let padding = match self.cnn.padding {
             Padding::Same => "same",
@@ -254,7 +250,7 @@ fn number(
     }
 }
 
-/// Whether the second of two words was given.
+/// Returns whether the second of two words was given.
 fn one_of(name: &str, value: &str, [off, on]: [&str; 2]) -> Result<bool, String> {
     match value {
         _ if value == off => Ok(false),
@@ -407,7 +403,7 @@ mod tests {
         assert_eq!(short[0], "contrastive:epochs=8,head=finetune");
         assert_eq!(short[1], "prune-channels:epochs=5");
         assert_eq!(short[2], "qat:epochs=1");
-        // What a candidate is made of passes the checks of what is written by hand.
+        // Steps made here pass the same checks as steps written by hand.
         for step in techniques(20) {
             assert_eq!(step.parse::<Step>().unwrap().to_string(), step);
         }

@@ -1,17 +1,18 @@
-//! What can go wrong in a search.
+//! Errors of a search.
 
 use mote_device::core::Optimize;
 use std::path::{Path, PathBuf};
+
+/// A text that can be read as a candidate.
+const EXAMPLE: &str =
+    "window=5,hop=1,pad=valid,net=c24k9s2-d48k5s2-d64k5,epochs=25,qat=5,run=stream";
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A candidate's text cannot be read.
-    #[error(
-        "candidate `{text}`: {what}; write it as in `{}`",
-        crate::Candidate::EXAMPLE
-    )]
+    #[error("candidate `{text}`: {what}; write it as in `{}`", EXAMPLE)]
     Candidate {
         /// The text.
         text: String,
@@ -28,7 +29,7 @@ pub enum Error {
         /// Texts that are understood.
         example: &'static str,
     },
-    /// The name of an objective or a preset is not known.
+    /// No objective or preset has this name.
     #[error("there is no {kind} `{name}`; there are: {known}")]
     Unknown {
         /// What was looked for.
@@ -38,7 +39,7 @@ pub enum Error {
         /// The names there are.
         known: String,
     },
-    /// The candidate is no network that runs.
+    /// The candidate cannot run.
     #[error("candidate `{candidate}` is not possible: {source}")]
     Impossible {
         /// The candidate.
@@ -46,7 +47,7 @@ pub enum Error {
         /// Why.
         source: mote_model::Error,
     },
-    /// There is nothing to predict by.
+    /// There is no calibration to predict with.
     #[error(
         "there is no calibration for {core} at -O{optimize}; measure one with `cargo xtask calibrate --board B`, B being a board with that core"
     )]
@@ -56,10 +57,10 @@ pub enum Error {
         /// The optimisation.
         optimize: Optimize,
     },
-    /// A calibration cannot be fitted to so few measurements, or a file of one is damaged.
+    /// There are too few measurements to fit a calibration to, or a file of one is damaged.
     #[error("calibration: {0}")]
     Calibration(String),
-    /// A file of records has a line that is none.
+    /// A line of a file of records is no whole record.
     #[error("{}, line {line}: {what}; remove the line, or the file to start anew", path.display())]
     Record {
         /// The file.

@@ -1,16 +1,16 @@
 //! Trials as a list of commands, to be run elsewhere.
 
-use crate::Error;
+use crate::error::Error;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A trial to be run: the words of its command line, without where its record goes.
+/// The command line of a trial as words, without the option that says where its record goes.
 pub type Command = Vec<String>;
 
 /// Writes into `folder`: `trials.txt`, one command per line; `run.sh`, which runs those that have no record yet, one
-/// after the other; `slurm.sh`, the same as an array job. Each leaves its record in `folder/records/N.json`, to be
-/// merged with [`collect`](crate::collect). Commands name data and program as on this machine.
+/// after the other; `slurm.sh`, the same as an array job. Each command leaves its record in `folder/records/N.json`,
+/// from where [`collect`](crate::collect) reads it. Commands name data and program as on this machine.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -55,8 +55,8 @@ pub fn export(commands: &[Command], folder: &Path) -> Result<Vec<PathBuf>, Error
 
 const HEAD: &str = "#!/bin/sh\n# Runs every trial that has no record yet, one after the other.\nset -u\ncd \"$(dirname \"$0\")\" || exit 1\n";
 
-/// Shell lines that run the command of line `n`, unless its record is there. The record is moved into place only when
-/// it is whole.
+/// Returns shell lines that run the command of line `n`, unless its record is there. The record is moved into place
+/// when it is complete.
 fn one(n: &str) -> String {
     format!(
         "    record=records/$(printf %04d {n}).json\n    \
@@ -66,7 +66,7 @@ fn one(n: &str) -> String {
     )
 }
 
-/// The command line of a record, as a person would type it.
+/// Returns the command line of a record, as a person would type it.
 pub fn command_line(words: &[String]) -> String {
     words
         .iter()
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn the_script_runs_each_command_once_and_its_records_are_collected() {
         let folder = tempfile::tempdir().unwrap();
-        // Stands for `mote trial`: writes what it is given as its record.
+        // Stands for `mote trial`: its record is what it is given.
         let stub = folder.path().join("a stub.sh");
         fs::write(
             &stub,

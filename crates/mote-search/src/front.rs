@@ -1,22 +1,23 @@
-//! Which trials are worth having: dominance, fronts, and an order to promote candidates in.
+//! Compares trials: dominance, fronts, and the order in which candidates are promoted.
 
-use crate::{Figures, Limits, Objective, Record};
+use crate::limits::{Figures, Limits, Objective};
+use crate::record::Record;
 use mote_metrics::dominates;
 
-/// A candidate that is so far behind the best m-F1 of its fidelity is not tried on: whatever it saves, nobody wants it.
+/// A candidate whose m-F1 is this far below the best of its fidelity is never promoted, whatever it saves.
 const HOPELESS: f64 = 0.15;
 
-/// What a search compares trials by.
+/// The criteria by which trials are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Goal {
     /// What the user allows.
     pub limits: Limits,
-    /// What is to be small; `None` weighs all of flash, RAM, latency and energy.
+    /// The figure to minimise; `None` weighs flash, RAM, latency and energy alike.
     pub objective: Option<Objective>,
 }
 
 impl Goal {
-    /// All that is to be small, m-F1 negated.
+    /// Returns all values to minimise, among them the negated m-F1.
     fn values(&self, record: &Record) -> Vec<f64> {
         let f = record.best_figures();
         let mut all = vec![-record.macro_f1];
@@ -27,14 +28,14 @@ impl Goal {
         all
     }
 
-    /// By how much a record breaks the limits, as a share of them.
+    /// Returns by how much a record breaks the limits, as a share of them; 0 when it keeps all.
     pub fn excess(&self, record: &Record) -> f64 {
         self.limits
             .excess(record.best_figures(), Some(record.macro_f1))
     }
 
-    /// Whether `a` is to be preferred to `b` whatever matters more to the user: it breaks the limits less, or keeps
-    /// them and is nowhere worse and somewhere better.
+    /// Returns whether `a` is better than `b`: it breaks the limits less; or both keep them, and `a` is worse in
+    /// nothing and better in something.
     pub fn dominates(&self, a: &Record, b: &Record) -> bool {
         match (self.excess(a), self.excess(b)) {
             (x, y) if x > 0.0 || y > 0.0 => x < y,
@@ -42,8 +43,8 @@ impl Goal {
         }
     }
 
-    /// Indices of `records` from the one most worth trying on to the least: front by front (Deb et al. 2002, NSGA-II),
-    /// within a front those with the most room around them first. Those hopelessly behind are left out.
+    /// Returns the indices of `records`, the first to be promoted first: front by front (NSGA-II, Deb et al. 2002), and
+    /// within a front those with the most distant neighbours first. Records far below the best m-F1 are left out.
     pub fn order(&self, records: &[&Record]) -> Vec<usize> {
         let best = records.iter().map(|r| r.macro_f1).fold(0.0, f64::max);
         let hope = |i: &usize| {
@@ -67,7 +68,7 @@ impl Goal {
         order
     }
 
-    /// A front, those with the most distant neighbours first.
+    /// Sorts a front, those with the most distant neighbours first.
     fn by_room(&self, records: &[&Record], front: Vec<usize>) -> Vec<usize> {
         let mut room: Vec<(usize, f64)> = front.into_iter().map(|i| (i, 0.0)).collect();
         let values = |i: usize| records.get(i).map(|r| self.values(r)).unwrap_or_default();
@@ -96,8 +97,8 @@ impl Goal {
         room.into_iter().map(|(i, _)| i).collect()
     }
 
-    /// The records that keep the limits and that no other one beats in m-F1, flash, RAM, latency and energy at once;
-    /// by falling m-F1.
+    /// Returns the records that keep the limits and that no other one dominates in m-F1, flash, RAM, latency and
+    /// energy, highest m-F1 first.
     pub fn front<'r>(&self, records: &[&'r Record]) -> Vec<&'r Record> {
         let all = Self {
             objective: None,
@@ -124,8 +125,8 @@ impl Goal {
         front
     }
 
-    /// The one to take: of those that keep the limits the one with the least of what is to be small, or else with the
-    /// highest m-F1. When something is to be small and no m-F1 is asked for, those within one point of the best count.
+    /// Returns the record to use: the smallest in the objective, or without one that of the highest m-F1. With an
+    /// objective and no limit on the m-F1, only records within one point of the best m-F1 count.
     pub fn best<'r>(&self, records: &[&'r Record]) -> Option<&'r Record> {
         let front = self.front(records);
         let Some(objective) = self.objective else {

@@ -1,12 +1,12 @@
-//! What a user allows and what is to be small.
+//! What a user allows, and what is to be minimised.
 
-use crate::Error;
+use crate::error::Error;
 use mote_device::figures::DeviceFigures;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// What a pipeline takes on a board. Bytes; per decision.
+/// What a pipeline takes on a board; time, energy and cycles are per decision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// Flash of code and model, in bytes.
@@ -24,7 +24,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Picks the figures out of those of a measured pipeline; `None` when flash or RAM is not known.
+    /// Returns the figures of a measured pipeline; `None` when flash or RAM is not known.
     pub fn of(measured: &DeviceFigures) -> Option<Self> {
         Some(Self {
             flash: measured.flash()?,
@@ -37,7 +37,7 @@ impl Figures {
     }
 }
 
-/// What a user allows; `None` is no limit.
+/// What a user allows; `None` means no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Flash of code and model, in bytes.
@@ -69,7 +69,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// The option of `mote fit` that sets it.
+    /// Returns the option of `mote fit` that sets it.
     pub fn option(self) -> &'static str {
         match self {
             Limit::Flash => "--flash",
@@ -82,8 +82,8 @@ impl Limit {
 }
 
 impl Limits {
-    /// By how much `figures` and an m-F1 break each limit, as a share of it; empty when all hold. A figure that is
-    /// not known breaks no limit, and an m-F1 of `None` neither.
+    /// Returns the limits that `figures` and the m-F1 break, and by what share of each limit. An unknown figure or m-F1
+    /// breaks no limit.
     pub fn broken(&self, figures: &Figures, f1: Option<f64>) -> Vec<(Limit, f64)> {
         let over = |limit: Option<f64>, value: Option<f64>| {
             let (limit, value) = limit.zip(value)?;
@@ -108,7 +108,7 @@ impl Limits {
         .collect()
     }
 
-    /// The sum of [`Limits::broken`]: 0 when all hold.
+    /// Returns the sum of [`Limits::broken`]; 0 when all limits hold.
     pub fn excess(&self, figures: &Figures, f1: Option<f64>) -> f64 {
         self.broken(figures, f1)
             .iter()
@@ -134,7 +134,7 @@ impl fmt::Display for Limits {
     }
 }
 
-/// What is to be small.
+/// What is to be minimised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Objective {
@@ -156,7 +156,7 @@ impl Objective {
         ("latency", Self::Latency),
     ];
 
-    /// The figure; infinite where it is not known.
+    /// Returns the figure; infinite where it is not known.
     pub fn of(self, figures: &Figures) -> f64 {
         let known = |value: Option<f64>| value.unwrap_or(f64::INFINITY);
         match self {

@@ -1,14 +1,14 @@
-//! The network of a candidate before anything is trained: right in every shape, with weights that mean nothing.
+//! The network of a candidate before it is trained: every shape is right, the weights are arbitrary.
 //!
-//! Sizes, memory plans and cycles do not depend on what weights say, so planner and format writer work on it as they
-//! will on the trained one.
+//! Sizes, memory plans and cycles do not depend on the values of weights, so the planner and the format writer give the
+//! same results as for the trained network.
 
 use crate::candidate::Candidate;
 use crate::error::Error;
 use mote_model::cnn::{self, Cnn};
 use mote_model::{Activation, Dense, Frontend, Graph, Op, Quant, Runtime, Shape, Weights, stream};
 
-/// What a task asks of a network.
+/// The shapes that a task gives a network.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shapes {
     /// Sampling rate in Hz.
@@ -19,8 +19,9 @@ pub struct Shapes {
     pub classes: usize,
 }
 
-/// The int8 network of `candidate` as the device runs it, and how it is held. What pruning will leave is estimated: so many
-/// channels less in every block that the multiply-accumulates come down by its share.
+/// Builds the int8 network of `candidate` as the device runs it, and returns it with how it is held. What pruning
+/// leaves is estimated: every block loses the same share of channels, so that the multiply-accumulates come down by the
+/// share asked for.
 ///
 /// # Errors
 /// [`Error::Impossible`] when the window is too short for the kernels, or the network cannot be streamed.
@@ -60,7 +61,7 @@ fn windowed(candidate: &Candidate, shapes: Shapes) -> Result<Graph, mote_model::
     } else {
         let network = pruned(&candidate.cnn, candidate.prune);
         let layers = network.layers(input)?;
-        // As `int8:bits=4` has it: all but the first convolution and the depthwise ones.
+        // The same layers as `int8:bits=4`: all but the first convolution and the depthwise ones.
         let bits = |i: usize| match i > 0 && !layers[i].depthwise {
             true => candidate.bits,
             false => 8,
@@ -85,7 +86,7 @@ fn windowed(candidate: &Candidate, shapes: Shapes) -> Result<Graph, mote_model::
     Ok(graph)
 }
 
-/// Returns about what pruning `percent` of the multiply-accumulates leaves: the same share of channels in each block.
+/// Estimates the network that is left when `percent` of the multiply-accumulates are pruned.
 fn pruned(network: &Cnn, percent: u8) -> Cnn {
     let mut network = network.clone();
     if percent > 0 {
@@ -118,7 +119,7 @@ fn weights(outputs: usize, taps: usize, bits: u8) -> Weights {
     }
 }
 
-/// A number from -127 to 127 that belongs to `i`: the same network every time.
+/// Returns a number from -127 to 127 that depends on `i` only, so that the network is the same every time.
 fn noise(i: usize) -> i8 {
     (((i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as i8).max(-127)
 }

@@ -1,6 +1,7 @@
-//! Named candidates that need no search.
+//! Candidates with names, for those who do not want to search.
 
-use crate::{Candidate, Error};
+use crate::candidate::Candidate;
+use crate::error::Error;
 
 /// A candidate with a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +14,8 @@ pub struct Preset {
     pub candidate: Candidate,
 }
 
-/// Streams that look back on ten seconds. Plain convolutions where memory is short: they do more per byte than separable
-/// ones, whose second kernel is code and stack.
+/// All are streams over ten seconds. Where memory is short, convolutions are plain: a separable one has a second
+/// kernel, which takes code and stack.
 const PRESETS: [(&str, &str, &str); 4] = [
     (
         "smallest",
@@ -38,10 +39,11 @@ const PRESETS: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// All presets.
+/// Returns all presets.
 ///
 /// # Errors
-/// Never, as a test makes sure: their texts are part of the program.
+///
+/// None: a test reads their texts, which are part of the program.
 pub fn presets() -> Result<Vec<Preset>, Error> {
     PRESETS
         .into_iter()
@@ -55,7 +57,7 @@ pub fn presets() -> Result<Vec<Preset>, Error> {
         .collect()
 }
 
-/// The preset of this name.
+/// Returns the preset of this name.
 ///
 /// # Errors
 /// [`Error::Unknown`] with the names there are.

@@ -4,8 +4,8 @@
 //! as much as a byte is refused and never a figure.
 
 use crate::candidate::Candidate;
-use crate::cost::Prediction;
 use crate::limits::Figures;
+use crate::prediction::Prediction;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

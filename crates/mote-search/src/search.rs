@@ -1,17 +1,23 @@
-//! The search: many candidates briefly, the better ones longer, the best ones thoroughly.
+//! Searches: many candidates are tried briefly, the better ones longer, and the best ones on all folds.
 //!
-//! Each generation proposes candidates, some at random and most a step away from the front of those tried before, and
-//! keeps those that the cost model lets through the limits: nothing is trained that cannot fit. They are tried with
-//! the least fidelity; the best third of each fidelity is tried with the next (successive halving, Jamieson and Talwalkar
-//! 2016, with promotion as in ASHA, Li et al. 2020), "best" being front by front and then by room (NSGA-II, Deb et al.
-//! 2002). What the search began with is tried on all folds right after the first generation: what it finds is to be
-//! compared with that, and all time left is for finding. When the time for searching is over, the first of the survivors
-//! are tried on all folds.
+//! Each generation proposes candidates, some at random and most of them one step away from the front of those tried
+//! before. The cost model predicts what each takes on the device, and only those within the limits are trained. They
+//! are tried with the lowest fidelity; the best third at each fidelity is tried with the next one (successive halving,
+//! Jamieson and Talwalkar 2016, with promotion as in ASHA, Li et al. 2020). "Best" means front by front, and by
+//! distance to the neighbours within a front (NSGA-II, Deb et al. 2002).
 //!
-//! What is proposed depends on the seed and on what trials gave, not on how long they took, and records of an earlier
-//! run count as trials: the same search goes on where it stopped.
+//! The initial candidates are tried on all folds right after the first generation, because results are compared with
+//! them. When the time for searching is over, the best of the others are tried on all folds.
+//!
+//! What is proposed depends on the seed and on the results of trials, not on how long they took. Records of an earlier
+//! run count as trials, so the same search continues where it stopped.
 
-use crate::{Candidate, Error, Fidelity, Figures, Goal, Limit, Record, Space};
+use crate::candidate::Candidate;
+use crate::error::Error;
+use crate::front::Goal;
+use crate::limits::{Figures, Limit};
+use crate::record::{Fidelity, Record};
+use crate::space::Space;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -20,24 +26,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Share of the time left after which nothing new is proposed: trying a few on all folds takes longer than finding them.
+/// Share of the remaining time after which nothing new is proposed. Trying a few candidates on all folds takes longer
+/// than finding them.
 const SEARCHING: f64 = 0.3;
 
-/// One of so many is promoted.
+/// One candidate in so many is promoted to the next fidelity.
 const HALVING: usize = 3;
 
-/// Candidates thought of per candidate that is tried, at most: under tight limits few pass.
+/// Most proposals per candidate that is tried. Under tight limits most proposals break one.
 const THOUGHTS: usize = 150;
 
-/// Candidates that were nearly let through, kept to go on from and to be shown.
+/// Number of near misses that are kept, to start from and to show.
 const NEAR: usize = 5;
 
-/// Survivors tried on all folds, at most.
+/// Most candidates tried on all folds at the end.
 const FINALISTS: usize = 8;
 
 /// Runs one trial.
 pub trait Trial: Sync {
-    /// What ends the whole search; what is wrong with one candidate goes into [`Record::failed`].
+    /// An error that ends the whole search. What is wrong with one candidate goes into [`Record::failed`].
     type Error: Send;
 
     /// Trains and evaluates `candidate` with `fidelity`.
@@ -50,9 +57,9 @@ pub trait Trial: Sync {
 /// What is searched for, where, and how long.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What trials are compared by.
+    /// Compares trials.
     pub goal: Goal,
-    /// What there is to choose from.
+    /// The choices of which candidates are made.
     pub space: Space,
     /// Candidates that are tried first.
     pub first: Vec<Candidate>,
@@ -64,9 +71,9 @@ pub struct Settings {
     pub seed: u64,
     /// Folds trained at a time.
     pub threads: usize,
-    /// Time for everything.
+    /// Time for the whole search.
     pub budget: Duration,
-    /// Candidates, at most.
+    /// Most candidates that are tried.
     pub candidates: usize,
 }
 
@@ -77,9 +84,9 @@ pub struct NearMiss {
     pub candidate: Candidate,
     /// What it takes.
     pub figures: Figures,
-    /// Its m-F1, when it was tried.
+    /// Its m-F1, if it was tried.
     pub macro_f1: Option<f64>,
-    /// The limits it breaks, and by what share of them.
+    /// The limits it breaks, and by what share of each limit.
     pub broken: Vec<(Limit, f64)>,
 }
 
@@ -92,18 +99,18 @@ impl NearMiss {
 /// What a search found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
-    /// The front at the highest fidelity that any candidate reached, by falling m-F1.
+    /// The front at the highest fidelity that any candidate reached, highest m-F1 first.
     pub front: Vec<Record>,
-    /// The one to take.
+    /// The candidate to use.
     pub best: Option<Record>,
-    /// The closest candidates when the front is empty, the closest first.
+    /// The closest candidates if the front is empty, the closest first.
     pub near: Vec<NearMiss>,
-    /// Candidates that were tried.
+    /// Number of candidates that were tried.
     pub candidates: usize,
 }
 
 impl Outcome {
-    /// The limit to give way on when nothing keeps all of them.
+    /// Returns the limit that the closest candidate breaks most: the one to relax.
     pub fn binding(&self) -> Option<Limit> {
         let broken = &self.near.first()?.broken;
         let worst = broken.iter().max_by(|a, b| a.1.total_cmp(&b.1));
@@ -111,16 +118,16 @@ impl Outcome {
     }
 }
 
-/// Where a search stands.
+/// The progress of a search.
 #[derive(Debug)]
 pub struct Status<'a> {
-    /// Candidates that were tried.
+    /// Number of candidates that were tried.
     pub candidates: usize,
-    /// The fidelity the front is of.
+    /// The fidelity of the trials in the front.
     pub fidelity: Fidelity,
     /// The front so far.
     pub front: Vec<&'a Record>,
-    /// Time gone.
+    /// Time since the search began.
     pub elapsed: Duration,
     /// Whether candidates are being tried on all folds.
     pub all_folds: bool,
@@ -137,7 +144,8 @@ pub struct Search<'a, P> {
 }
 
 impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
-    /// A search that goes on from `known` records. `predict` tells what a candidate will take, or why it cannot be.
+    /// Builds a search that continues from `known` records. `predict` returns the figures of a candidate on the device,
+    /// or why it cannot run.
     pub fn new(settings: &'a Settings, predict: P, known: Vec<Record>) -> Self {
         let known = known
             .into_iter()
@@ -151,9 +159,10 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         }
     }
 
-    /// Searches until the time is over, `observe` says so by `false`, or nothing is left to try.
+    /// Searches until the time is over, `observe` returns `false`, or nothing is left to try.
     ///
     /// # Errors
+    ///
     /// Those of the trials.
     pub fn run<T: Trial>(
         mut self,
@@ -185,8 +194,8 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         Ok(self.outcome())
     }
 
-    /// Tries candidates that were not proposed before with the least fidelity, and the better ones with more, but not with
-    /// the last where there are others. Whether there were any.
+    /// Proposes candidates, tries them with the lowest fidelity, and promotes the better ones up to the fidelity before
+    /// the last. Returns whether there were any.
     fn generation<T: Trial>(
         &mut self,
         trial: &T,
@@ -205,7 +214,8 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         Ok(!generation.is_empty())
     }
 
-    /// Tries one after the other with the last fidelity, those for which there is time, one at least. Whether to go on.
+    /// Tries the candidates with the last fidelity, in turn. Those that would take longer than the time left are left
+    /// out, unless nothing was tried with it yet. Returns whether to continue.
     fn evaluate_fully<T: Trial>(
         &mut self,
         trial: &T,
@@ -228,7 +238,7 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         Ok(true)
     }
 
-    /// Candidates for the next generation. They keep the limits as far as the cost model can tell.
+    /// Proposes candidates for the next generation. By the cost model, all of them keep the limits.
     pub fn propose(&mut self, fidelity: Fidelity) -> Vec<Candidate> {
         let room = self.settings.candidates.saturating_sub(self.proposed.len());
         let wanted = self.settings.generation.min(room);
@@ -244,7 +254,7 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
             if chosen.len() == wanted {
                 break;
             }
-            // Before anything was tried: from what nearly keeps the limits it is not far to what does.
+            // As long as nothing was tried, near misses are the best starting points.
             let parent = match parents.choose(&mut rng) {
                 Some(parent) => Some(parent),
                 None => self.near.choose(&mut rng).map(|n| &n.candidate),
@@ -278,7 +288,7 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         chosen
     }
 
-    /// The better half of what was tried.
+    /// Returns the better half of the candidates tried with `fidelity`.
     fn parents(&self, fidelity: Fidelity) -> Vec<Candidate> {
         let tried = self.tried(fidelity);
         let order = self.settings.goal.order(&tried);
@@ -299,8 +309,8 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         self.near.truncate(NEAR);
     }
 
-    /// The records of a fidelity in the order their candidates were proposed; of the highest fidelity all there are, also
-    /// those of earlier runs and other machines. Without failures.
+    /// Returns the successful records of a fidelity, in the order in which their candidates were proposed. Those of the
+    /// highest fidelity include records of earlier runs and of other machines.
     fn tried(&self, fidelity: Fidelity) -> Vec<&Record> {
         let all: Vec<&Record> = match self.settings.fidelities.last() == Some(&fidelity) {
             true => self
@@ -317,7 +327,7 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         all.into_iter().filter(|r| r.failed.is_none()).collect()
     }
 
-    /// The best third of what was tried with `lower` and not yet with `higher`.
+    /// Returns the best third of what was tried with `lower`, without those that were tried with `higher` already.
     fn promoted(&self, lower: Fidelity, higher: Fidelity) -> Vec<Candidate> {
         let tried = self.tried(lower);
         let quota = tried.len().div_ceil(HALVING);
@@ -328,8 +338,7 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
             .collect()
     }
 
-    /// Candidates in the order to try them on all folds: those the search began with, the one that would be taken, and
-    /// front by front.
+    /// Returns the candidates to try on all folds, in order: the initial ones, the best one, then front by front.
     fn finalists(&self, survivors: Fidelity) -> Vec<Candidate> {
         let tried = self.tried(survivors);
         let order = self.settings.goal.order(&tried);
@@ -347,14 +356,14 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         all
     }
 
-    /// Those of the candidates the search began with that keep the limits.
+    /// Returns the initial candidates that keep the limits.
     fn initial(&self) -> Vec<Candidate> {
         let first = self.settings.first.iter();
         let keep = first.filter(|candidate| self.proposed.contains(candidate));
         keep.cloned().collect()
     }
 
-    /// How long a trial will take, from how long it took with less fidelity; folds are trained in parallel.
+    /// Estimates how long a trial takes, from its time at a lower fidelity. Folds are trained in parallel.
     fn takes(&self, candidate: &Candidate, fidelity: Fidelity) -> Duration {
         let tried = self.settings.fidelities.iter().rev();
         let mut tried = tried.filter_map(|&e| self.known.get(&(e, candidate.clone())));
@@ -377,7 +386,7 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
             .unwrap_or(Duration::MAX)
     }
 
-    /// Tries what has no record yet, as many at a time as there are threads for.
+    /// Tries the candidates that have no record yet, as many at a time as there are threads for.
     fn evaluate<T: Trial>(
         &mut self,
         trial: &T,
@@ -417,7 +426,7 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         error.map_or(Ok(()), Err)
     }
 
-    /// The highest fidelity that any candidate reached, and its records.
+    /// Returns the highest fidelity that any candidate reached, and its records.
     fn highest(&self) -> (Fidelity, Vec<&Record>) {
         let reached = self.settings.fidelities.iter().rev();
         reached
@@ -449,7 +458,7 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         let tried: Vec<&Record> = tried.iter().collect();
         let front: Vec<Record> = goal.front(&tried).into_iter().cloned().collect();
         if front.is_empty() {
-            // What was tried tells more than what was only thought of.
+            // Measured figures are better evidence than predicted ones.
             if !tried.is_empty() {
                 self.near.clear();
             }

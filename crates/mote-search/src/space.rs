@@ -1,6 +1,6 @@
-//! What there is to choose from, at random or a step away from what is good already.
+//! The candidates that a search chooses from: at random, or one step away from a good one.
 //!
-//! A sampler of its own, because a candidate is not a list of numbers that a library could vary: the number of blocks
+//! The sampler is our own, because a candidate is not a list of numbers that a library could vary: the number of blocks
 //! differs, and most random choices make no network at all, or none that runs as a stream.
 
 use crate::candidate::Candidate;
@@ -17,15 +17,15 @@ const MOST_BLOCKS: usize = 6;
 pub struct Space {
     /// Window lengths in milliseconds.
     pub windows_ms: Vec<u32>,
-    /// Time between two decisions in milliseconds: what the application asks for.
+    /// Time between two decisions in milliseconds, as the application asks for it.
     pub hop_ms: u32,
     /// Epochs of training.
     pub epochs: Vec<usize>,
     /// Bits of weights.
     pub bits: Vec<u8>,
-    /// Contrastive pretraining may be used: it takes several times as long to train.
+    /// Whether contrastive pretraining may be used. It takes several times as long to train.
     pub slow_training: bool,
-    /// Weights may lie in a storage outside.
+    /// Whether weights may lie in an external storage.
     pub paging: bool,
 }
 
@@ -46,7 +46,7 @@ fn pick<T: Copy>(from: &[T], otherwise: T, rng: &mut impl Rng) -> T {
     from.choose(rng).copied().unwrap_or(otherwise)
 }
 
-/// The value `steps` further in a rising list, from the one nearest to `value`.
+/// Returns the value `steps` further in a rising list, starting from the one nearest to `value`.
 fn move_in(list: &[usize], value: usize, steps: isize) -> usize {
     let nearest = (0..list.len())
         .min_by_key(|&i| list.get(i).map_or(usize::MAX, |v| v.abs_diff(value)))
@@ -57,7 +57,7 @@ fn move_in(list: &[usize], value: usize, steps: isize) -> usize {
 }
 
 impl Space {
-    /// A candidate at random; it need not be possible.
+    /// Draws a candidate at random. It may be impossible.
     pub fn sample(&self, rng: &mut impl Rng) -> Candidate {
         let count = rng.random_range(2..=4);
         let mut channels = pick(&CHANNELS[..6], 8, rng);
@@ -100,7 +100,7 @@ impl Space {
         candidate
     }
 
-    /// A candidate one or two steps away from `parent`; it need not be possible.
+    /// Draws a candidate one or two steps away from `parent`. It may be impossible.
     pub fn mutate(&self, parent: &Candidate, rng: &mut impl Rng) -> Candidate {
         let mut candidate = parent.clone();
         for _ in 0..rng.random_range(1..=2) {

@@ -10,17 +10,22 @@
 //! as its signal-to-quantization-noise ratio.
 
 mod mixed;
+mod quantize;
+mod ranges;
 mod sqnr;
+#[cfg(test)]
+mod test_network;
 mod weights;
 
+pub use ranges::Calibration;
 pub(crate) use weights::quantize_weights;
 
 use crate::artifact::{Artifact, Context};
 use crate::error::Error;
 use crate::technique::{Change, Kind, Technique};
-use mote_model::op::OutputGrid;
-use mote_model::session::{self, Session};
-use mote_model::{Graph, Node, Op, Quant};
+use mote_model::{Graph, Node, Op};
+use quantize::quantize;
+use ranges::{observe, range};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -52,23 +57,8 @@ impl Default for Int8 {
     }
 }
 
-/// How a tensor's range is chosen from the values observed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Calibration {
-    /// Smallest to largest value.
-    MinMax,
-    /// Values between the 0.01 and the 99.99 percentile.
-    Percentile,
-    /// The share of the full range with the least mean squared error.
-    Mse,
-}
-
-/// Values kept per tensor: enough for stable percentiles, few enough to sort in no time.
-const KEPT_PER_TENSOR: usize = 200_000;
-
 impl Technique for Int8 {
-    const NAME: &'static str = "int8";
+    const NAME: &'static str = weights::NAME;
     const KIND: Kind = Kind::Model;
 
     fn check(&self) -> Result<(), Error> {
@@ -151,205 +141,13 @@ fn trained_for_few_bits(graph: &Graph) -> Vec<bool> {
     graph.nodes.iter().map(&mut is_few).collect()
 }
 
-/// Runs the f32 network on training windows and collects every tensor's values.
-fn observe(graph: &Graph, context: &Context, windows: &[usize]) -> Result<Vec<Vec<f32>>, Error> {
-    let mut values: Vec<Vec<f32>> = vec![Vec::new(); graph.tensors.len()];
-    let compiled = session::compile(graph)?;
-    let mut session = Session::new(&compiled)?;
-    for &n in windows {
-        session.run_observed(context.windows.window(n), |tensor, observed| {
-            if let Some(kept) = values.get_mut(tensor) {
-                let every = (observed.len() * windows.len())
-                    .div_ceil(KEPT_PER_TENSOR)
-                    .max(1);
-                kept.extend(observed.iter().step_by(every));
-            }
-        })?;
-    }
-    Ok(values)
-}
-
-/// The range to represent, always holding zero.
-fn range(mut values: Vec<f32>, calibration: Calibration) -> (f32, f32) {
-    values.retain(|v| v.is_finite());
-    values.sort_by(f32::total_cmp);
-    let (Some(&low), Some(&high)) = (values.first(), values.last()) else {
-        return (0.0, 0.0);
-    };
-    let (low, high) = (low.min(0.0), high.max(0.0));
-    match calibration {
-        Calibration::MinMax => (low, high),
-        Calibration::Percentile => {
-            let at = |share: f64| {
-                values
-                    .get(((values.len() - 1) as f64 * share) as usize)
-                    .copied()
-            };
-            (
-                at(0.0001).unwrap_or(low).min(0.0),
-                at(0.9999).unwrap_or(high).max(0.0),
-            )
-        }
-        Calibration::Mse => {
-            let sample: Vec<f32> = values
-                .iter()
-                .copied()
-                .step_by(values.len().div_ceil(20_000).max(1))
-                .collect();
-            let error = |share: f32| {
-                let quant = Quant::over(low * share, high * share);
-                sample
-                    .iter()
-                    .map(|&v| f64::from(quant.nearest(v) - v).powi(2))
-                    .sum::<f64>()
-            };
-            let shares = (30..=100)
-                .rev()
-                .step_by(2)
-                .map(|percent| percent as f32 / 100.0);
-            let best = shares
-                .map(|s| (error(s), s))
-                .min_by(|a, b| a.0.total_cmp(&b.0));
-            let share = best.map_or(1.0, |(_, share)| share);
-            (low * share, high * share)
-        }
-    }
-}
-
-/// Writes the int8 network of `graph`, given each tensor's range, and per node whether its weights take four bits.
-fn quantize(graph: &Graph, ranges: &[(f32, f32)], few_bits: &[bool]) -> Result<Graph, Error> {
-    let mut out = graph.clone();
-    for (tensor, &(low, high)) in out.tensors.iter_mut().zip(ranges) {
-        tensor.quant = Some(Quant::over(low, high));
-    }
-    for (index, node) in out.nodes.iter_mut().enumerate() {
-        let bits = if few_bits.get(index) == Some(&true) {
-            4
-        } else {
-            8
-        };
-        let input = node.inputs.first().copied().unwrap_or(graph.input);
-        let input_quant = out.tensors.get(input).and_then(|t| t.quant);
-        let (Some(input_quant), Some(output)) = (input_quant, out.tensors.get_mut(node.output))
-        else {
-            return Err(mote_model::Error::NoTensor {
-                id: input,
-                count: graph.tensors.len(),
-            }
-            .into());
-        };
-        match &node.op {
-            Op::Exit(_) => {
-                return Err(Int8::impossible(
-                    "an early exit is set on the network as it runs; name `int8` before `lazy`",
-                ));
-            }
-            Op::History(_) | Op::WindowPool(_) => {
-                return Err(Int8::impossible(format!(
-                    "layer `{}` is of a stream already; quantize before",
-                    node.name
-                )));
-            }
-            Op::Quantize | Op::Dequantize => {
-                return Err(Int8::impossible(format!(
-                    "layer `{}` changes the element type already",
-                    node.name
-                )));
-            }
-            _ => {}
-        }
-        match node.op.output_grid() {
-            OutputGrid::Own => {}
-            OutputGrid::Input => output.quant = Some(input_quant),
-            OutputGrid::Fixed(quant) => output.quant = Some(quant),
-        }
-        if let Some(weights) = node.op.weights_mut() {
-            *weights = quantize_weights(weights, input_quant.scale, bits)?;
-        }
-    }
-    Ok(out)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::test_network::{context, network, windows};
     use super::*;
     use crate::options::read;
-    use mote_data::Windows;
-    use mote_model::{
-        Activation, Conv1d, Dense, Frontend, LeakyRelu, Pool, PoolKind, Shape, Weights,
-    };
-
-    const TIME: usize = 24;
-
-    /// Sixteen windows of oscillations, of one user.
-    pub(super) fn windows() -> Windows {
-        let sample = |i: usize| (i as f32 * 0.37).sin() * 6.0 + (i as f32 * 1.91).cos() * 2.0;
-        Windows {
-            time: TIME,
-            channels: 3,
-            rate_hz: 20.0,
-            hop: TIME,
-            x: (0..16 * TIME * 3).map(sample).collect(),
-            y: vec![0; 16],
-            users: vec![0; 16],
-            recordings: vec![0; 16],
-            labels: vec!["one".into(), "two".into()],
-        }
-    }
-
-    pub(super) fn context<'a>(windows: &'a Windows, train: &'a [usize]) -> Context<'a> {
-        Context {
-            windows,
-            train,
-            seed: 1,
-            training: None,
-        }
-    }
-
-    /// A convolution, a separable one, a pool and a dense layer, in f32.
-    pub(super) fn network() -> Graph {
-        let weights = |outputs: usize, taps: usize| Weights::F32 {
-            weights: (0..outputs * taps)
-                .map(|i| (i as f32 * 1.7).sin() / (taps as f32).sqrt())
-                .collect(),
-            bias: (0..outputs).map(|i| (i as f32).cos() * 0.2).collect(),
-        };
-        let conv = |channels: usize, out_channels: usize, kernel: usize, groups: usize| {
-            Op::Conv1d(Conv1d {
-                out_channels,
-                kernel,
-                stride: 1,
-                dilation: 1,
-                padding: [0, 0],
-                groups,
-                activation: Activation::Relu,
-                weights: weights(out_channels, kernel * channels / groups),
-            })
-        };
-        let mut graph = Graph::new("net", Shape::new(TIME, 3));
-        graph.push("first", conv(3, 8, 5, 1)).unwrap();
-        graph.push("depthwise", conv(8, 8, 3, 8)).unwrap();
-        graph.push("pointwise", conv(8, 32, 1, 1)).unwrap();
-        let kernel = graph.tensor(graph.output).unwrap().shape.time;
-        let pool = Pool {
-            kind: PoolKind::Average,
-            kernel,
-            stride: 1,
-            padding: [0, 0],
-        };
-        graph.push("pool", Op::Pool(pool)).unwrap();
-        let dense = Dense {
-            out_features: 2,
-            activation: Activation::None,
-            weights: weights(2, 32),
-        };
-        graph.push("dense", Op::Dense(dense)).unwrap();
-        graph.frontend = Some(Frontend {
-            offset: vec![10, -20, 0],
-            scale: vec![4e-4; 3],
-        });
-        graph
-    }
+    use mote_model::Weights;
+    use mote_model::session::{self, Session};
 
     fn applied(options: &str) -> Result<(Graph, Vec<String>), Error> {
         let windows = windows();
@@ -402,51 +200,5 @@ mod tests {
         for wrong in ["mixed=0.5", "mixed=-1", "mixed=nan", "mixed=0.1,bits=4"] {
             assert!(applied(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_leaky_relu_gets_a_grid_of_its_own() {
-        let mut graph = Graph::new("leaky", Shape::new(4, 3));
-        let leaky = LeakyRelu { alpha: 0.25 };
-        graph.push("leaky", Op::LeakyRelu(leaky)).unwrap();
-        let ranges = [(-2.0, 1.0), (-0.5, 1.0)];
-        let quantized = quantize(&graph, &ranges, &[]).unwrap();
-        let grids: Vec<_> = quantized.tensors.iter().map(|t| t.quant).collect();
-        assert_eq!(
-            grids,
-            ranges.map(|(low, high)| Some(Quant::over(low, high)))
-        );
-        Session::new(&session::compile(&quantized).unwrap()).unwrap();
-    }
-
-    #[test]
-    fn the_grid_holds_zero_exactly_and_covers_the_range() {
-        for range in [(-1.0, 3.0), (0.0, 6.0), (-2.5, 0.0), (0.0, 0.0)] {
-            let q = Quant::over(range.0, range.1);
-            let lowest = (-128.0 - f32::from(q.zero_point)) * q.scale;
-            let highest = (127.0 - f32::from(q.zero_point)) * q.scale;
-            assert!(
-                lowest <= range.0 + q.scale && highest >= range.1 - q.scale,
-                "{range:?} {q:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn mse_is_never_worse_than_minmax_and_percentile_cuts_an_outlier() {
-        // Mostly small values with a long tail, and one outlier.
-        let tail = (1..10_000).map(|i| -(i as f32 / 10_000.0).ln());
-        let values: Vec<f32> = tail.chain([40.0]).collect();
-        let error = |calibration| {
-            let (low, high) = range(values.clone(), calibration);
-            let grid = Quant::over(low, high);
-            let squares = values
-                .iter()
-                .map(|&v| f64::from(grid.nearest(v) - v).powi(2));
-            squares.sum::<f64>()
-        };
-        assert!(error(Calibration::Mse) <= error(Calibration::MinMax));
-        assert_eq!(range(values.clone(), Calibration::MinMax).1, 40.0);
-        assert!(range(values.clone(), Calibration::Percentile).1 < 12.0);
     }
 }

@@ -15,6 +15,7 @@ use crate::artifact::{Artifact, Context};
 use crate::error::Error;
 use crate::technique::{Change, Kind, Technique};
 use exit::Chosen;
+pub use exit::ExitLayer;
 use mote_model::Init;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,7 @@ impl Default for Lazy {
 }
 
 impl Technique for Lazy {
-    const NAME: &'static str = "lazy";
+    const NAME: &'static str = exit::NAME;
     const KIND: Kind = Kind::System;
 
     fn apply(&self, artifact: &mut Artifact, context: &Context) -> Result<Change, Error> {
@@ -58,7 +59,13 @@ impl Technique for Lazy {
             );
         } else if self.exit != ExitLayer::None {
             let total = artifact.graph.macs();
-            match exit::choose(&artifact.graph, self, context)? {
+            match exit::choose(
+                &artifact.graph,
+                &self.exit,
+                self.loss,
+                self.windows,
+                context,
+            )? {
                 Some(chosen) => {
                     lines.push(describe(&chosen, total));
                     artifact.graph = chosen.graph;
@@ -73,40 +80,6 @@ impl Technique for Lazy {
             technique: Self::NAME.to_owned(),
             lines,
         })
-    }
-}
-
-/// Where a decision may end early: `auto`, `none` or the name of a layer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(from = "String", into = "String")]
-#[schemars(with = "String")]
-pub enum ExitLayer {
-    /// Behind the layer where it saves most, if it saves anything.
-    #[default]
-    Auto,
-    /// Nowhere.
-    None,
-    /// Behind this layer.
-    Behind(String),
-}
-
-impl From<String> for ExitLayer {
-    fn from(text: String) -> Self {
-        match text.as_str() {
-            "auto" => Self::Auto,
-            "none" => Self::None,
-            _ => Self::Behind(text),
-        }
-    }
-}
-
-impl From<ExitLayer> for String {
-    fn from(exit: ExitLayer) -> String {
-        match exit {
-            ExitLayer::Auto => "auto".to_owned(),
-            ExitLayer::None => "none".to_owned(),
-            ExitLayer::Behind(layer) => layer,
-        }
     }
 }
 

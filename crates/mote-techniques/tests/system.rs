@@ -3,9 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use mote_data::Windows;
-use mote_model::session::{Decision, Session, compile};
+use mote_model::sensor;
+use mote_model::session::{Decision, Scores, Session, compile};
 use mote_model::{Activation, Conv1d, Dense, Frontend, Graph, Op, Pool, PoolKind, Shape, Weights};
 use mote_techniques::{Artifact, Change, Context, apply};
+use std::path::Path;
+
+#[path = "system/program.rs"]
+mod program;
 
 const TIME: usize = 32;
 
@@ -126,27 +131,87 @@ fn decisions(artifact: &Artifact, windows: &Windows) -> Vec<Decision> {
         .collect()
 }
 
+/// The system-level techniques that change no score.
+const EXACT: [&str; 5] = [
+    "static-pruning",
+    "flatten",
+    "arena",
+    "stream",
+    "lazy:exit=none",
+];
+
 #[test]
 fn scores_stay_under_every_combination() {
     let windows = windows();
-    let techniques = [
-        "static-pruning",
-        "flatten",
-        "arena",
-        "stream",
-        "lazy:exit=none",
-    ];
     for first in [&[][..], &["int8"][..]] {
         let (baseline, _) = apply_all(first, &windows).unwrap();
         let expected = decisions(&baseline, &windows);
         assert!(expected.iter().any(|d| d.scores != expected[0].scores));
-        for bits in 1..32usize {
-            let chosen = (0..5).filter(|i| bits >> i & 1 == 1).map(|i| techniques[i]);
+        for chosen in combinations() {
             let steps: Vec<&str> = first.iter().copied().chain(chosen).collect();
             let (artifact, changes) = apply_all(&steps, &windows).unwrap();
             assert!(changes.iter().all(|c| !c.lines.is_empty()));
             assert_eq!(decisions(&artifact, &windows), expected, "{steps:?}");
         }
+    }
+}
+
+/// Every choice of techniques that change no score.
+fn combinations() -> impl Iterator<Item = Vec<&'static str>> {
+    (0..1usize << EXACT.len()).map(|bits| {
+        let chosen = EXACT.iter().enumerate().filter(|(i, _)| bits >> i & 1 == 1);
+        chosen.map(|(_, technique)| *technique).collect()
+    })
+}
+
+#[test]
+fn generated_code_gives_the_scores_of_the_engine_under_every_combination() {
+    let windows = windows();
+    let others = [
+        vec!["lazy:loss=0.02"],
+        vec!["static-pruning", "arena", "flatten", "lazy:loss=0.02"],
+        vec!["flatten", "paged:window=512"],
+        vec![
+            "static-pruning",
+            "arena",
+            "flatten",
+            "stream",
+            "paged:window=512",
+        ],
+    ];
+    let mut pipelines: Vec<Vec<&str>> = Vec::new();
+    for chosen in combinations().chain(others) {
+        pipelines.push(chosen.clone());
+        pipelines.push([vec!["int8"], chosen].concat());
+    }
+    let artifacts: Vec<Artifact> = pipelines
+        .iter()
+        .map(|steps| apply_all(steps, &windows).unwrap().0)
+        .collect();
+    // Both classes, all users, clear windows and doubtful ones.
+    let some: Vec<usize> = (0..windows.len()).step_by(11).collect();
+    let counts: Vec<Vec<i16>> = some
+        .iter()
+        .map(|&n| {
+            windows
+                .window(n)
+                .iter()
+                .map(|&x| sensor::counts(x))
+                .collect()
+        })
+        .collect();
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("combinations");
+    let generated = program::scores(&artifacts, &counts, &dir);
+    for ((steps, artifact), generated) in pipelines.iter().zip(&artifacts).zip(generated) {
+        let decisions = decisions(artifact, &windows);
+        let expected: Vec<String> = some
+            .iter()
+            .map(|&n| match &decisions[n].scores {
+                Scores::F32(scores) => format!("{scores:?}"),
+                Scores::I8(scores) => format!("{scores:?}"),
+            })
+            .collect();
+        assert_eq!(generated, expected, "{steps:?}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which layers take weights of four bits.
 
-use super::{quantize, sqnr};
+use super::quantize::quantize;
+use super::sqnr;
 use crate::artifact::Context;
 use crate::error::Error;
 use mote::format::MAX_TAPS_I4;
@@ -117,7 +118,7 @@ pub(super) fn choose(
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests;
+    use super::super::test_network as tests;
     use super::*;
 
     #[test]

@@ -86,7 +86,9 @@ pub(super) fn report(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::int8::{Calibration, observe, quantize, range, tests};
+    use crate::int8::quantize::quantize;
+    use crate::int8::ranges::{Calibration, observe, range};
+    use crate::int8::test_network as tests;
     use mote_model::{Op, Weights};
 
     #[test]

@@ -1,9 +1,18 @@
 //! Integers for the weights of a layer.
 
-use super::Int8;
 use crate::error::Error;
-use crate::technique::Technique;
 use mote_model::Weights;
+
+/// Name of the technique, for errors.
+pub(super) const NAME: &str = "int8";
+
+/// Builds the error that the network cannot be quantized.
+pub(super) fn impossible(why: impl Into<String>) -> Error {
+    Error::Impossible {
+        technique: NAME,
+        why: why.into(),
+    }
+}
 
 /// Symmetric int8 weights of 8 or 4 bits, one scale per output channel, and the int32 bias that goes with them.
 ///
@@ -18,7 +27,7 @@ pub(crate) fn quantize_weights(
     bits: u8,
 ) -> Result<Weights, Error> {
     let Weights::F32 { weights, bias } = weights else {
-        return Err(Int8::impossible("a layer is int8 already"));
+        return Err(impossible("a layer is int8 already"));
     };
     let levels = f32::from((1i16 << (bits - 1)) - 1);
     let per_channel = weights.len() / bias.len().max(1);

@@ -1,17 +1,54 @@
 //! Where a decision may end early, and how clear it must be.
 
 use super::head::Head;
-use super::{ExitLayer, Lazy};
 use crate::artifact::Context;
 use crate::error::Error;
 use crate::int8::quantize_weights;
-use crate::technique::Technique;
 use mote::kernels::argmax;
 use mote_model::session::{self, Session};
 use mote_model::{
     Activation, Dense, Exit, Graph, Node, Op, Pool, PoolKind, Shape, Tensor, Weights,
 };
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+
+/// Name of the technique, for errors.
+pub(super) const NAME: &str = "lazy";
+
+/// Where a decision may end early: `auto`, `none` or the name of a layer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "String", into = "String")]
+#[schemars(with = "String")]
+pub enum ExitLayer {
+    /// Behind the layer where it saves most, if it saves anything.
+    #[default]
+    Auto,
+    /// Nowhere.
+    None,
+    /// Behind this layer.
+    Behind(String),
+}
+
+impl From<String> for ExitLayer {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "auto" => Self::Auto,
+            "none" => Self::None,
+            _ => Self::Behind(text),
+        }
+    }
+}
+
+impl From<ExitLayer> for String {
+    fn from(exit: ExitLayer) -> String {
+        match exit {
+            ExitLayer::Auto => "auto".to_owned(),
+            ExitLayer::None => "none".to_owned(),
+            ExitLayer::Behind(layer) => layer,
+        }
+    }
+}
 
 /// A network with an exit.
 pub(super) struct Chosen {
@@ -32,41 +69,44 @@ struct Windows {
     set: Vec<usize>,
 }
 
-/// Returns the network with an exit behind the layer that `lazy` names or, when that is `auto`, behind the layer where it
-/// saves most multiply-accumulates; `None` when no exit saves any, or no margin keeps to the loss allowed.
+/// Returns the network with an exit where `exit` says. Behind several layers it stands where it saves most
+/// multiply-accumulates on `count` training windows. `None` when no exit saves any, or no margin keeps to `loss`, the
+/// share of decisions that it may spoil.
 pub(super) fn choose(
     graph: &Graph,
-    lazy: &Lazy,
+    exit: &ExitLayer,
+    loss: f64,
+    count: usize,
     context: &Context,
 ) -> Result<Option<Chosen>, Error> {
-    let windows = divide(lazy.windows, context)?;
+    let windows = divide(count, context)?;
     let candidates: Vec<usize> = graph
         .nodes
         .iter()
         .enumerate()
-        .filter(|(_, n)| match &lazy.exit {
+        .filter(|(_, n)| match exit {
             ExitLayer::Auto => is_candidate(graph, n),
             ExitLayer::None => false,
             ExitLayer::Behind(layer) => n.name == *layer,
         })
         .map(|(index, _)| index)
         .collect();
-    if let (true, ExitLayer::Behind(layer)) = (candidates.is_empty(), &lazy.exit) {
+    if let (true, ExitLayer::Behind(layer)) = (candidates.is_empty(), exit) {
         let names: Vec<&str> = graph.nodes.iter().map(|n| n.name.as_str()).collect();
-        return Err(Lazy::wrong_option(
-            "exit",
-            format!(
+        return Err(Error::Option {
+            technique: NAME,
+            option: "exit".to_owned(),
+            what: format!(
                 "there is no layer `{layer}`; there are: {}",
                 names.join(", ")
             ),
-        ));
+        });
     }
     let features = Features::of(graph, &candidates, &windows.fit, context)?;
     let mut best: Option<(f64, Chosen)> = None;
     for (&candidate, features) in candidates.iter().zip(&features) {
         let head = features.fit(graph, context, &windows.fit)?;
-        let Some((saved, chosen)) =
-            calibrate(graph, candidate, head, lazy.loss, &windows.set, context)?
+        let Some((saved, chosen)) = calibrate(graph, candidate, head, loss, &windows.set, context)?
         else {
             continue;
         };
@@ -75,7 +115,7 @@ pub(super) fn choose(
         }
     }
     // One that was asked for by name need not pay.
-    let pays = |saved: f64| saved > 0.0 || lazy.exit != ExitLayer::Auto;
+    let pays = |saved: f64| saved > 0.0 || *exit != ExitLayer::Auto;
     Ok(best
         .filter(|(saved, _)| pays(*saved))
         .map(|(_, chosen)| chosen))
@@ -93,9 +133,10 @@ fn divide(count: usize, context: &Context) -> Result<Windows, Error> {
     let users: BTreeSet<_> = context.train.iter().filter_map(|&n| user(n)).collect();
     let users: Vec<_> = users.into_iter().collect();
     if users.len() < 2 {
-        return Err(Lazy::impossible(
-            "an early exit is fitted on some training users and set on others, and there are not two; use `exit=none`",
-        ));
+        return Err(Error::Impossible {
+            technique: NAME,
+            why: "an early exit is fitted on some training users and its margin set on others, and there are not two; use `exit=none`".to_owned(),
+        });
     }
     let step = context.train.len().div_ceil(count.max(1)).max(1);
     let chosen = context.train.iter().copied().step_by(step);
