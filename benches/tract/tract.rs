@@ -95,7 +95,8 @@ fn main() {
 
 /// A reference network, and what it should give.
 fn read(name: &str) -> (Graph, Golden) {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/mote-import/tests/models");
+    let models =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/mote-import/tests/models");
     let file = fs::read(models.join(format!("{name}.tflite"))).unwrap();
     let golden = fs::read(models.join(format!("{name}.golden.json"))).unwrap();
     (

@@ -6,6 +6,7 @@ use crate::observer::{Event, Observer, Training};
 use mote_data::Fold;
 use mote_model::Cnn;
 use mote_train::{Epoch, Hooks, Job, Progress, TrainConfig, Trained};
+use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -79,7 +80,7 @@ impl TrainedNetwork {
             let hooks = Hooks {
                 stop: Some(&stop),
                 progress: Some(&watch),
-                checkpoint: Some(&folder(experiment, model, index)),
+                checkpoint: Some(&folder(experiment, model, config, index)),
             };
             mote_train::train(job(experiment, index, fold), config, hooks)
                 .place(|| format!("training `{model}`, fold {}", fold.name))
@@ -89,7 +90,7 @@ impl TrainedNetwork {
             config: config.clone(),
             folds: trained?,
             folders: (0..experiment.folds.len())
-                .map(|index| folder(experiment, model, index))
+                .map(|index| folder(experiment, model, config, index))
                 .collect(),
             seconds: start.elapsed().as_secs_f64(),
             stop,
@@ -123,9 +124,9 @@ fn job<'a>(experiment: &'a Experiment, index: usize, fold: &'a Fold) -> Job<'a> 
     }
 }
 
-/// Returns where a fold's checkpoint lies: one folder per data, window and split, so that comparisons with other
-/// settings can share the output folder.
-fn folder(experiment: &Experiment, model: &str, index: usize) -> PathBuf {
+/// Returns where a fold's checkpoint lies: one folder per data, window, split and training settings, so that
+/// comparisons with other settings can share the output folder.
+fn folder(experiment: &Experiment, model: &str, config: &TrainConfig, index: usize) -> PathBuf {
     let windows = experiment.windows();
     let setting = format!(
         "{}-{}x{}-{}-{}",
@@ -141,8 +142,19 @@ fn folder(experiment: &Experiment, model: &str, index: usize) -> PathBuf {
         .out
         .join("folds")
         .join(name(&setting))
-        .join(name(model))
+        .join(format!("{}-{}", name(model), short_digest(config)))
         .join(format!("{index:02}"))
+}
+
+/// Returns eight hexadecimal digits that tell settings of training apart. The checkpoint itself has the whole digest.
+fn short_digest(config: &TrainConfig) -> String {
+    let settings = serde_json::to_vec(config).expect("settings are plain values");
+    let digest = Sha256::digest(settings);
+    digest
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Tells the observer of every epoch.

@@ -77,6 +77,21 @@ fn a_comparison_that_is_stopped_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn changed_settings_start_afresh_beside_the_old_ones() {
+    let out = tempfile::tempdir().unwrap();
+    let pipelines = [pipeline("float", "cnn", &[])];
+    for epochs in [1, 2, 1] {
+        let mut changed = settings(out.path());
+        changed.epochs = Some(epochs);
+        let results = ComparisonRunner::new(changed, listening().0)
+            .unwrap()
+            .compare(&pipelines)
+            .unwrap();
+        assert_eq!(results.runs[0].fold_results[0].history.len(), epochs);
+    }
+}
+
+#[test]
 fn what_is_wrong_is_found_before_any_data_is_read() {
     let out = tempfile::tempdir().unwrap();
     let (observer, heard) = listening();
