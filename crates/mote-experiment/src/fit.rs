@@ -306,7 +306,7 @@ fn search_settings(
             objective: settings.minimize,
         },
         space,
-        first,
+        initial: first,
         fidelities,
         generation: 8.min(candidates),
         seed: settings.trials.split.seed,

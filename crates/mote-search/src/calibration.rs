@@ -259,8 +259,8 @@ fn impossible(candidate: &Candidate) -> impl Fn(mote_model::Error) -> Error + '_
 fn summary(mut errors: Vec<f64>) -> Misses {
     errors.sort_by(f64::total_cmp);
     Misses {
-        median: errors.get(errors.len() / 2).copied().unwrap_or_default(),
-        worst: errors.last().copied().unwrap_or_default(),
+        median: errors[errors.len() / 2],
+        worst: errors[errors.len() - 1],
     }
 }
 

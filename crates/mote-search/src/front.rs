@@ -47,19 +47,12 @@ impl Goal {
     /// within a front those with the most distant neighbours first. Records far below the best m-F1 are left out.
     pub fn order(&self, records: &[&Record]) -> Vec<usize> {
         let best = records.iter().map(|r| r.macro_f1).fold(0.0, f64::max);
-        let hope = |i: &usize| {
-            records
-                .get(*i)
-                .is_some_and(|r| r.macro_f1 >= best - HOPELESS)
-        };
+        let hope = |i: &usize| records[*i].macro_f1 >= best - HOPELESS;
         let mut left: Vec<usize> = (0..records.len()).filter(hope).collect();
         let mut order = Vec::with_capacity(left.len());
         while !left.is_empty() {
             let (front, rest): (Vec<usize>, Vec<usize>) = left.iter().partition(|&&i| {
-                let beats = |&j: &usize| match (records.get(j), records.get(i)) {
-                    (Some(a), Some(b)) => self.dominates(a, b),
-                    _ => false,
-                };
+                let beats = |&j: &usize| self.dominates(records[j], records[i]);
                 !left.iter().any(beats)
             });
             order.extend(self.by_room(records, front));
@@ -70,11 +63,10 @@ impl Goal {
 
     /// Sorts a front, those with the most distant neighbours first.
     fn by_room(&self, records: &[&Record], front: Vec<usize>) -> Vec<usize> {
+        let width = front.first().map_or(0, |&i| self.values(records[i]).len());
         let mut room: Vec<(usize, f64)> = front.into_iter().map(|i| (i, 0.0)).collect();
-        let values = |i: usize| records.get(i).map(|r| self.values(r)).unwrap_or_default();
-        let width = records.first().map_or(0, |r| self.values(r).len());
         for v in 0..width {
-            let of = |i: usize| values(i).get(v).copied().unwrap_or(f64::INFINITY);
+            let of = |i: usize| self.values(records[i])[v];
             room.sort_by(|a, b| of(a.0).total_cmp(&of(b.0)).then(a.0.cmp(&b.0)));
             let sorted: Vec<f64> = room.iter().map(|&(i, _)| of(i)).collect();
             let (Some(&low), Some(&high)) = (sorted.first(), sorted.last()) else {

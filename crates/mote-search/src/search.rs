@@ -34,10 +34,10 @@ const SEARCHING: f64 = 0.3;
 const HALVING: usize = 3;
 
 /// Most proposals per candidate that is tried. Under tight limits most proposals break one.
-const THOUGHTS: usize = 150;
+const PROPOSALS: usize = 150;
 
 /// Number of near misses that are kept, to start from and to show.
-const NEAR: usize = 5;
+const NEAR_MISSES: usize = 5;
 
 /// Most candidates tried on all folds at the end.
 const FINALISTS: usize = 8;
@@ -62,7 +62,7 @@ pub struct Settings {
     /// The choices of which candidates are made.
     pub space: Space,
     /// Candidates that are tried first.
-    pub first: Vec<Candidate>,
+    pub initial: Vec<Candidate>,
     /// Rising fidelities; the last is that of the result.
     pub fidelities: Vec<Fidelity>,
     /// Candidates per generation.
@@ -247,10 +247,10 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         let mut seen: BTreeSet<Candidate> = self.proposed.iter().cloned().collect();
         let parents = self.parents(fidelity);
         let mut chosen = Vec::new();
-        let first = self.settings.first.iter().cloned();
+        let first = self.settings.initial.iter().cloned();
         let mut waiting: Vec<Candidate> = first.filter(|s| !seen.contains(s)).collect();
         waiting.reverse();
-        for _ in 0..wanted.max(1) * THOUGHTS {
+        for _ in 0..wanted.max(1) * PROPOSALS {
             if chosen.len() == wanted {
                 break;
             }
@@ -294,9 +294,7 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         let order = self.settings.goal.order(&tried);
         let half = order.len().div_ceil(2);
         let better = order.into_iter().take(half);
-        better
-            .filter_map(|i| tried.get(i).map(|r| r.candidate.clone()))
-            .collect()
+        better.map(|i| tried[i].candidate.clone()).collect()
     }
 
     fn remember(&mut self, near: NearMiss) {
@@ -306,7 +304,7 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
             order.then_with(|| a.candidate.cmp(&b.candidate))
         });
         self.near.dedup_by(|a, b| a.candidate == b.candidate);
-        self.near.truncate(NEAR);
+        self.near.truncate(NEAR_MISSES);
     }
 
     /// Returns the successful records of a fidelity, in the order in which their candidates were proposed. Those of the
@@ -332,7 +330,7 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         let tried = self.tried(lower);
         let quota = tried.len().div_ceil(HALVING);
         let order = self.settings.goal.order(&tried);
-        let best = order.into_iter().take(quota).filter_map(|i| tried.get(i));
+        let best = order.into_iter().take(quota).map(|i| tried[i]);
         best.filter(|r| !self.known.contains_key(&(higher, r.candidate.clone())))
             .map(|r| r.candidate.clone())
             .collect()
@@ -343,9 +341,7 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
         let tried = self.tried(survivors);
         let order = self.settings.goal.order(&tried);
         let best = self.settings.goal.best(&tried).map(|r| r.candidate.clone());
-        let rest = order
-            .into_iter()
-            .filter_map(|i| tried.get(i).map(|r| r.candidate.clone()));
+        let rest = order.into_iter().map(|i| tried[i].candidate.clone());
         let mut all = self.initial();
         let most = all.len() + FINALISTS;
         for candidate in best.into_iter().chain(rest) {
@@ -358,7 +354,7 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
 
     /// Returns the initial candidates that keep the limits.
     fn initial(&self) -> Vec<Candidate> {
-        let first = self.settings.first.iter();
+        let first = self.settings.initial.iter();
         let keep = first.filter(|candidate| self.proposed.contains(candidate));
         keep.cloned().collect()
     }

@@ -49,11 +49,11 @@ fn pick<T: Copy>(from: &[T], otherwise: T, rng: &mut impl Rng) -> T {
 /// Returns the value `steps` further in a rising list, starting from the one nearest to `value`.
 fn move_in(list: &[usize], value: usize, steps: isize) -> usize {
     let nearest = (0..list.len())
-        .min_by_key(|&i| list.get(i).map_or(usize::MAX, |v| v.abs_diff(value)))
-        .unwrap_or_default();
+        .min_by_key(|&i| list[i].abs_diff(value))
+        .expect("lists of choices are not empty");
     let last = list.len().saturating_sub(1);
     let to = nearest.saturating_add_signed(steps).min(last);
-    list.get(to).copied().unwrap_or(value)
+    list[to]
 }
 
 impl Space {

@@ -1,7 +1,7 @@
 //! What a network does and holds, as amounts in which costs are linear: per layer for cycles, in total for memory.
 
 use mote_model::stream::Schedule;
-use mote_model::{Graph, Node, Op, PoolKind, Runtime, blob};
+use mote_model::{Graph, Op, PoolKind, Runtime, blob};
 use serde::{Deserialize, Serialize};
 
 /// Kinds of layers that differ in what an amount of work costs.
@@ -73,12 +73,13 @@ pub fn work(graph: &Graph) -> Vec<Work> {
     let every = schedule.map_or(1.0, |s| s.every as f64);
     let mut per_decision = every;
     let mut all = Vec::with_capacity(graph.nodes.len() + 1);
-    let elements = |id: usize| graph.tensors.get(id).map_or(0, |t| t.shape.len()) as f64;
+    let elements = |id: usize| graph.tensors[id].shape.len() as f64;
     for node in &graph.nodes {
-        let (inputs, outputs) = (first_input(graph, node), elements(node.output));
+        let input = graph.tensors[node.inputs[0]].shape;
+        let (inputs, outputs) = (input.len() as f64, elements(node.output));
         let each = match &node.op {
             Op::Conv1d(_) | Op::Dense(_) => {
-                let rows = graph.tensors.get(node.output).map_or(1, |t| t.shape.time) as f64;
+                let rows = graph.tensors[node.output].shape.time as f64;
                 let weights = node.op.weights().map_or(0, |w| w.len()) as f64;
                 let macs = graph.node_macs(node) as f64;
                 vec![1.0, rows, outputs, macs, weights]
@@ -87,7 +88,7 @@ pub fn work(graph: &Graph) -> Vec<Work> {
             Op::WindowPool(_) => vec![1.0, inputs, outputs / every],
             Op::History(h) => {
                 let new = inputs;
-                let kept = h.keep as f64 * (new / rows_in(graph, node).max(1.0));
+                let kept = (h.keep * input.channels) as f64;
                 vec![1.0, new, kept]
             }
             _ => vec![1.0, inputs, outputs],
@@ -106,16 +107,6 @@ pub fn work(graph: &Graph) -> Vec<Work> {
         amounts: vec![every, every * elements(graph.input), every * layers],
     });
     all
-}
-
-fn first_input(graph: &Graph, node: &Node) -> f64 {
-    let tensor = node.inputs.first().and_then(|&i| graph.tensors.get(i));
-    tensor.map_or(0, |t| t.shape.len()) as f64
-}
-
-fn rows_in(graph: &Graph, node: &Node) -> f64 {
-    let tensor = node.inputs.first().and_then(|&i| graph.tensors.get(i));
-    tensor.map_or(0, |t| t.shape.time) as f64
 }
 
 /// Counts the layers for which `of` holds; the second number is 1 if there are any.
@@ -153,8 +144,7 @@ pub(crate) fn code_amounts(graph: &Graph) -> Vec<f64> {
 
 /// Returns what the size of statics beyond the arena is linear in: a constant, and values of the input.
 pub(crate) fn statics_amounts(graph: &Graph) -> Vec<f64> {
-    let input = graph.tensors.get(graph.input);
-    vec![1.0, input.map_or(0, |t| t.shape.len()) as f64]
+    vec![1.0, graph.tensors[graph.input].shape.len() as f64]
 }
 
 /// Returns what stack size is linear in: a constant, and whether there are depthwise and padded layers.

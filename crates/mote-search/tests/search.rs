@@ -95,7 +95,7 @@ fn settings(limits: Limits, objective: Option<Objective>) -> Settings {
     Settings {
         goal: Goal { limits, objective },
         space: Space::default(),
-        first: presets()
+        initial: presets()
             .unwrap()
             .into_iter()
             .map(|p| p.candidate)
@@ -160,8 +160,8 @@ fn what_the_search_begins_with_is_tried_on_all_folds_first_if_it_keeps_the_limit
     let whole = tried.iter().filter(|(_, fidelity)| fidelity.folds == 4);
     let whole: Vec<_> = whole.map(|(candidate, _)| candidate.clone()).collect();
     let keeps = |candidate: &&Candidate| formula.figures(candidate).unwrap().flash <= 8 * 1024;
-    let kept: Vec<_> = settings.first.iter().filter(keeps).cloned().collect();
-    assert!((1..settings.first.len()).contains(&kept.len()));
+    let kept: Vec<_> = settings.initial.iter().filter(keeps).cloned().collect();
+    assert!((1..settings.initial.len()).contains(&kept.len()));
     assert_eq!(whole[..kept.len()], kept);
     assert!(whole.len() > kept.len(), "nothing but what it began with");
     // All of this before the second generation.
@@ -250,7 +250,7 @@ fn tight_limits_are_found_by_going_on_from_what_nearly_keeps_them() {
         ..Limits::default()
     };
     let mut tight = settings(limits, None);
-    tight.first.clear();
+    tight.initial.clear();
     let (found, _) = search(&tight, Vec::new());
     let best = found.best.unwrap_or_else(|| panic!("{:?}", found.near));
     assert!(best.figures.ram <= 450 && best.figures.flash <= 4608);

@@ -1,9 +1,9 @@
 //! Lifetime-planned memory: one static arena instead of a heap.
 //!
-//! The baseline keeps one buffer per tensor for the whole run, on a heap. With this technique tensors live only
-//! from their producer to their last consumer, overlaid in one static arena whose size is a constant of the
-//! image. The planner says whether the arena is provably the smallest (`mote_model::plan`). After Katsaragakis et
-//! al. (ISCAS 2020), who move Python objects between static and dynamic memory.
+//! The baseline keeps one buffer per tensor for the whole run, on a heap. With this technique a tensor lives only from
+//! its producer to its last consumer, and tensors share one static arena whose size is a constant of the image. The
+//! planner says whether the arena is provably the smallest (`mote_model::plan`). After Katsaragakis et al. (ISCAS
+//! 2020), who move Python objects between static and dynamic memory.
 
 use crate::artifact::{Artifact, Context};
 use crate::error::Error;
@@ -44,11 +44,11 @@ impl Technique for Arena {
     }
 }
 
-/// The plan as text, one line per tensor: where it lies and from which to which layer it lives.
+/// Draws the plan as text, one line per tensor: its bytes in the arena, and the layers between which it lives.
 fn picture(graph: &mote_model::Graph, plan: &Plan) -> Vec<String> {
     const WIDTH: usize = 32;
     let column = |byte: usize| (byte * WIDTH).div_ceil(plan.arena.max(1)).min(WIDTH);
-    let name = |node: usize| graph.nodes.get(node).map_or("", |n| n.name.as_str());
+    let name = |node: usize| graph.nodes[node].name.as_str();
     plan.rows()
         .iter()
         .map(|row| {

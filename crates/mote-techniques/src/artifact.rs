@@ -1,4 +1,4 @@
-//! What flows through a pipeline, and what a technique may look at.
+//! The network that flows through a pipeline, and the data that a technique may look at.
 
 use crate::error::Error;
 use mote_data::Windows;
@@ -18,13 +18,13 @@ pub struct Artifact {
     pub graph: Graph,
     /// How the device holds and runs it.
     pub runtime: Runtime,
-    /// When samples are consumed as they arrive.
+    /// How samples are consumed as they arrive; `None` when the device decides on whole windows.
     pub stream: Option<Stream>,
-    /// The network as training holds it, when a technique trained it on or anew.
+    /// The network in the form that training can continue from, if a technique trained it.
     pub trained: Option<Trained>,
 }
 
-/// How samples are consumed that arrive one by one.
+/// How a stream of samples is consumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stream {
     /// Samples between two decisions.
@@ -34,8 +34,8 @@ pub struct Stream {
 }
 
 impl Artifact {
-    /// The network as it was trained, run as a straight port of a Python program would: layers boxed on a heap, a
-    /// buffer per tensor, constants copied to RAM, whole windows.
+    /// Builds the artifact of a network as it was trained. The device runs it as a straight port of a Python program
+    /// would: layers boxed on a heap, a buffer per tensor, constants copied to RAM, whole windows.
     pub fn baseline(graph: Graph) -> Self {
         Self {
             graph,
@@ -45,7 +45,7 @@ impl Artifact {
         }
     }
 
-    /// The network as training holds it, to train on from.
+    /// Returns the network in the form that training can continue from; `technique` asks for it.
     ///
     /// # Errors
     /// [`Error::Impossible`] when a technique changed the network in ways that training does not know.
@@ -69,7 +69,7 @@ impl Artifact {
         Err(Error::Impossible { technique, why })
     }
 
-    /// The network the device runs: [`Artifact::graph`], or what consumes one tick of it.
+    /// Returns the network that the device runs: [`Artifact::graph`], or its form that consumes one tick of a stream.
     ///
     /// # Errors
     /// When the network cannot be streamed as [`Artifact::stream`] says.
@@ -81,7 +81,7 @@ impl Artifact {
     }
 }
 
-/// The training side of one fold: all a technique may learn from. Test users are not in it.
+/// The training side of one fold: all that a technique may learn from. Test users are not in it.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// All windows of the task; only those indexed below may be read.
@@ -90,11 +90,11 @@ pub struct Context<'a> {
     pub train: &'a [usize],
     /// Seed of every choice made at random.
     pub seed: u64,
-    /// What it takes to train on; `None` where a network comes without its training.
+    /// What a technique needs to train; `None` when the network came without its training.
     pub training: Option<Training<'a>>,
 }
 
-/// How the fold's network was trained, for techniques that train on or anew.
+/// How the fold's network was trained, for techniques that train.
 #[derive(Clone, Copy)]
 pub struct Training<'a> {
     /// The network as it was trained, before any technique.
@@ -103,17 +103,17 @@ pub struct Training<'a> {
     pub config: &'a TrainConfig,
     /// Its windows, and the number of its fold.
     pub job: Job<'a>,
-    /// Training ends when this becomes true.
+    /// Stops training when it becomes true.
     pub stop: Option<&'a AtomicBool>,
-    /// Where checkpoints may lie: one folder per fold, of which a technique takes a subfolder of its name.
+    /// Folder of the fold for checkpoints. Each technique uses a subfolder of its own name.
     pub directory: Option<&'a Path>,
-    /// Where windows of other tasks come from; `None` where there are none.
+    /// Source of windows of other tasks; `None` when there is none.
     pub others: Option<&'a dyn Others>,
 }
 
-/// Windows of other tasks, cut as those of the task at hand.
+/// Windows of other tasks, cut like those of the task at hand.
 pub trait Others: Sync {
-    /// All windows of `task`, or why there are none.
+    /// Returns all windows of `task`.
     ///
     /// # Errors
     /// A sentence that names the task and says what to do.
@@ -121,7 +121,7 @@ pub trait Others: Sync {
 }
 
 impl Training<'_> {
-    /// Runs `train` with a technique's stop flag and folder of checkpoints.
+    /// Runs `train` with the stop flag and the technique's folder of checkpoints.
     ///
     /// # Errors
     /// Those of `train`.
@@ -148,7 +148,7 @@ impl fmt::Debug for Training<'_> {
 }
 
 impl<'a> Context<'a> {
-    /// What it takes to train on.
+    /// Returns what `technique` needs to train.
     ///
     /// # Errors
     /// [`Error::Impossible`] for a network that came without its training.

@@ -1,9 +1,9 @@
 //! Contrastive encoding: the same network, pretrained on windows without labels, then trained on labels.
 //!
-//! Two augmented views of each window of the training users are pulled together and all others pushed apart (SimCLR,
-//! Chen et al. 2020, arXiv 2002.05709; for activity recognition Tang et al. 2020, arXiv 2011.11542); or, supervised,
-//! all windows of one class are pulled together (Khosla et al. 2020, arXiv 2004.11362). What is deployed has the
-//! network's size and speed: pretraining leaves nothing behind but weights. It pays where labels are few.
+//! Training pulls together two augmented views of each window of the training users and pushes all other windows apart
+//! (SimCLR, Chen et al. 2020, arXiv 2002.05709; for activity recognition Tang et al. 2020, arXiv 2011.11542).
+//! Supervised, it pulls together all windows of one class (Khosla et al. 2020, arXiv 2004.11362). The size and speed of
+//! the network stay the same: pretraining only changes its weights. It pays where labels are few.
 
 use crate::artifact::{Artifact, Context, Training};
 use crate::error::Error;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Contrastive {
-    /// Epochs of pretraining; 0 is none: from scratch, on the same labels.
+    /// Epochs of pretraining; with 0 the network is trained from scratch, on the same labels.
     pub epochs: usize,
     /// Divides similarities in pretraining.
     #[schemars(extend("exclusiveMinimum" = 0))]
@@ -31,23 +31,23 @@ pub struct Contrastive {
     /// How views differ, joined by `/`: rotation, scaling, jitter, time-warp, each with an amount if not its usual
     /// one, e.g. `rotation:1/jitter`.
     pub augment: Views,
-    /// Tasks whose windows are seen in pretraining too, e.g. `motionsense/6`; users of the task at hand who are kept
-    /// out of training are kept out there as well.
+    /// Tasks whose windows are added to pretraining, e.g. `motionsense/6`; users who are not trained on in this task
+    /// are left out there, too.
     pub others: Vec<String>,
     /// Pulls labelled windows of one class together.
     pub supervised: bool,
-    /// Share of the labels that are used; without, that of the training settings.
+    /// Share of the labels that are used; by default that of the training settings.
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub labels: Option<f64>,
-    /// What that is a share of: users (with all their windows) or windows (of all users); without, as in the training
+    /// What that is a share of: users (with all their windows) or windows (of all users); by default as in the training
     /// settings.
     pub of: Option<LabelsOf>,
-    /// What learns from labels: the last layer, or then everything, at an eighth of the rate.
+    /// What learns from labels: the last layer alone, or then all layers at an eighth of the rate.
     pub head: Head,
-    /// Epochs of learning from labels; without, those of the training settings.
+    /// Epochs of learning from labels; by default those of the training settings.
     #[schemars(range(min = 1))]
     pub tune: Option<usize>,
-    /// Highest learning rate of learning from labels; without, that of the training settings.
+    /// Highest learning rate of learning from labels; by default that of the training settings.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub rate: Option<f64>,
 }
@@ -157,7 +157,7 @@ impl Contrastive {
     }
 }
 
-/// How two views of a window differ, written `rotation:1/jitter`.
+/// How two views of a window differ. It is written `rotation:1/jitter`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]

@@ -1,16 +1,16 @@
-/// Why a technique could not be applied.
+/// A technique that cannot be read or applied.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No technique of that name.
+    /// No technique has this name.
     #[error("there is no technique `{name}`; known: {known}")]
     Unknown {
-        /// The name asked for.
+        /// The name.
         name: String,
         /// The names there are.
         known: String,
     },
-    /// An option is not known, not a number, or out of range.
+    /// An option is not known, or has a value that it cannot have.
     #[error("technique `{technique}`, option `{option}`: {what}")]
     Option {
         /// The technique.

@@ -1,10 +1,9 @@
 //! Code-hierarchy flattening.
 //!
-//! The layer interpreter, which looks up an operator per layer and reads its shape from the model, becomes
-//! generated straight-line Rust: one function per layer, called in turn, every shape a constant, so that the
-//! compiler specialises the kernels; convolution, bias, requantization and activation are one pass. Outputs stay
-//! bit for bit the same. The idea is Katsaragakis et al.'s code hierarchy reduction (ISCAS 2020), taken from
-//! Python modules to machine code.
+//! The layer interpreter looks up an operator per layer and reads its shape from the model. It is replaced by generated
+//! Rust code: one function per layer, called in turn. Every shape is a constant, so the compiler specialises the
+//! kernels, and convolution, bias, requantization and activation are one pass. Outputs stay bit for bit the same. The
+//! idea is the code hierarchy reduction of Katsaragakis et al. (ISCAS 2020), there for Python modules.
 
 use crate::artifact::{Artifact, Context};
 use crate::error::Error;

@@ -5,9 +5,9 @@
 //! Krishnamoorthi 2018, arXiv 1806.08342 for per-channel weights). Activation ranges are observed by running
 //! the f32 network in the engine on windows of training users.
 //!
-//! Weights of some layers may take four bits, two to a byte: all that `qat:bits=4` trains for, or as many as it takes
-//! to save a share of the bytes, those first that harm the scores least. What each layer's rounding costs is reported
-//! as its signal-to-quantization-noise ratio.
+//! Weights of some layers may take four bits, two to a byte: in all layers that `qat:bits=4` trains for it, or in as
+//! many as it takes to save a share of the bytes, beginning with those that harm the scores least. The report has the
+//! signal-to-quantization-noise ratio of each layer.
 
 mod mixed;
 mod quantize;
@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 pub struct Int8 {
     /// How ranges are chosen from the values observed.
     pub calibration: Calibration,
-    /// Training windows observed.
+    /// Training windows on which values are observed.
     #[schemars(range(min = 1))]
     pub windows: usize,
     /// Bits of weights; 4 for all convolutions but the first and the depthwise ones, as in `qat`.
@@ -119,7 +119,7 @@ impl Technique for Int8 {
     }
 }
 
-/// At most `count` training windows, evenly spaced.
+/// Returns at most `count` training windows, evenly spaced.
 fn spread(context: &Context, count: usize) -> Result<Vec<usize>, Error> {
     if context.train.is_empty() {
         return Err(Int8::impossible(
@@ -130,8 +130,8 @@ fn spread(context: &Context, count: usize) -> Result<Vec<usize>, Error> {
     Ok(context.train.iter().copied().step_by(step).collect())
 }
 
-/// The layers that `qat` trains for fewer than eight bits, per node: convolutions but the first and the depthwise
-/// ones.
+/// Returns for each node whether `qat` trains it for fewer than eight bits: convolutions but the first and the
+/// depthwise ones.
 fn trained_for_few_bits(graph: &Graph) -> Vec<bool> {
     let mut first = true;
     let mut is_few = |node: &Node| match &node.op {

@@ -1,12 +1,13 @@
-//! Lazy loading: nothing is initialised, copied or computed before it is needed, and maybe never.
+//! Lazy loading: nothing is initialised, copied or computed before it is needed.
 //!
-//! The image checks its model and loads its layers when a run first reaches them. And the network gets an early
-//! exit: a linear classifier on the pooled features of an inner layer, which ends the decision when its best
-//! score leads by a margin. Layer and margin are chosen on training users: the classifier is fitted on three
-//! quarters of them and the margin set on the rest, so that it saves most while no more accuracy is lost than
-//! allowed. In a stream every layer moves on with every sample, and nothing is left for an exit to skip: there
-//! the technique only defers loading. After BranchyNet (Teerapittayanon et al. 2016, arXiv 1709.01686), and the
-//! "functionality and data supplied only when needed" of Katsaragakis et al. (J. Systems Architecture 142, 2023).
+//! The image checks its model and loads its layers when a run first reaches them. The network gets an early exit: a
+//! linear classifier on the pooled features of an inner layer, which ends the decision when its best score leads by a
+//! margin. Layer and margin are chosen on training users. The classifier is fitted on three quarters of them, and the
+//! margin is set on the rest, so that it saves most work while no more accuracy is lost than allowed.
+//!
+//! In a stream every layer processes every sample, so an exit would save nothing: there the technique only defers
+//! loading. After BranchyNet (Teerapittayanon et al. 2016, arXiv 1709.01686), and the "functionality and data supplied
+//! only when needed" of Katsaragakis et al. (J. Systems Architecture 142, 2023).
 
 mod exit;
 mod head;
@@ -24,12 +25,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lazy {
-    /// The layer behind which a decision may end, `auto` for the layer that saves most, or `none`.
+    /// Layer behind which a decision may end, `auto` for the layer that saves most, or `none`.
     pub exit: ExitLayer,
-    /// Share of decisions on training users that the exit may spoil.
+    /// Share of the decisions on training users that the exit may make wrong.
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub loss: f64,
-    /// Training windows looked at.
+    /// Training windows that are used.
     #[schemars(range(min = 1))]
     pub windows: usize,
 }

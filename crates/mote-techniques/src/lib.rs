@@ -1,8 +1,8 @@
 //! Memory-optimisation techniques: one file each, behind one trait and one registry.
 //!
 //! A pipeline is a model and an ordered list of [`Step`]s. Each step is a [`Technique`] with its options: it takes an
-//! [`Artifact`] (the network and how it runs), changes one property of it, and says what it changed. To add one, copy a
-//! file of this folder and add its line to the registry in `step.rs`.
+//! [`Artifact`] (the network and how it runs), changes one property of it, and says what it changed. To add a
+//! technique, copy the file of another one and add a line to the registry in `step.rs`.
 #![allow(
     clippy::expect_used,
     reason = "on the host an invariant says why it holds"
@@ -38,7 +38,7 @@ pub use pca::{Pca, PcaHead};
 pub use prune_channels::PruneChannels;
 pub use qat::Qat;
 pub use static_pruning::StaticPruning;
-pub use step::{Step, apply, registry};
+pub use step::{Step, registry};
 pub use streaming::Streaming;
 pub use technique::{Change, Kind, Technique};
 

@@ -1,7 +1,7 @@
-//! Options of techniques: their documentation, and reading and writing them.
+//! Documentation of options, and reading and writing them.
 //!
-//! What there is to know about an option (name, meaning, type, range, default) stands once, in the struct of its
-//! technique; everything here is derived from the struct's JSON schema.
+//! Name, meaning, type, range and default of an option stand once: in the struct of its technique. Everything here is
+//! derived from the JSON schema of that struct.
 
 use crate::error::Error;
 use crate::technique::{Kind, Technique};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// A technique, described.
+/// The description of a technique.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TechniqueInfo {
     /// Name as written in a pipeline.
@@ -24,20 +24,20 @@ pub struct TechniqueInfo {
     pub options: Vec<OptionInfo>,
 }
 
-/// An option of a technique, described.
+/// The description of an option.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OptionInfo {
     /// Name as written in a pipeline.
     pub name: String,
-    /// What it is.
+    /// What it means.
     pub summary: String,
-    /// The values it can have.
+    /// The values that it can have.
     pub values: Values,
-    /// The value when nobody gives one; `None` when the technique then decides, as the summary says.
+    /// The value when none is given; `None` when the technique chooses one, as the summary says.
     pub default: Option<String>,
 }
 
-/// The values an option can have.
+/// The values that an option can have.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Values {
@@ -55,12 +55,12 @@ pub enum Values {
     Text,
 }
 
-/// The numbers an option can have.
+/// The numbers that an option can have.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Range {
-    /// The least, if there is one.
+    /// The smallest one, if there is one.
     pub least: Option<Bound>,
-    /// The most, if there is one.
+    /// The largest one, if there is one.
     pub most: Option<Bound>,
 }
 
@@ -132,7 +132,7 @@ impl Values {
         if let Some(Value::Array(values)) = schema.get("enum") {
             return words(values.iter().filter(|v| !v.is_null()).collect());
         }
-        // An enum whose values have doc comments; an optional one has a case for `null` beside it.
+        // An enum whose variants have doc comments. If it is optional, `anyOf` has a case for `null` beside it.
         if let Some(Value::Array(cases)) = schema.get("oneOf") {
             return words(cases.iter().filter_map(|case| case.get("const")).collect());
         }
@@ -159,13 +159,13 @@ impl Values {
         }
     }
 
-    /// Returns the value that `text` stands for, if it can be one.
+    /// Returns the value that `text` means, if it has the right type.
     fn read(&self, text: &str) -> Option<Value> {
         Some(match self {
             Self::Flag => Value::Bool(text.parse().ok()?),
             Self::Integer(_) => Value::from(text.parse::<u64>().ok()?),
             Self::Number(_) => Value::Number(Number::from_f64(text.parse().ok()?)?),
-            // The words of an enum of numbers are numbers.
+            // Values of an enum may be numbers.
             Self::OneOf(_) => match text.parse::<u64>() {
                 Ok(number) => Value::from(number),
                 Err(_) => Value::from(text),
@@ -175,7 +175,7 @@ impl Values {
         })
     }
 
-    /// Whether `value` is one of them. `null` is none: an option without a value is left out.
+    /// Returns whether `value` is one of them. `null` is none: an option without a value is left out.
     fn allow(&self, value: &Value) -> bool {
         match self {
             Self::Flag => value.is_boolean(),
@@ -192,7 +192,7 @@ impl Values {
     }
 }
 
-/// Returns the type in a schema's `type`, which is a list with `null` where a value may be missing.
+/// Returns the type in a schema's `type`. That is a list with `null` if a value may be missing.
 fn type_name(schema: &Value) -> Option<&str> {
     match schema {
         Value::Array(types) => types
@@ -208,7 +208,7 @@ fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join("+"),
-        // `1`, not `1.0`.
+        // A whole number is written without `.0`.
         Value::Number(number) if number.is_f64() => {
             number.as_f64().map_or_else(String::new, |x| x.to_string())
         }
@@ -216,7 +216,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// Describes technique `T`, from its struct.
+/// Describes technique `T` from its struct.
 pub(crate) fn describe<T: Technique>() -> TechniqueInfo {
     let settings = SchemaSettings::default().with(|s| s.inline_subschemas = true);
     let schema = settings.into_generator().into_root_schema_for::<T>();
@@ -225,7 +225,7 @@ pub(crate) fn describe<T: Technique>() -> TechniqueInfo {
             .get("description")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        // The first paragraph, on one line.
+        // The summary is the first paragraph, on one line.
         let lines = text
             .lines()
             .map(str::trim)
@@ -260,7 +260,7 @@ pub(crate) fn describe<T: Technique>() -> TechniqueInfo {
 
 /// Returns the fields of a technique in the order of its struct.
 fn fields<T: Technique>(technique: &T) -> IndexMap<String, Value> {
-    // By way of text, where an f32 is as short as it was written.
+    // Through text, because a JSON value would turn the f32 0.1 into the f64 0.10000000149011612.
     let text = serde_json::to_string(technique).expect("options are plain values");
     serde_json::from_str(&text).expect("a struct is a map")
 }
@@ -310,7 +310,7 @@ pub fn read<T: Technique>(text: &str) -> Result<T, Error> {
     from_data(data)
 }
 
-/// Reads a technique from the values of options; what is left out has its default.
+/// Reads a technique from the values of its options. Those that are left out have their defaults.
 ///
 /// # Errors
 /// [`Error::Option`] that names the option and what there is.

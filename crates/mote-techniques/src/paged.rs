@@ -1,8 +1,8 @@
 //! Dynamic loading: weights live outside the image and are paged through a small window in RAM.
 //!
-//! The image keeps, per page, where it lies and its CRC-32. Before a layer runs, its weights are read from the storage
-//! (a serial flash chip, say) into the window and checked; a layer too large for the window is computed a few output
-//! channels at a time. Outputs stay bit for bit the same. A damaged or missing page is an error, never a
+//! The image has the place and the CRC-32 of each page. Before a layer runs, its weights are read from the storage (a
+//! serial flash chip, for example) into the window and checked. A layer that is too large for the window is computed a
+//! few output channels at a time. Outputs stay bit for bit the same. A damaged or missing page is an error, never a
 //! wrong answer. After the dynamic loading of Katsaragakis et al. (ISCAS 2020), there for Python modules.
 
 use crate::artifact::{Artifact, Context};
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Paged {
-    /// Bytes of RAM that weights pass through, at most.
+    /// Bytes of RAM through which weights are paged, at most.
     #[schemars(range(min = 1))]
     pub window: usize,
 }

@@ -1,9 +1,9 @@
 //! Principal components instead of convolutions: a fixed linear front end, and a small classifier behind it.
 //!
-//! The flattened, normalised window is projected onto the directions in which windows of training users vary most
-//! (Jolliffe 2002), by one dense layer. Behind it comes linear discriminant analysis, fused with the projection where
-//! that takes fewer weights, or a trained layer of hidden units. All of it is an ordinary network, so `int8` and the
-//! system-level techniques go on with it.
+//! One dense layer projects the flattened, normalised window onto the directions in which windows of training users
+//! vary most (Jolliffe 2002). Behind it comes linear discriminant analysis, fused with the projection if that takes
+//! fewer weights, or a trained hidden layer. The result is an ordinary network, so `int8` and the system-level
+//! techniques can follow.
 
 use crate::artifact::{Artifact, Context};
 use crate::error::Error;
@@ -17,18 +17,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pca {
-    /// How many components are kept, instead of a share of the variance.
+    /// Number of components, instead of a share of the variance.
     #[schemars(range(min = 1))]
     pub components: Option<usize>,
-    /// Share of the variance that the kept components have together; 0.95 without.
+    /// Share of the variance that the components have together; by default 0.95.
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub variance: Option<f64>,
     /// What decides: linear discriminant analysis, or a hidden and a dense layer.
     pub head: PcaHead,
-    /// Units of the hidden layer of `mlp`; 32 without.
+    /// Units of the hidden layer of `mlp`; by default 32.
     #[schemars(range(min = 1))]
     pub hidden: Option<usize>,
-    /// Epochs of `mlp`; without, those of the training settings.
+    /// Epochs of `mlp`; by default those of the training settings.
     #[schemars(range(min = 1))]
     pub epochs: Option<usize>,
 }

@@ -1,9 +1,9 @@
-//! Structured pruning: whole channels leave the network, and the rest trains on.
+//! Structured pruning: whole channels are removed, and the rest of the network is trained on.
 //!
 //! Channels are ranked by the L1 norm of their weights (Li et al. 2017, arXiv 1608.08710), by the scale of their batch
 //! norm (Liu et al. 2017, arXiv 1708.06519), or by the first-order change of the loss without them (Molchanov et al.
-//! 2017, arXiv 1611.06440), on windows of training users. They leave four at a time, those first that matter least
-//! for what they cost. The network that is left has fewer channels and no masks.
+//! 2017, arXiv 1611.06440), on windows of training users. They are removed four at a time, beginning with those that
+//! matter least for their cost. The result has fewer channels and no masks.
 
 use crate::artifact::{Artifact, Context};
 use crate::error::Error;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PruneChannels {
-    /// Share of the cost that goes.
+    /// Share of the cost that is removed.
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub share: f64,
     /// The cost: multiply-accumulates, parameters, or bytes of the int8 model.
@@ -26,7 +26,7 @@ pub struct PruneChannels {
     /// Bytes that the int8 model may take, instead of a share of a cost.
     #[schemars(range(min = 1))]
     pub bytes: Option<usize>,
-    /// What makes a channel matter.
+    /// How channels are ranked.
     pub criterion: Criterion,
     /// Rounds of pruning and fine-tuning.
     #[schemars(range(min = 1))]

@@ -1,9 +1,9 @@
 //! Quantization-aware training: the network trains on while weights and activations are rounded as int8 rounds them.
 //!
-//! Quantization itself stays `int8`, which comes after: what this hands on is an f32 network whose weights the
-//! integers can hold, and which has learnt to live with rounded activations. With `bits` below 8, all convolutions but
-//! the first and the depthwise ones get weights of so many bits, for kernels that unpack them. Jacob et al. 2018, arXiv
-//! 1712.05877; straight-through gradients, Bengio et al. 2013, arXiv 1308.3432.
+//! The result is an f32 network whose weights the integers can represent and that works with rounded activations; the
+//! technique `int8`, which follows, quantizes it. With `bits` below 8, all convolutions but the first and the depthwise
+//! ones get weights of so many bits, for kernels that unpack them. Jacob et al. 2018, arXiv 1712.05877;
+//! straight-through gradients, Bengio et al. 2013, arXiv 1308.3432.
 
 use crate::artifact::{Artifact, Context};
 use crate::error::Error;

@@ -1,10 +1,9 @@
-//! Static memory pruning: whatever does not contribute to the result is out.
+//! Static memory pruning: what does not contribute to the result is removed.
 //!
-//! The image registers the operators in use and no others, weights stay in flash instead of being copied to RAM,
-//! and class names, which the network has no use for, are not in the image. In the network itself, layers that
-//! the output does not depend on go, and so do channels that are provably always zero, with every weight that
-//! reads them (`dead`). Scores stay bit for bit the same. After the redundant-data removal of Katsaragakis et al.
-//! (J. Systems Architecture 142, 2023).
+//! The image registers only the operators in use, weights stay in flash instead of being copied to RAM, and class names
+//! are not in the image. Layers that the output does not depend on are removed from the network, and so are channels
+//! that are provably always zero, with every weight that reads them (`dead`). Scores stay bit for bit the same. After
+//! the redundant-data removal of Katsaragakis et al. (J. Systems Architecture 142, 2023).
 
 mod dead;
 
@@ -57,7 +56,7 @@ impl Technique for StaticPruning {
     }
 }
 
-/// Bytes of all weights and biases.
+/// Counts the bytes of all weights and biases.
 fn weight_bytes(graph: &Graph) -> usize {
     graph
         .nodes

@@ -1,4 +1,4 @@
-//! One step of a pipeline: a technique with its options, as text, as data and as a typed value.
+//! One step of a pipeline: a technique with its options, as text, as data and as a value.
 
 use crate::artifact::{Artifact, Context};
 use crate::error::Error;
@@ -16,7 +16,7 @@ use std::str::FromStr;
 /// The field that names the technique where a step is written as data.
 const TECHNIQUE: &str = "technique";
 
-/// Declares [`Step`] and what has a case per technique.
+/// Declares [`Step`], and everything that has a case per technique.
 macro_rules! registry {
     ($($module:ident::$technique:ident,)*) => {
         /// A technique with its options.
@@ -110,14 +110,6 @@ registry! {
     arena::Arena,
     streaming::Streaming,
     paged::Paged,
-}
-
-/// Reads `text` as a [`Step`] and applies it.
-///
-/// # Errors
-/// As reading a step, and [`Step::apply`].
-pub fn apply(text: &str, artifact: &mut Artifact, context: &Context) -> Result<Change, Error> {
-    text.parse::<Step>()?.apply(artifact, context)
 }
 
 fn unknown(name: &str) -> Error {

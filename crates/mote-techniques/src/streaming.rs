@@ -1,10 +1,9 @@
 //! Streaming data structures.
 //!
-//! The network consumes samples as they arrive: each layer keeps the few input steps its next output needs, the
-//! global pool keeps running sums, and neither a whole window nor a whole activation ever exists. A decision
-//! costs only the samples that are new since the last one. Scores are bit for bit those of the windowed network;
-//! the rule at the edges is that there are none ([`mote_model::stream`]). After Rybakov et al. 2020 (arXiv
-//! 2005.06720), streaming keyword spotting.
+//! The network consumes samples as they arrive. Each layer keeps the few input steps that its next output needs, the
+//! global pool keeps running sums, and neither a whole window nor a whole activation ever exists. A decision costs only
+//! the samples that are new since the last one. Scores are bit for bit those of the windowed network, which has to be
+//! without padding ([`mote_model::stream`]). After Rybakov et al. 2020 (arXiv 2005.06720), streaming keyword spotting.
 
 use crate::artifact::{Artifact, Context, Stream};
 use crate::error::Error;
@@ -17,10 +16,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Streaming {
-    /// Samples between two decisions; without, the task's hop, brought down to a multiple of the network's stride.
+    /// Samples between two decisions; by default the task's hop, rounded down to a multiple of the network's stride.
     #[schemars(range(min = 1))]
     pub hop: Option<usize>,
-    /// Samples consumed at a time, which divide the hop; without, what suits the network.
+    /// Samples consumed at a time, a divisor of the hop; by default what suits the network.
     #[schemars(range(min = 1))]
     pub tick: Option<usize>,
 }

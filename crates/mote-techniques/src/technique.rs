@@ -1,4 +1,4 @@
-//! What every technique provides.
+//! The trait of all techniques.
 
 use crate::artifact::{Artifact, Context};
 use crate::error::Error;
@@ -36,8 +36,8 @@ pub trait Technique: Default + Serialize + DeserializeOwned + JsonSchema {
     /// System-level or model-centric.
     const KIND: Kind;
 
-    /// Checks combinations of options, as far as that needs no data. Each option alone was checked before: against
-    /// the type and the range of its field.
+    /// Checks the options together, as far as that needs no data. Each option alone is checked before: against the type
+    /// and the range of its field.
     ///
     /// # Errors
     /// [`Error::Option`] that names an option and says what to do.

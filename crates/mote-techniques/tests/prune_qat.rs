@@ -7,7 +7,7 @@ mod common;
 use common::Setting;
 use mote_model::session::{Scores, Session, compile};
 use mote_model::{Op, Weights};
-use mote_techniques::{Artifact, Context, apply};
+use mote_techniques::{Artifact, Context, Int8, PruneChannels, Technique};
 use mote_train::{Hooks, QatConfig, qat};
 
 /// Oscillations of two tempi by one user.
@@ -78,7 +78,7 @@ fn the_engine_computes_what_training_for_int8_computed() {
     )
     .unwrap();
     let mut artifact = Artifact::baseline(ready.graph.clone());
-    apply("int8", &mut artifact, &context).unwrap();
+    Int8::default().apply(&mut artifact, &context).unwrap();
 
     // Quantization after it changes no weight: all are multiples of the steps already.
     for (trained, quantized) in ready.graph.nodes.iter().zip(&artifact.graph.nodes) {
@@ -164,7 +164,9 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
         training: None,
         ..setting.context()
     };
-    let error = apply("prune-channels", &mut artifact, &context).unwrap_err();
+    let error = PruneChannels::default()
+        .apply(&mut artifact, &context)
+        .unwrap_err();
     assert!(
         error.to_string().contains("without its training"),
         "{error}"

@@ -6,7 +6,7 @@ use mote_data::Windows;
 use mote_model::sensor;
 use mote_model::session::{Decision, Scores, Session, compile};
 use mote_model::{Activation, Conv1d, Dense, Frontend, Graph, Op, Pool, PoolKind, Shape, Weights};
-use mote_techniques::{Artifact, Change, Context, apply};
+use mote_techniques::{Artifact, Change, Context, Error, Step};
 use std::path::Path;
 
 #[path = "system/program.rs"]
@@ -116,11 +116,12 @@ fn apply_all(steps: &[&str], windows: &Windows) -> Result<(Artifact, Vec<Change>
         training: None,
     };
     let mut artifact = Artifact::baseline(network());
-    let changes: Result<Vec<Change>, _> = steps
+    let changes: Result<Vec<Change>, Error> = steps
         .iter()
-        .map(|step| apply(step, &mut artifact, &context).map_err(|e| e.to_string()))
+        .map(|step| step.parse::<Step>()?.apply(&mut artifact, &context))
         .collect();
-    changes.map(|changes| (artifact, changes))
+    let changes = changes.map_err(|e| e.to_string())?;
+    Ok((artifact, changes))
 }
 
 fn decisions(artifact: &Artifact, windows: &Windows) -> Vec<Decision> {

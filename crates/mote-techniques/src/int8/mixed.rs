@@ -1,4 +1,4 @@
-//! Which layers take weights of four bits.
+//! The choice of layers whose weights take four bits.
 
 use super::quantize::quantize;
 use super::sqnr;
@@ -7,10 +7,10 @@ use crate::error::Error;
 use mote::format::MAX_TAPS_I4;
 use mote_model::{Graph, Node, Op, Weights};
 
-/// Windows that sensitivities are measured on, at most.
+/// Most windows on which sensitivities are measured.
 const WINDOWS: usize = 128;
 
-/// Whether the engine has four bits for the weights of `op`.
+/// Returns whether the engine can run `op` with weights of four bits.
 pub(super) fn fits_four_bits(op: &Op) -> bool {
     let groups = match op {
         Op::Conv1d(conv) => conv.groups,
@@ -22,7 +22,7 @@ pub(super) fn fits_four_bits(op: &Op) -> bool {
     })
 }
 
-/// Weights of a node, of which biases are no part.
+/// Counts the weights of a node, without biases.
 fn count(op: &Op) -> usize {
     op.weights().map_or(0, |w| match w {
         Weights::F32 { weights, .. } => weights.len(),
@@ -30,7 +30,7 @@ fn count(op: &Op) -> usize {
     })
 }
 
-/// Bytes of the weights when those of the nodes `few_bits` take four bits, and the others eight.
+/// Counts the bytes of the weights when those of the nodes in `few_bits` take four bits, and the others eight.
 pub(super) fn weight_bytes(graph: &Graph, few_bits: &[bool]) -> usize {
     let nodes = graph.nodes.iter().enumerate();
     nodes
@@ -41,8 +41,8 @@ pub(super) fn weight_bytes(graph: &Graph, few_bits: &[bool]) -> usize {
         .sum()
 }
 
-/// Per node that fits, how much noise the scores have, relative to their power, when it alone takes four bits, above
-/// what they have with eight bits everywhere.
+/// Returns for each node that can take four bits how much that adds to the noise of the scores, relative to their
+/// power, when all other nodes have eight bits.
 ///
 /// # Errors
 /// Those of quantizing and running.
@@ -56,7 +56,7 @@ pub(super) fn losses(
         let step = windows.len().div_ceil(WINDOWS).max(1);
         windows.iter().copied().step_by(step).collect()
     };
-    // Softmax hides what happens to clear decisions.
+    // The scores are taken before a softmax, which hides changes of clear decisions.
     let weighted = |n: &&Node| n.op.weights().is_some();
     let scores = graph.nodes.iter().rfind(weighted).map(|n| n.output);
     let noise = |few_bits: &[bool]| -> Result<f64, Error> {
@@ -78,7 +78,8 @@ pub(super) fn losses(
     Ok(losses)
 }
 
-/// The nodes that take four bits so that `share` of the bytes of weights is saved: those of least loss per byte.
+/// Chooses the nodes that take four bits so that `share` of the bytes of weights is saved: those of least loss per
+/// byte.
 ///
 /// # Errors
 /// Says what can be saved at most.

@@ -5,7 +5,7 @@ use crate::error::Error;
 use mote_model::op::OutputGrid;
 use mote_model::{Graph, Op, Quant};
 
-/// Writes the int8 network of `graph`, given each tensor's range, and per node whether its weights take four bits.
+/// Builds the int8 network of `graph` from each tensor's range; nodes in `few_bits` get weights of four bits.
 pub(super) fn quantize(
     graph: &Graph,
     ranges: &[(f32, f32)],
@@ -21,16 +21,9 @@ pub(super) fn quantize(
         } else {
             8
         };
-        let input = node.inputs.first().copied().unwrap_or(graph.input);
-        let input_quant = out.tensors.get(input).and_then(|t| t.quant);
-        let (Some(input_quant), Some(output)) = (input_quant, out.tensors.get_mut(node.output))
-        else {
-            return Err(mote_model::Error::NoTensor {
-                id: input,
-                count: graph.tensors.len(),
-            }
-            .into());
-        };
+        let input_quant = out.tensors[node.inputs[0]].quant;
+        let input_quant = input_quant.expect("every tensor has a range");
+        let output = &mut out.tensors[node.output];
         match &node.op {
             Op::Exit(_) => {
                 return Err(impossible(

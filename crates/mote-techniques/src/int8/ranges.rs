@@ -7,7 +7,7 @@ use mote_model::{Graph, Quant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How a tensor's range is chosen from the values observed.
+/// How the range of a tensor is chosen from the values observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Calibration {
@@ -19,10 +19,10 @@ pub enum Calibration {
     Mse,
 }
 
-/// Values kept per tensor: enough for stable percentiles, few enough to sort in no time.
+/// Most values kept per tensor: enough for stable percentiles, and sorted in no time.
 const KEPT_PER_TENSOR: usize = 200_000;
 
-/// Runs the f32 network on training windows and collects every tensor's values.
+/// Runs the f32 network on training windows and returns every tensor's values.
 pub(super) fn observe(
     graph: &Graph,
     context: &Context,
@@ -33,18 +33,14 @@ pub(super) fn observe(
     let mut session = Session::new(&compiled)?;
     for &n in windows {
         session.run_observed(context.windows.window(n), |tensor, observed| {
-            if let Some(kept) = values.get_mut(tensor) {
-                let every = (observed.len() * windows.len())
-                    .div_ceil(KEPT_PER_TENSOR)
-                    .max(1);
-                kept.extend(observed.iter().step_by(every));
-            }
+            let every = (observed.len() * windows.len()).div_ceil(KEPT_PER_TENSOR);
+            values[tensor].extend(observed.iter().step_by(every));
         })?;
     }
     Ok(values)
 }
 
-/// The range to represent, always holding zero.
+/// Returns the range to represent. It always contains zero.
 pub(super) fn range(mut values: Vec<f32>, calibration: Calibration) -> (f32, f32) {
     values.retain(|v| v.is_finite());
     values.sort_by(f32::total_cmp);
@@ -55,21 +51,14 @@ pub(super) fn range(mut values: Vec<f32>, calibration: Calibration) -> (f32, f32
     match calibration {
         Calibration::MinMax => (low, high),
         Calibration::Percentile => {
-            let at = |share: f64| {
-                values
-                    .get(((values.len() - 1) as f64 * share) as usize)
-                    .copied()
-            };
-            (
-                at(0.0001).unwrap_or(low).min(0.0),
-                at(0.9999).unwrap_or(high).max(0.0),
-            )
+            let at = |share: f64| values[((values.len() - 1) as f64 * share) as usize];
+            (at(0.0001).min(0.0), at(0.9999).max(0.0))
         }
         Calibration::Mse => {
             let sample: Vec<f32> = values
                 .iter()
                 .copied()
-                .step_by(values.len().div_ceil(20_000).max(1))
+                .step_by(values.len().div_ceil(20_000))
                 .collect();
             let error = |share: f32| {
                 let quant = Quant::over(low * share, high * share);
@@ -82,10 +71,10 @@ pub(super) fn range(mut values: Vec<f32>, calibration: Calibration) -> (f32, f32
                 .rev()
                 .step_by(2)
                 .map(|percent| percent as f32 / 100.0);
-            let best = shares
+            let (_, share) = shares
                 .map(|s| (error(s), s))
-                .min_by(|a, b| a.0.total_cmp(&b.0));
-            let share = best.map_or(1.0, |(_, share)| share);
+                .min_by(|a, b| a.0.total_cmp(&b.0))
+                .expect("there are shares to choose from");
             (low * share, high * share)
         }
     }

@@ -1,12 +1,13 @@
-//! How far each layer of the int8 network is from the f32 network's.
+//! The distance of each layer of the int8 network from that of the f32 network.
 
 use crate::artifact::Context;
 use crate::error::Error;
 use mote_model::session::{self, Session};
 use mote_model::{Graph, Node};
 
-/// Signal-to-quantization-noise ratio of every tensor of `quantized`, in dB: power of what it is in `exact`, the same
-/// network in f32, on the `windows`, over power of the difference. Infinite without any.
+/// Returns the signal-to-quantization-noise ratio of every tensor of `quantized`, in dB: the power of the tensor in
+/// `exact`, the same network in f32, over the power of the difference, on `windows`. It is infinite without a
+/// difference.
 ///
 /// # Errors
 /// [`mote_model::Error::Engine`] when a window has the wrong length.
@@ -23,19 +24,13 @@ pub(super) fn sqnr(
     for &n in windows {
         let window = context.windows.window(n);
         exact.run_observed(window, |tensor, values| {
-            if let Some(kept) = wanted.get_mut(tensor) {
-                kept.clear();
-                kept.extend_from_slice(values);
-            }
+            wanted[tensor] = values.to_vec();
         })?;
         rounded.run_observed(window, |tensor, values| {
-            if let (Some(wanted), Some((signal, noise))) =
-                (wanted.get(tensor), powers.get_mut(tensor))
-            {
-                for (&x, &y) in wanted.iter().zip(values) {
-                    *signal += f64::from(x).powi(2);
-                    *noise += f64::from(x - y).powi(2);
-                }
+            let (signal, noise) = &mut powers[tensor];
+            for (&x, &y) in wanted[tensor].iter().zip(values) {
+                *signal += f64::from(x).powi(2);
+                *noise += f64::from(x - y).powi(2);
             }
         })?;
     }
@@ -43,9 +38,9 @@ pub(super) fn sqnr(
     Ok(powers.iter().map(ratio).collect())
 }
 
-/// The node whose output has a ratio furthest below that of what it reads, and how far.
+/// Returns the node at which the ratio falls most between its inputs and its output, and by how much.
 pub(super) fn steepest<'g>(graph: &'g Graph, ratios: &[f64]) -> Option<(&'g Node, f64)> {
-    let of = |tensor: usize| ratios.get(tensor).copied().unwrap_or(f64::NAN);
+    let of = |tensor: usize| ratios[tensor];
     let drops = graph.nodes.iter().map(|node| {
         let inputs = node.inputs.iter().map(|&i| of(i));
         (node, inputs.fold(f64::INFINITY, f64::min) - of(node.output))
@@ -55,7 +50,7 @@ pub(super) fn steepest<'g>(graph: &'g Graph, ratios: &[f64]) -> Option<(&'g Node
         .max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
-/// A line per layer with weights, and which of them loses most.
+/// Returns a line per layer with weights, and one that names the layer that loses most.
 ///
 /// # Errors
 /// As [`sqnr`].
@@ -70,7 +65,7 @@ pub(super) fn report(
     let mut lines: Vec<String> = layers
         .filter_map(|node| {
             let bits = node.op.weights()?.bits();
-            let ratio = ratios.get(node.output)?;
+            let ratio = ratios[node.output];
             Some(format!(
                 "`{}` {bits}-bit weights, signal to quantization noise {ratio:.1} dB",
                 node.name

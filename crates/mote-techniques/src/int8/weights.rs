@@ -1,4 +1,4 @@
-//! Integers for the weights of a layer.
+//! Quantization of the weights of one layer.
 
 use crate::error::Error;
 use mote_model::Weights;
@@ -14,10 +14,10 @@ pub(super) fn impossible(why: impl Into<String>) -> Error {
     }
 }
 
-/// Symmetric int8 weights of 8 or 4 bits, one scale per output channel, and the int32 bias that goes with them.
+/// Quantizes weights to symmetric integers of 8 or 4 bits with one scale per output channel, and the bias to int32.
 ///
-/// Eight bits span the largest weight. Four bits take the scale of least squared error, which for weights that four
-/// bits hold exactly is theirs.
+/// Eight bits span the largest weight. Four bits take the scale with the least squared error, which is exact for
+/// weights that were trained for four bits.
 ///
 /// # Errors
 /// [`Error::Impossible`] when the weights are int8 already.
@@ -38,7 +38,8 @@ pub(crate) fn quantize_weights(
             4 => least_error(channel, largest, levels),
             _ => largest,
         };
-        // A channel of (nearly) no weights must still be able to hold its bias: 24 bits with the input's zero point.
+        // Even a channel of nearly no weights must be able to represent its bias, which has 24 bits with the input's
+        // zero point.
         let scale = (span / levels)
             .max(bias.abs() / (input_scale * (1u32 << 22) as f32))
             .max(1e-12);
@@ -56,12 +57,12 @@ pub(crate) fn quantize_weights(
     })
 }
 
-/// The multiple of `scale` nearest to `weight`, within `levels` on each side.
+/// Returns the multiple of `scale` nearest to `weight`, within `levels` on each side.
 fn nearest(weight: f32, scale: f32, levels: f32) -> f32 {
     (weight / scale).round().clamp(-levels, levels)
 }
 
-/// The span, up to `largest`, whose `levels` on each side are nearest to the weights of a channel.
+/// Returns the span, at most `largest`, with which `levels` on each side represent the weights of a channel best.
 fn least_error(channel: &[f32], largest: f32, levels: f32) -> f32 {
     let error = |span: f32| -> f64 {
         let scale = (span / levels).max(1e-12);
@@ -76,7 +77,8 @@ fn least_error(channel: &[f32], largest: f32, levels: f32) -> f32 {
     spans
         .map(|span| (error(span), span))
         .min_by(|a, b| a.0.total_cmp(&b.0))
-        .map_or(largest, |(_, span)| span)
+        .expect("there are spans to choose from")
+        .1
 }
 
 #[cfg(test)]

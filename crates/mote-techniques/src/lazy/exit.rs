@@ -1,4 +1,4 @@
-//! Where a decision may end early, and how clear it must be.
+//! The choice of an early exit: its layer and its margin.
 
 use super::head::Head;
 use crate::artifact::Context;
@@ -53,17 +53,17 @@ impl From<ExitLayer> for String {
 /// A network with an exit.
 pub(super) struct Chosen {
     pub graph: Graph,
-    /// The layer it is behind.
+    /// The layer in front of it.
     pub layer: String,
-    /// Multiply-accumulates of a decision that ends there.
+    /// Multiply-accumulates of a decision that ends at the exit.
     pub macs: usize,
-    /// Share of the windows it was set on that end there.
+    /// Share of the windows, of users it was not fitted on, that end at the exit.
     pub share: f64,
-    /// Share of them that it spoils, less those it mends.
+    /// Share of those windows that it makes wrong, minus the share that it makes right.
     pub loss: f64,
 }
 
-/// Windows to look at.
+/// Training windows, divided by user.
 struct Windows {
     fit: Vec<usize>,
     set: Vec<usize>,
@@ -114,37 +114,35 @@ pub(super) fn choose(
             best = Some((saved, chosen));
         }
     }
-    // One that was asked for by name need not pay.
+    // An exit that was asked for by name may cost more than it saves.
     let pays = |saved: f64| saved > 0.0 || *exit != ExitLayer::Auto;
     Ok(best
         .filter(|(saved, _)| pays(*saved))
         .map(|(_, chosen)| chosen))
 }
 
-/// Whether an exit may stand behind `node` without being asked for by name: behind each clamped convolution.
+/// Returns whether `auto` considers an exit behind `node`: behind each clamped convolution.
 fn is_candidate(graph: &Graph, node: &Node) -> bool {
-    let time = graph.tensors.get(node.output).map_or(0, |t| t.shape.time);
+    let time = graph.tensors[node.output].shape.time;
     matches!(&node.op, Op::Conv1d(c) if c.activation != Activation::None) && time > 1
 }
 
-/// Training windows, evenly spaced; every fourth user sets the margin.
+/// Divides training windows, evenly spaced: those of every fourth user set the margin.
 fn divide(count: usize, context: &Context) -> Result<Windows, Error> {
-    let user = |n: usize| context.windows.users.get(n).copied();
-    let users: BTreeSet<_> = context.train.iter().filter_map(|&n| user(n)).collect();
-    let users: Vec<_> = users.into_iter().collect();
+    let user = |n: usize| context.windows.users[n];
+    let users: BTreeSet<u32> = context.train.iter().map(|&n| user(n)).collect();
+    let users: Vec<u32> = users.into_iter().collect();
     if users.len() < 2 {
         return Err(Error::Impossible {
             technique: NAME,
             why: "an early exit is fitted on some training users and its margin set on others, and there are not two; use `exit=none`".to_owned(),
         });
     }
-    let step = context.train.len().div_ceil(count.max(1)).max(1);
+    let step = context.train.len().div_ceil(count);
     let chosen = context.train.iter().copied().step_by(step);
     let sets = |&n: &usize| {
-        users
-            .iter()
-            .position(|&u| Some(u) == user(n))
-            .is_some_and(|i| i % 4 == 1)
+        let number = users.binary_search(&user(n));
+        number.expect("every training window is of a training user") % 4 == 1
     };
     let (set, fit) = chosen.partition(sets);
     Ok(Windows { fit, set })
@@ -157,26 +155,19 @@ struct Features {
 }
 
 impl Features {
-    /// Of each of `layers`, for all `windows`.
+    /// Computes those of each of `layers`, for all `windows`.
     fn of(
         graph: &Graph,
         layers: &[usize],
         windows: &[usize],
         context: &Context,
     ) -> Result<Vec<Self>, Error> {
-        let outputs: Vec<usize> = layers
-            .iter()
-            .filter_map(|&l| graph.nodes.get(l).map(|n| n.output))
-            .collect();
-        let mut all: Vec<Self> = outputs
-            .iter()
-            .map(|&t| {
-                Ok(Self {
-                    channels: graph.tensor(t)?.shape.channels,
-                    rows: Vec::new(),
-                })
-            })
-            .collect::<Result<_, mote_model::Error>>()?;
+        let outputs: Vec<usize> = layers.iter().map(|&l| graph.nodes[l].output).collect();
+        let empty = |&t: &usize| Self {
+            channels: graph.tensors[t].shape.channels,
+            rows: Vec::new(),
+        };
+        let mut all: Vec<Self> = outputs.iter().map(empty).collect();
         let compiled = session::compile(graph)?;
         let mut session = Session::new(&compiled)?;
         for &n in windows {
@@ -190,25 +181,23 @@ impl Features {
         Ok(all)
     }
 
+    /// Adds the means of a window, whose output is `values`, `[time][channel]`.
     fn push(&mut self, values: &[f32]) {
-        let steps = values.len() / self.channels.max(1);
+        let steps = values.len() / self.channels;
         for c in 0..self.channels {
             let sum: f32 = values.iter().skip(c).step_by(self.channels).sum();
-            self.rows.push(sum / steps.max(1) as f32);
+            self.rows.push(sum / steps as f32);
         }
     }
 
-    /// A classifier on them, whose scores fill the grid of the network's output.
+    /// Fits a classifier to them, whose scores fill the grid of the network's output.
     fn fit(&self, graph: &Graph, context: &Context, windows: &[usize]) -> Result<Head, Error> {
         let output = graph.tensor(graph.output)?;
-        let y: Vec<usize> = windows
-            .iter()
-            .filter_map(|&n| context.windows.y.get(n).copied())
-            .collect();
+        let y: Vec<usize> = windows.iter().map(|&n| context.windows.y[n]).collect();
         let mut head = Head::fit(&self.rows, &y, self.channels, output.shape.len());
         if let Some(quant) = output.quant {
             let largest = |sign: f32| {
-                let rows = self.rows.chunks_exact(self.channels.max(1));
+                let rows = self.rows.chunks_exact(self.channels);
                 rows.flat_map(|row| head.scores(row))
                     .fold(1e-6f32, |m, s| m.max(s * sign))
             };
@@ -222,8 +211,8 @@ impl Features {
     }
 }
 
-/// The network with an exit behind layer `at`, whose margin is the smallest that keeps to `loss` on `windows`, and
-/// the multiply-accumulates it saves on average there.
+/// Returns the network with an exit behind layer `at`, and the multiply-accumulates that it saves on average. Its
+/// margin is the smallest that keeps to `loss` on `windows`.
 fn calibrate(
     graph: &Graph,
     at: usize,
@@ -233,26 +222,25 @@ fn calibrate(
     context: &Context,
 ) -> Result<Option<(f64, Chosen)>, Error> {
     let mut with_exit = insert(graph, at, head)?;
-    let (layer, scores) = match (graph.nodes.get(at), with_exit.nodes.get(at + 3)) {
-        (Some(layer), Some(Node { inputs, .. })) => (layer.name.clone(), inputs.first().copied()),
-        _ => return Ok(None),
-    };
+    // Pool, classifier and exit stand behind the layer.
+    let exit = at + 3;
+    let scores = with_exit.nodes[exit].inputs[0];
     let mut decisions = Vec::with_capacity(windows.len());
     let compiled = session::compile(&with_exit)?;
     let mut session = Session::new(&compiled)?;
     for &n in windows {
         let (mut early, mut full, mut lead) = (0, 0, 0.0);
         session.run_observed(context.windows.window(n), |tensor, values| {
-            if Some(tensor) == scores {
+            if tensor == scores {
                 early = argmax(values);
                 lead = lead_of(values);
             } else if tensor == graph.output {
-                // The last to write it is the network itself.
+                // The network itself is the last to write it.
                 full = argmax(values);
             }
         })?;
-        let truth = context.windows.y.get(n).copied();
-        let spoilt = i32::from(truth == Some(full)) - i32::from(truth == Some(early));
+        let truth = context.windows.y[n];
+        let spoilt = i32::from(truth == full) - i32::from(truth == early);
         decisions.push((lead, spoilt));
     }
     let Some((margin, stopped, spoilt)) = margin(&mut decisions, loss) else {
@@ -268,18 +256,16 @@ fn calibrate(
             .map(|n| graph.node_macs(n))
             .sum()
     };
-    let early = macs(&with_exit, at + 4);
+    let early = macs(&with_exit, exit + 1);
     let saved = share * graph.macs() as f64
         - (early - macs(graph, at + 1)) as f64
         - share * macs(graph, at + 1) as f64;
-    if let Some(Op::Exit(exit)) = with_exit.nodes.get_mut(at + 3).map(|n| &mut n.op) {
-        exit.margin = margin;
-    }
+    with_exit.nodes[exit].op = Op::Exit(Exit { margin });
     Ok(Some((
         saved,
         Chosen {
             graph: with_exit,
-            layer,
+            layer: graph.nodes[at].name.clone(),
             macs: early,
             share,
             loss: f64::from(spoilt) / n,
@@ -287,7 +273,7 @@ fn calibrate(
     )))
 }
 
-/// Lead of the largest value over the second largest.
+/// Returns the lead of the largest value over the second largest.
 fn lead_of(values: &[f32]) -> f32 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f32::total_cmp);
@@ -297,8 +283,9 @@ fn lead_of(values: &[f32]) -> f32 {
     }
 }
 
-/// The smallest margin under which no more than a share `loss` of decisions, given as lead and number spoilt, is
-/// spoilt, how many stop, and how many of them are spoilt.
+/// Returns the smallest margin with which at most a share `loss` of the decisions is spoilt, the number of decisions
+/// that stop, and how many of them are spoilt. A decision is given as its lead and 1 if stopping spoils it, -1 if
+/// stopping mends it.
 fn margin(decisions: &mut [(f32, i32)], loss: f64) -> Option<(f32, usize, i32)> {
     decisions.sort_by(|a, b| b.0.total_cmp(&a.0));
     let allowed = loss * decisions.len() as f64;
@@ -306,7 +293,7 @@ fn margin(decisions: &mut [(f32, i32)], loss: f64) -> Option<(f32, usize, i32)> 
     let mut best = None;
     for (i, &(lead, bad)) in decisions.iter().enumerate() {
         spoilt += bad;
-        // All of one lead stop or none.
+        // Decisions with the same lead stop all together.
         let last = decisions.get(i + 1).is_none_or(|next| next.0 < lead);
         if last && f64::from(spoilt) <= allowed {
             best = Some((lead, i + 1, spoilt));
@@ -315,13 +302,10 @@ fn margin(decisions: &mut [(f32, i32)], loss: f64) -> Option<(f32, usize, i32)> 
     best
 }
 
-/// The network with a pool, `head` and an exit that never stops behind layer `at`.
+/// Inserts a pool, `head` and an exit that never stops behind layer `at`.
 fn insert(graph: &Graph, at: usize, head: Head) -> Result<Graph, Error> {
     let mut out = graph.clone();
-    let node = graph.nodes.get(at).ok_or(mote_model::Error::NoTensor {
-        id: at,
-        count: graph.nodes.len(),
-    })?;
+    let node = &graph.nodes[at];
     let (name, source) = (node.name.clone(), node.output);
     let input = graph.tensor(source)?.clone();
     let output = graph.tensor(graph.output)?.clone();
@@ -381,12 +365,12 @@ mod tests {
 
     #[test]
     fn the_margin_is_the_smallest_that_keeps_to_the_loss() {
-        // By lead: right, right, spoilt, mended, spoilt, spoilt.
+        // In order of the lead: right, right, spoilt, mended, spoilt, spoilt.
         let mut decisions = [(5.0, 0), (4.0, 0), (3.0, 1), (2.0, -1), (1.0, 1), (0.5, 1)];
         assert_eq!(margin(&mut decisions, 0.0), Some((2.0, 4, 0)));
         assert_eq!(margin(&mut decisions, 0.2), Some((1.0, 5, 1)));
         assert_eq!(margin(&mut decisions, 0.5), Some((0.5, 6, 2)));
-        // Of two with one lead none stops alone.
+        // Two with the same lead cannot be told apart.
         let mut tied = [(1.0, 0), (1.0, 1)];
         assert_eq!(margin(&mut tied, 0.1), None);
     }

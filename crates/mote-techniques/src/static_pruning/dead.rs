@@ -1,12 +1,12 @@
 //! Layers and channels that cannot change the result.
 //!
-//! A channel is dead when the clamp behind its convolution makes it zero whatever comes in: the largest sum its
-//! weights allow, over the range that each input channel can take, is not positive. Reading zero (in int8: the
-//! zero point) adds nothing, at the padding neither, so the weights that read it are dead too.
+//! A channel is dead when the clamp behind its convolution makes it zero for every input: the largest sum that its
+//! weights allow, over the range of each input channel, is not positive. Reading zero (in int8, the zero point) adds
+//! nothing, nor does padding, so the weights that read a dead channel are dead, too.
 
 use mote_model::{Activation, Conv1d, Error, Graph, Node, Op, TensorId, Weights};
 
-/// How much was removed.
+/// What was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Removed {
     pub nodes: usize,
@@ -18,16 +18,13 @@ pub(super) fn remove(graph: &mut Graph) -> Result<Removed, Error> {
     let nodes = remove_nodes(graph);
     let dead = dead_channels(graph)?;
     let mut channels = 0;
-    for (t, tensor) in graph.tensors.iter_mut().enumerate() {
-        let gone = dead.get(t).map_or(0, |d| d.iter().filter(|&&d| d).count());
+    for (tensor, dead) in graph.tensors.iter_mut().zip(&dead) {
+        let gone = dead.iter().filter(|&&d| d).count();
         channels += gone;
         tensor.shape.channels -= gone;
     }
     for node in &mut graph.nodes {
-        let input = node.inputs.first().and_then(|&i| dead.get(i));
-        if let (Some(input), Some(output)) = (input, dead.get(node.output)) {
-            shrink(&mut node.op, input, output);
-        }
+        shrink(&mut node.op, &dead[node.inputs[0]], &dead[node.output]);
     }
     Ok(Removed { nodes, channels })
 }
@@ -35,31 +32,24 @@ pub(super) fn remove(graph: &mut Graph) -> Result<Removed, Error> {
 /// Removes nodes that the output does not depend on, and their tensors.
 fn remove_nodes(graph: &mut Graph) -> usize {
     let mut needed = vec![false; graph.tensors.len()];
-    let mut need = |t: TensorId| {
-        if let Some(slot) = needed.get_mut(t) {
-            *slot = true;
-        }
-    };
-    need(graph.input);
-    need(graph.output);
+    needed[graph.input] = true;
+    needed[graph.output] = true;
     for node in graph.nodes.iter().rev() {
-        if needed.get(node.output) == Some(&true) {
+        if needed[node.output] {
             for &input in &node.inputs {
-                if let Some(slot) = needed.get_mut(input) {
-                    *slot = true;
-                }
+                needed[input] = true;
             }
         }
     }
     let before = graph.nodes.len();
-    graph.nodes.retain(|n| needed.get(n.output) == Some(&true));
+    graph.nodes.retain(|n| needed[n.output]);
     let mut number = vec![0; needed.len()];
     let mut next = 0;
     for (slot, &needed) in number.iter_mut().zip(&needed) {
         *slot = next;
         next += usize::from(needed);
     }
-    let renumbered = |t: TensorId| number.get(t).copied().unwrap_or(t);
+    let renumbered = |t: TensorId| number[t];
     let mut keep = needed.iter();
     graph.tensors.retain(|_| keep.next() == Some(&true));
     for node in &mut graph.nodes {
@@ -73,10 +63,10 @@ fn remove_nodes(graph: &mut Graph) -> usize {
     before - graph.nodes.len()
 }
 
-/// Lowest and highest value of a channel, with zero at 0.
+/// Lowest and highest value of a channel, relative to its zero.
 type Range = [f64; 2];
 
-/// Per tensor and channel, whether it is always zero and can go.
+/// Returns for each tensor and channel whether it is always zero and can be removed.
 fn dead_channels(graph: &Graph) -> Result<Vec<Vec<bool>>, Error> {
     let mut ranges: Vec<Vec<Range>> = Vec::with_capacity(graph.tensors.len());
     for tensor in &graph.tensors {
@@ -87,12 +77,8 @@ fn dead_channels(graph: &Graph) -> Result<Vec<Vec<bool>>, Error> {
         ranges.push(vec![range; tensor.shape.channels]);
     }
     for node in &graph.nodes {
-        let Some(input) = node.inputs.first().and_then(|&i| ranges.get(i)) else {
-            continue;
-        };
-        let found = output_ranges(node, input);
-        if let (Some(found), Some(slot)) = (found, ranges.get_mut(node.output)) {
-            *slot = found;
+        if let Some(found) = output_ranges(node, &ranges[node.inputs[0]]) {
+            ranges[node.output] = found;
         }
     }
     let mut dead: Vec<Vec<bool>> = ranges
@@ -105,39 +91,33 @@ fn dead_channels(graph: &Graph) -> Result<Vec<Vec<bool>>, Error> {
         })
         .collect();
     for fixed in [graph.input, graph.output] {
-        keep_all(&mut dead, fixed);
+        dead[fixed].fill(false);
     }
     while settle(graph, &mut dead) {}
     Ok(dead)
 }
 
-fn keep_all(dead: &mut [Vec<bool>], tensor: TensorId) {
-    if let Some(channels) = dead.get_mut(tensor) {
-        channels.fill(false);
-    }
-}
-
-/// Takes back what cannot go because of a neighbour. Returns whether anything changed.
+/// Keeps what cannot be removed because of a neighbour. Returns whether anything changed.
 fn settle(graph: &Graph, dead: &mut [Vec<bool>]) -> bool {
     let before = dead.to_vec();
     for node in &graph.nodes {
         match &node.op {
-            // Any input channel may go, and any output channel.
+            // Any input channel may be removed, and any output channel.
             Op::Conv1d(c) if c.groups == 1 => (),
-            Op::Dense(_) => keep_all(dead, node.output),
-            // Channel by channel: one goes on both sides or on none.
+            Op::Dense(_) => dead[node.output].fill(false),
+            // Input and output have the same channels: each is removed on both sides or on none.
             Op::Conv1d(c) if c.groups == c.out_channels && is_depthwise(graph, node, c) => {
                 couple(node, dead);
             }
             Op::Pool(_) | Op::Activation(_) => couple(node, dead),
             _ => {
                 for &t in node.inputs.iter().chain([&node.output]) {
-                    keep_all(dead, t);
+                    dead[t].fill(false);
                 }
             }
         }
     }
-    // A tensor needs a channel.
+    // A tensor needs at least one channel.
     for channels in dead.iter_mut().filter(|c| c.iter().all(|&d| d)) {
         channels.fill(false);
     }
@@ -145,45 +125,40 @@ fn settle(graph: &Graph, dead: &mut [Vec<bool>]) -> bool {
 }
 
 fn is_depthwise(graph: &Graph, node: &Node, conv: &Conv1d) -> bool {
-    let input = node.inputs.first().and_then(|&i| graph.tensors.get(i));
-    input.is_some_and(|t| t.shape.channels == conv.groups)
+    graph.tensors[node.inputs[0]].shape.channels == conv.groups
 }
 
+/// Removes a channel on both sides of `node`, or keeps it on both.
 fn couple(node: &Node, dead: &mut [Vec<bool>]) {
-    let Some(&input) = node.inputs.first() else {
-        return;
-    };
-    if let Ok([a, b]) = dead.get_disjoint_mut([input, node.output]) {
-        for (a, b) in a.iter_mut().zip(b) {
-            let both = *a && *b;
-            (*a, *b) = (both, both);
-        }
+    let [input, output] = dead
+        .get_disjoint_mut([node.inputs[0], node.output])
+        .expect("a node writes another tensor than it reads");
+    for (a, b) in input.iter_mut().zip(output) {
+        let both = *a && *b;
+        (*a, *b) = (both, both);
     }
 }
 
-/// Ranges of the channels that `node` writes; `None` when nothing is known of them.
+/// Returns the ranges of the channels that `node` writes; `None` when nothing is known of them.
 fn output_ranges(node: &Node, input: &[Range]) -> Option<Vec<Range>> {
     match &node.op {
         Op::Conv1d(c) if c.activation != Activation::None => {
-            let per_output = c.weights.len() / c.out_channels.max(1) - 1;
-            let group_inputs = input.len() / c.groups.max(1);
-            let group_outputs = c.out_channels / c.groups.max(1);
+            // Weights and a bias per output.
+            let per_output = c.weights.len() / c.out_channels - 1;
+            let group_inputs = input.len() / c.groups;
+            let group_outputs = c.out_channels / c.groups;
             let ranges = (0..c.out_channels).map(|o| {
-                let first = o / group_outputs.max(1) * group_inputs;
+                let first = o / group_outputs * group_inputs;
                 let mut high = bias(&c.weights, o);
                 for i in 0..per_output {
                     let weight = weight(&c.weights, o * per_output + i);
-                    let range = input.get(first + i % group_inputs.max(1));
-                    high += most(
-                        weight,
-                        *range.unwrap_or(&[f64::NEG_INFINITY, f64::INFINITY]),
-                    );
+                    high += most(weight, input[first + i % group_inputs]);
                 }
                 [0.0, if high <= 0.0 { 0.0 } else { f64::INFINITY }]
             });
             Some(ranges.collect())
         }
-        // Zero in, zero out.
+        // The pool of zeros is zero.
         Op::Pool(_) => Some(input.to_vec()),
         Op::Activation(a) if *a != Activation::None => {
             let clamped = |&[low, high]: &Range| [low.max(0.0), high.max(0.0)];
@@ -193,7 +168,7 @@ fn output_ranges(node: &Node, input: &[Range]) -> Option<Vec<Range>> {
     }
 }
 
-/// The largest product of `weight` and a number in a range.
+/// Returns the largest product of `weight` and a number in a range.
 fn most(weight: f64, [low, high]: Range) -> f64 {
     if weight == 0.0 {
         0.0
@@ -206,19 +181,19 @@ fn most(weight: f64, [low, high]: Range) -> f64 {
 
 fn weight(weights: &Weights, index: usize) -> f64 {
     match weights {
-        Weights::F32 { weights, .. } => weights.get(index).map_or(f64::NAN, |&w| w.into()),
-        Weights::I8 { weights, .. } => weights.get(index).map_or(f64::NAN, |&w| w.into()),
+        Weights::F32 { weights, .. } => weights[index].into(),
+        Weights::I8 { weights, .. } => weights[index].into(),
     }
 }
 
 fn bias(weights: &Weights, output: usize) -> f64 {
     match weights {
-        Weights::F32 { bias, .. } => bias.get(output).map_or(f64::NAN, |&b| b.into()),
-        Weights::I8 { bias, .. } => bias.get(output).map_or(f64::NAN, |&b| b.into()),
+        Weights::F32 { bias, .. } => bias[output].into(),
+        Weights::I8 { bias, .. } => bias[output].into(),
     }
 }
 
-/// Takes the dead channels out of an operator's parameters.
+/// Removes the dead channels from the parameters of an operator.
 fn shrink(op: &mut Op, input: &[bool], output: &[bool]) {
     match op {
         Op::Conv1d(c) if c.groups == 1 => {
@@ -239,12 +214,12 @@ fn alive(dead: &[bool]) -> usize {
     dead.iter().filter(|&&d| !d).count()
 }
 
-/// Drops the rows of dead outputs and, in the others, the weights of dead inputs, which come round and round.
+/// Removes the rows of dead outputs and, in the other rows, the weights of dead inputs. A row has one weight per tap
+/// and input, so the inputs repeat.
 fn take(all: &mut Weights, input: &[bool], output: &[bool]) {
-    let outputs = output.len().max(1);
-    let live = |o: usize| output.get(o) == Some(&false);
-    fn keep<T: Copy>(values: &[T], outputs: usize, input: &[bool], output: &[bool]) -> Vec<T> {
-        let row = (values.len() / outputs).max(1);
+    let live = |o: usize| !output[o];
+    fn keep<T: Copy>(values: &[T], input: &[bool], output: &[bool]) -> Vec<T> {
+        let row = values.len() / output.len();
         let rows = values.chunks(row).zip(output).filter(|(_, dead)| !**dead);
         rows.flat_map(|(row, _)| {
             let columns = row.iter().zip(input.iter().cycle());
@@ -256,7 +231,7 @@ fn take(all: &mut Weights, input: &[bool], output: &[bool]) {
     let mut next_live = || channel.next().is_some_and(live);
     match all {
         Weights::F32 { weights, bias } => {
-            *weights = keep(weights, outputs, input, output);
+            *weights = keep(weights, input, output);
             bias.retain(|_| next_live());
         }
         Weights::I8 {
@@ -265,7 +240,7 @@ fn take(all: &mut Weights, input: &[bool], output: &[bool]) {
             bias,
             bits: _,
         } => {
-            *weights = keep(weights, outputs, input, output);
+            *weights = keep(weights, input, output);
             bias.retain(|_| next_live());
             let mut channel = 0..;
             scales.retain(|_| channel.next().is_some_and(live));

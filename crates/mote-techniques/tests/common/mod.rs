@@ -4,7 +4,7 @@
 use mote_data::Windows;
 use mote_model::session::{Session, compile};
 use mote_model::{Block, Cnn};
-use mote_techniques::{Artifact, Context, Error, Training, apply};
+use mote_techniques::{Artifact, Context, Error, Step, Training};
 use mote_train::{Hooks, Job, TrainConfig, Trained, train};
 
 pub struct Setting {
@@ -83,7 +83,8 @@ impl Setting {
         let mut artifact = Artifact::baseline(self.trained.graph.clone());
         let mut lines = Vec::new();
         for step in steps {
-            lines.extend(apply(step, &mut artifact, &context)?.lines);
+            let change = step.parse::<Step>()?.apply(&mut artifact, &context)?;
+            lines.extend(change.lines);
         }
         Ok((artifact, lines))
     }
