@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub fn versions() -> BTreeMap<String, String> {
     let firmware = FirmwareBuilder::locate().and_then(|w| w.toolchain(Core::M4));
     let known = [
-        ("burn", locked_version("burn").map(str::to_owned)),
+        ("burn", locked_version("burn-core").map(str::to_owned)),
         ("qemu", mote_device::emulator::version().ok()),
         ("firmware compiler", firmware.ok().map(|t| t.to_string())),
     ];
@@ -30,7 +30,11 @@ fn locked_version(package: &str) -> Option<&'static str> {
 mod tests {
     #[test]
     fn the_version_of_a_dependency_is_known() {
-        assert!(super::locked_version("burn").unwrap().starts_with("0."));
+        assert!(
+            super::locked_version("burn-core")
+                .unwrap()
+                .starts_with("0.")
+        );
         assert_eq!(super::locked_version("no such package"), None);
     }
 }
