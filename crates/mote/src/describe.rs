@@ -1,6 +1,6 @@
-//! Operators for tools on the host: how their words are written, and how their layers look in generated programs.
+//! Operators for tools on the host: how their words are written, and what generated Rust and C call for a layer.
 //!
-//! Nothing of this is on a device. What is particular to one operator is in [its file](crate::op).
+//! Firmware is built without this module. Each operator implements [`Describe`] in [its file](crate::op).
 
 use crate::format::{ACTIVATION_NONE, ACTIVATION_RELU, ACTIVATION_RELU6, NODE_WORDS};
 use crate::kernels::Clamp;
@@ -16,7 +16,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// The numbers in a node's record; those that an operator does not have are zero.
+/// The numbers in a node's record. An operator leaves those that it does not use at zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fields {
     /// Taps or steps of one window.
@@ -36,7 +36,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Numbers of an int8 layer that has none but a clamp.
+    /// Returns the numbers of an int8 layer that uses only the clamp.
     pub fn bounded(output: Output) -> Self {
         Self {
             clamp: [output.low as u8, output.high as u8],
@@ -44,7 +44,7 @@ impl Fields {
         }
     }
 
-    /// Numbers of an f32 layer that has none but a clamp.
+    /// Returns the numbers of an f32 layer that uses only the clamp.
     pub fn clamped(clamp: Clamp) -> Self {
         Self {
             clamp: [clamp_code(clamp) as u8, 0],
@@ -52,7 +52,7 @@ impl Fields {
         }
     }
 
-    /// Numbers of a layer that has none, whose output has the element type `T`.
+    /// Returns the numbers of a layer that uses none, and whose output has the element type `T`.
     pub fn none<T: Element>() -> Self {
         match T::ELEM {
             Elem::F32 => Self::default(),
@@ -66,7 +66,7 @@ impl Fields {
     /// Returns the words of a record whose first one is `first`, all but the offset of the parameters.
     ///
     /// # Errors
-    /// Name, value and limit of a field that the format has no room for.
+    /// Returns name, value and limit of the first field that is too large for the format.
     pub fn to_words(
         &self,
         first: u32,

@@ -21,6 +21,7 @@ pub struct I8;
 
 impl Operator for I8 {
     const CODE: u8 = 11;
+    const WORDS: usize = 2;
     type Input = i8;
     type Output = i8;
     type Layer<'m> = ActivationI8;
@@ -36,10 +37,6 @@ impl Operator for I8 {
     fn check(node: &Node<'_>) -> Result<(), Error> {
         same_len(node)?;
         Self::parse(node, node.parameters()).map(drop)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(2)
     }
 
     fn run(
@@ -92,10 +89,6 @@ impl Operator for F32 {
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
         same_len(node)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(0)
     }
 
     fn run(

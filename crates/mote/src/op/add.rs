@@ -24,6 +24,7 @@ pub struct I8;
 impl Operator for I8 {
     const CODE: u8 = 9;
     const INPUTS: usize = 2;
+    const WORDS: usize = 6;
     type Input = i8;
     type Output = i8;
     type Layer<'m> = AddI8;
@@ -41,10 +42,6 @@ impl Operator for I8 {
     fn check(node: &Node<'_>) -> Result<(), Error> {
         same_lens(node)?;
         Self::parse(node, node.parameters()).map(drop)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(6)
     }
 
     fn run(
@@ -104,10 +101,6 @@ impl Operator for F32 {
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
         same_lens(node)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(0)
     }
 
     fn run(

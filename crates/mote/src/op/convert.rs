@@ -21,6 +21,7 @@ pub struct Quantize;
 
 impl Operator for Quantize {
     const CODE: u8 = 15;
+    const WORDS: usize = 1;
     type Input = f32;
     type Output = i8;
     type Layer<'m> = Grid;
@@ -31,10 +32,6 @@ impl Operator for Quantize {
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
         check(node)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(1)
     }
 
     fn run(
@@ -66,6 +63,7 @@ pub struct Dequantize;
 
 impl Operator for Dequantize {
     const CODE: u8 = 16;
+    const WORDS: usize = 1;
     type Input = i8;
     type Output = f32;
     type Layer<'m> = Grid;
@@ -76,10 +74,6 @@ impl Operator for Dequantize {
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
         check(node)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(1)
     }
 
     fn run(

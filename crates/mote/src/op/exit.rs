@@ -22,6 +22,7 @@ pub struct I8;
 impl Operator for I8 {
     const CODE: u8 = 23;
     const ENDING: Ending = Ending::Exit;
+    const WORDS: usize = 1;
     type Input = i8;
     type Output = i8;
     type Layer<'m> = i32;
@@ -34,10 +35,6 @@ impl Operator for I8 {
     fn check(node: &Node<'_>) -> Result<(), Error> {
         same_len(node)?;
         Self::parse(node, node.parameters()).map(drop)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(1)
     }
 
     fn run(
@@ -76,6 +73,7 @@ pub struct F32;
 impl Operator for F32 {
     const CODE: u8 = 24;
     const ENDING: Ending = Ending::Exit;
+    const WORDS: usize = 1;
     type Input = f32;
     type Output = f32;
     type Layer<'m> = f32;
@@ -88,10 +86,6 @@ impl Operator for F32 {
     fn check(node: &Node<'_>) -> Result<(), Error> {
         same_len(node)?;
         Self::parse(node, node.parameters()).map(drop)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(1)
     }
 
     fn run(

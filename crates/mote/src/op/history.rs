@@ -33,10 +33,6 @@ impl Operator for I8 {
         check(node)
     }
 
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(0)
-    }
-
     fn run(
         (): &(),
         [input, _]: [&[Cell<i8>]; 2],
@@ -83,10 +79,6 @@ impl Operator for F32 {
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
         check(node)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(0)
     }
 
     fn run(

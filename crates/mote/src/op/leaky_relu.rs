@@ -21,6 +21,7 @@ pub struct I8;
 
 impl Operator for I8 {
     const CODE: u8 = 26;
+    const WORDS: usize = 4;
     type Input = i8;
     type Output = i8;
     type Layer<'m> = LeakyReluI8;
@@ -38,10 +39,6 @@ impl Operator for I8 {
     fn check(node: &Node<'_>) -> Result<(), Error> {
         same_len(node)?;
         Self::parse(node, node.parameters()).map(drop)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(4)
     }
 
     fn run(
@@ -91,6 +88,7 @@ pub struct F32;
 
 impl Operator for F32 {
     const CODE: u8 = 27;
+    const WORDS: usize = 1;
     type Input = f32;
     type Output = f32;
     type Layer<'m> = f32;
@@ -103,10 +101,6 @@ impl Operator for F32 {
     fn check(node: &Node<'_>) -> Result<(), Error> {
         same_len(node)?;
         Self::parse(node, node.parameters()).map(drop)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(1)
     }
 
     fn run(

@@ -1,11 +1,10 @@
 //! The operators of the model format, one file each.
 //!
-//! A file says all that the engine knows of its operator, once for each element type: code, parameters as they lie in
-//! a node's record and words, what a node is refused for, and the kernel that runs it. The
-//! [interpreter](crate::Interpreter) runs a node from that; whatever else reads or writes models goes by it too.
+//! A file holds all that the engine knows of its operator, once for each element type: its code, how its parameters are
+//! read from a node, why a node is refused, and the kernel that runs it. The [interpreter](crate::Interpreter), boxed
+//! layers, the writer of models and the code generators all use these files.
 //!
-//! An operator that is not in the list of this module, `for_each_operator`, does not exist for anyone. How to add one is in
-//! CONTRIBUTING.md.
+//! The list of operators is the macro `for_each_operator` of this module. CONTRIBUTING.md says how to add one.
 
 pub mod activation;
 pub mod add;
@@ -28,10 +27,10 @@ use crate::{Error, Node, StepOutcome};
 use core::cell::Cell;
 use core::fmt::Debug;
 
-/// Hands the list of all operators to the macro `$then`: name of the constant in tables of operators, and where the
-/// operator is. A conversion between element types says so.
+/// Calls the macro `$then` with the list of all operators. An entry has the name of the operator's constant in tables of
+/// operators, and the type that implements it; `=> converting` marks a conversion between element types.
 ///
-/// The interpreter looks an operator up from the front.
+/// The interpreter searches the list from the front.
 macro_rules! for_each_operator {
     ($then:ident) => {
         $then! {
@@ -96,10 +95,10 @@ pub(crate) use for_each_operator;
 
 /// An operator for one element type.
 ///
-/// Its methods do what is particular to it: that the tensors have the element types named here is checked for it, and
-/// the elements are found for it.
+/// Whoever calls its methods has checked that the tensors have the element types named here, and hands their elements to
+/// [`Operator::run`].
 pub trait Operator {
-    /// Code in the record of a node. Never changes its meaning, for models outlive the engine they were written with.
+    /// Code in the record of a node. Its meaning never changes, because a newer engine must read older models.
     const CODE: u8;
 
     /// Tensors read, 1 or 2.
@@ -107,6 +106,10 @@ pub trait Operator {
 
     /// Whether a run may end at the operator.
     const ENDING: Ending = Ending::Never;
+
+    /// Words of parameters of every node. An operator with weights, whose number depends on the node, has
+    /// [`Operator::parameter_words`] of its own.
+    const WORDS: usize = 0;
 
     /// Element type of the tensors read.
     type Input: Element;
@@ -117,25 +120,27 @@ pub trait Operator {
     /// The parameters of a node, in the form the kernel takes; weights are borrowed.
     type Layer<'m>: Copy + Debug;
 
-    /// Reads the parameters of `node`, its own ones from `parameters`, which may have more words behind.
+    /// Reads the parameters of `node`: its geometry from the record, the rest from the first words of `parameters`.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when there are too few words, or the geometry is impossible.
     fn parse<'m>(node: &Node<'_>, parameters: &'m [u32]) -> Result<Self::Layer<'m>, Error>;
 
-    /// Refuses a node that could not run, though its tensors have the right element types.
+    /// Refuses a node that could not run. The element types of its tensors are checked before.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when shapes or parameters do not fit together.
     fn check(node: &Node<'_>) -> Result<(), Error>;
 
-    /// Returns how many words of parameters `node` has.
+    /// Returns how many words of parameters the node has.
     ///
     /// # Errors
     /// As [`Operator::parse`].
-    fn parameter_words(node: &Node<'_>) -> Result<usize, Error>;
+    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
+        Ok(Self::WORDS)
+    }
 
-    /// Computes `output` from `inputs`; an operator of one input gets it twice.
+    /// Computes `output` from `inputs`. For an operator of one input, both are that input.
     ///
     /// # Errors
     /// [`Error::BufferLength`] when a tensor does not have the length that the parameters ask for.
@@ -173,12 +178,12 @@ pub enum Ending {
     Wait,
 }
 
-/// The first `N` of the words of a node's parameters.
+/// Returns the first `N` words of a node's parameters.
 fn words<const N: usize>(parameters: &[u32]) -> Result<&[u32; N], Error> {
     parameters.first_chunk().ok_or(Error::Corrupt)
 }
 
-/// A multiplier from its two words.
+/// Returns the multiplier that two words stand for.
 const fn multiplier([value, exponent]: [u32; 2]) -> Multiplier {
     Multiplier {
         value: value as i32,
@@ -186,12 +191,12 @@ const fn multiplier([value, exponent]: [u32; 2]) -> Multiplier {
     }
 }
 
-/// `result` by reference: moving a layer out of it would cost a `memcpy`, and its 700 bytes.
+/// Returns `result` by reference. Moving a layer out of it would call `memcpy`, which is 700 bytes of code.
 pub(crate) fn borrowed<T>(result: &Result<T, Error>) -> Result<&T, Error> {
     result.as_ref().map_err(|&e| e)
 }
 
-/// [`Error::Corrupt`] unless `fits`.
+/// Returns [`Error::Corrupt`] unless `fits`.
 const fn ensure(fits: bool) -> Result<(), Error> {
     if fits { Ok(()) } else { Err(Error::Corrupt) }
 }

@@ -35,10 +35,6 @@ impl Operator for MaxI8 {
         same_channels(node)
     }
 
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(0)
-    }
-
     fn run(
         layer: &Shape,
         [input, _]: [&[Cell<i8>]; 2],
@@ -82,10 +78,6 @@ impl Operator for MaxF32 {
         same_channels(node)
     }
 
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(0)
-    }
-
     fn run(
         layer: &Shape,
         [input, _]: [&[Cell<f32>]; 2],
@@ -123,10 +115,6 @@ impl Operator for AverageI8 {
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
         same_channels(node)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(0)
     }
 
     fn run(
@@ -172,10 +160,6 @@ impl Operator for AverageF32 {
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
         same_channels(node)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(0)
     }
 
     fn run(

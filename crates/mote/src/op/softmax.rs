@@ -23,6 +23,7 @@ pub struct I8;
 
 impl Operator for I8 {
     const CODE: u8 = 13;
+    const WORDS: usize = 3;
     type Input = i8;
     type Output = i8;
     type Layer<'m> = SoftmaxI8;
@@ -38,10 +39,6 @@ impl Operator for I8 {
     fn check(node: &Node<'_>) -> Result<(), Error> {
         same_len(node)?;
         Self::parse(node, node.parameters()).map(drop)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(3)
     }
 
     fn run(
@@ -94,10 +91,6 @@ impl Operator for F32 {
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
         same_len(node)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(0)
     }
 
     fn run(

@@ -27,6 +27,7 @@ impl Operator for MaxI8 {
     const CODE: u8 = 19;
     const INPUTS: usize = 2;
     const ENDING: Ending = Ending::Wait;
+    const WORDS: usize = 2;
     type Input = i8;
     type Output = i8;
     type Layer<'m> = Shape;
@@ -37,10 +38,6 @@ impl Operator for MaxI8 {
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
         check(node, Shape::state_max_i8)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(2)
     }
 
     fn run(
@@ -79,6 +76,7 @@ impl Operator for MaxF32 {
     const CODE: u8 = 20;
     const INPUTS: usize = 2;
     const ENDING: Ending = Ending::Wait;
+    const WORDS: usize = 2;
     type Input = f32;
     type Output = f32;
     type Layer<'m> = Shape;
@@ -89,10 +87,6 @@ impl Operator for MaxF32 {
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
         check(node, Shape::state_f32)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(2)
     }
 
     fn run(
@@ -127,6 +121,7 @@ impl Operator for AverageI8 {
     const CODE: u8 = 21;
     const INPUTS: usize = 2;
     const ENDING: Ending = Ending::Wait;
+    const WORDS: usize = 2;
     type Input = i8;
     type Output = i8;
     type Layer<'m> = Shape;
@@ -138,10 +133,6 @@ impl Operator for AverageI8 {
     fn check(node: &Node<'_>) -> Result<(), Error> {
         check(node, Shape::state_average_i8)?;
         ensure(shape(node, node.parameters())?.sums_fit())
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(2)
     }
 
     fn run(
@@ -180,6 +171,7 @@ impl Operator for AverageF32 {
     const CODE: u8 = 22;
     const INPUTS: usize = 2;
     const ENDING: Ending = Ending::Wait;
+    const WORDS: usize = 2;
     type Input = f32;
     type Output = f32;
     type Layer<'m> = Shape;
@@ -190,10 +182,6 @@ impl Operator for AverageF32 {
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
         check(node, Shape::state_f32)
-    }
-
-    fn parameter_words(_: &Node<'_>) -> Result<usize, Error> {
-        Ok(2)
     }
 
     fn run(
