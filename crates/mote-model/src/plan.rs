@@ -150,7 +150,7 @@ pub fn plan(graph: &Graph, strategy: Strategy) -> Result<Plan, Error> {
 pub fn plan_with(graph: &Graph, options: Options) -> Result<Plan, Error> {
     graph.check_order()?;
     let problem = problem(graph, options);
-    let packing = pack::pack(&problem);
+    let packing = best_packing(graph, options, &problem);
     let rows = problem
         .buffers
         .iter()
@@ -172,6 +172,38 @@ pub fn plan_with(graph: &Graph, options: Options) -> Result<Plan, Error> {
         optimal: packing.optimal,
         rows,
     })
+}
+
+/// Packs the tensors of `problem`, which is that of `graph` under `options`. A packing under a stricter strategy is one
+/// under this strategy, too, so where the search could not prove that it found the smallest arena, those are tried as well.
+fn best_packing(graph: &Graph, options: Options, problem: &Problem) -> pack::Packing {
+    let mut best = pack::pack(problem);
+    let stricter: &[Strategy] = match options.strategy {
+        Strategy::KeepAll | Strategy::Lifetimes => &[],
+        Strategy::InPlace => &[Strategy::Lifetimes],
+        Strategy::Overlap => &[Strategy::InPlace, Strategy::Lifetimes],
+    };
+    for &strategy in stricter {
+        if best.optimal {
+            break;
+        }
+        let other = pack::pack(&self::problem(
+            graph,
+            Options {
+                strategy,
+                ..options
+            },
+        ));
+        if other.len < best.len {
+            best = pack::Packing {
+                len: other.len,
+                offsets: other.offsets,
+                optimal: other.len == best.lower_bound,
+                lower_bound: best.lower_bound,
+            };
+        }
+    }
+    best
 }
 
 /// Lifetimes of all tensors, and how far outputs may reach into inputs.
