@@ -33,6 +33,7 @@ mod resample;
 mod segmentation;
 mod sources;
 mod split;
+mod stretch;
 mod summary;
 mod synth;
 mod task;
@@ -50,6 +51,7 @@ pub use sources::{
     WisdmV1, sources,
 };
 pub use split::{Fold, SplitKind, folds};
+pub use stretch::Stretch;
 pub use summary::{ActivitySummary, Listed, Summary, check, list, summary};
 pub use synth::{SynthSpec, synthesize, write_synthetic};
 pub use task::{Task, task, tasks};

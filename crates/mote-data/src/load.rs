@@ -1,7 +1,7 @@
 //! Loads the windows of a task.
 
 use crate::{
-    Error, Files, IngestReport, Task, WindowSpec, Windows,
+    Error, Files, IngestReport, Stretch, Task, WindowSpec, Windows,
     segmentation::Windower,
     sources::{Layout, Source},
 };
@@ -12,6 +12,8 @@ use std::path::Path;
 pub struct Loaded {
     /// The windows.
     pub windows: Windows,
+    /// The signal that the windows were cut from, in order of reading. None where windows or features came ready-made.
+    pub stretches: Vec<Stretch>,
     /// What became of every record.
     pub ingest: IngestReport,
     /// SHA-256 over the bytes of the source files, in hex.
@@ -36,7 +38,7 @@ pub fn load(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Loade
     let mut windower = windower_for(task, spec);
     source.read(&files, &mut ingest, &mut windower)?;
     ingest.require_files(source.name(), &files)?;
-    let windows = windower.finish();
+    let (windows, stretches) = windower.finish();
     if windows.is_empty() {
         return Err(Error::NoWindows {
             task: task.name.clone(),
@@ -46,6 +48,7 @@ pub fn load(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Loade
     }
     Ok(Loaded {
         windows,
+        stretches,
         ingest,
         digest: source.digest(&files)?,
         synthetic: source.is_synthetic(),

@@ -1,7 +1,7 @@
 //! Cuts recordings into windows.
 
 use crate::{
-    Error, IngestReport, Recording, Sink, Windows,
+    Error, IngestReport, Recording, Sink, Stretch, Windows,
     resample::{SECOND, resample},
 };
 use serde::{Deserialize, Serialize};
@@ -71,8 +71,10 @@ impl WindowSpec {
 /// Cuts recordings into windows as they arrive.
 pub(crate) struct Windower {
     windows: Windows,
-    /// Stretches cut so far; the number of the next one in [`Windows::recordings`].
-    stretches: u32,
+    /// Stretches that gave windows so far; the number of the next one in [`Windows::recordings`].
+    cut: u32,
+    /// All stretches, those too short for a window as well.
+    stretches: Vec<Stretch>,
     /// The stretch at hand on the uniform grid; kept to reuse its memory.
     grid: Vec<[f32; 3]>,
 }
@@ -103,14 +105,15 @@ impl Windower {
                 recordings: Vec::new(),
                 labels,
             },
-            stretches: 0,
+            cut: 0,
+            stretches: Vec::new(),
             grid: Vec::new(),
         }
     }
 
-    /// Returns the windows cut so far.
-    pub(crate) fn finish(self) -> Windows {
-        self.windows
+    /// Returns the windows cut so far, and the stretches that they were cut from.
+    pub(crate) fn finish(self) -> (Windows, Vec<Stretch>) {
+        (self.windows, self.stretches)
     }
 
     fn class(&self, activity: &str) -> Option<usize> {
@@ -132,9 +135,15 @@ impl Windower {
             windows.x.extend(window.iter().flatten());
             windows.y.push(class);
             windows.users.push(user);
-            windows.recordings.push(self.stretches);
+            windows.recordings.push(self.cut);
         }
-        self.stretches += u32::from(count > 0);
+        self.cut += u32::from(count > 0);
+        self.stretches.push(Stretch {
+            user,
+            class,
+            recording: self.stretches.len() as u32,
+            x: self.grid.iter().flatten().copied().collect(),
+        });
         count > 0
     }
 }
@@ -184,8 +193,8 @@ impl Sink for Windower {
         windows.x.extend_from_slice(values);
         windows.y.push(class);
         windows.users.push(user);
-        windows.recordings.push(self.stretches);
-        self.stretches += 1;
+        windows.recordings.push(self.cut);
+        self.cut += 1;
         Ok(())
     }
 }
@@ -219,7 +228,7 @@ mod tests {
         for recording in recordings {
             windower.recording(recording, &mut ingest).unwrap();
         }
-        (windower.finish(), ingest)
+        (windower.finish().0, ingest)
     }
 
     /// A recording whose every sample holds `mark`.
@@ -268,6 +277,26 @@ mod tests {
             assert_eq!(w.recordings.iter().max(), Some(&(recordings - 1)));
             assert_eq!(w.len(), if gaps == 1 { 2 } else { 4 });
         }
+    }
+
+    #[test]
+    fn stretches_hold_all_signal_and_windows_are_cut_from_them() {
+        let mut windower = Windower::new(vec!["a".to_owned()], &WindowSpec::default());
+        let mut ingest = IngestReport::default();
+        let mut gap = recording(4, "a", grid(0.0, 100), 1.0);
+        let rest = recording(4, "a", grid(60.0, 30), 2.0);
+        gap.t_ns.extend(rest.t_ns);
+        gap.samples.extend(rest.samples);
+        windower.recording(gap, &mut ingest).unwrap();
+        let (windows, stretches) = windower.finish();
+        let found: Vec<_> = stretches
+            .iter()
+            .map(|s| (s.user, s.recording, s.x.len()))
+            .collect();
+        // The second stretch is too short for a window of 60 samples, and there all the same.
+        assert_eq!(found, [(4, 0, 300), (4, 1, 90)]);
+        assert_eq!(windows.len(), 2);
+        assert_eq!(windows.window(1), &stretches[0].x[90..270]);
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub fn summary(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Su
     };
     task.source.read(&files, &mut ingest, &mut counter)?;
     ingest.require_files(task.source.name(), &files)?;
-    let windows = counter.windower.finish();
+    let (windows, _) = counter.windower.finish();
     let mut activities = counter.activities;
     for (class, label) in windows.labels.iter().enumerate() {
         if let Some(activity) = activities.get_mut(label) {
