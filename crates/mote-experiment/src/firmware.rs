@@ -155,7 +155,7 @@ impl Input {
             let window = windows.window(n);
             let bytes = counts(window).flat_map(i16::to_le_bytes);
             input.bytes.extend(bytes);
-            input.expected.push(engine.classify(window)?.scores);
+            input.expected.push(engine.follow(window)?.scores);
         }
         Ok(input)
     }

@@ -295,7 +295,7 @@ fn search_settings(
     } else if let Some(longest) = space.windows_ms.iter().copied().max() {
         // A preset with another window is another candidate.
         for candidate in &mut first {
-            if !space.windows_ms.contains(&candidate.window_ms) {
+            if candidate.window_ms > 0 && !space.windows_ms.contains(&candidate.window_ms) {
                 candidate.window_ms = longest;
             }
         }

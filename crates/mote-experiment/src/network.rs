@@ -118,6 +118,7 @@ impl TrainedNetwork {
 fn job<'a>(experiment: &'a Experiment, index: usize, fold: &'a Fold) -> Job<'a> {
     Job {
         windows: experiment.windows(),
+        stretches: &experiment.loaded.stretches,
         train: &fold.train,
         validation: &fold.validation,
         fold: index,

@@ -4,9 +4,9 @@ use crate::error::{Place as _, Result};
 use crate::experiment::Experiment;
 use crate::network;
 use crate::pipeline::Pipeline;
-use mote_search::Candidate;
+use mote_search::{Candidate, Train};
 use mote_techniques::Artifact;
-use mote_train::{Augmentation, TrainConfig};
+use mote_train::{Augmentation, StreamLoss, StreamTraining, TrainConfig, TrainOn};
 
 /// Fills in model and techniques, and returns them with the settings that the network is trained with. `epochs` replaces
 /// the network's or candidate's own, and fine-tuning is shortened in proportion.
@@ -24,7 +24,11 @@ pub(crate) fn plan(
     let epochs = epochs.unwrap_or(spec.epochs);
     let config = config(spec, epochs, experiment);
     let rate_hz = f64::from(experiment.windows().rate_hz);
-    pipeline.model = format!("{}-{epochs}", spec.network());
+    pipeline.model = match spec.train {
+        Train::Windows => format!("{}-{epochs}", spec.network()),
+        Train::Stream => format!("{}-stream-{epochs}", spec.network()),
+        Train::PooledStream => format!("{}-pooled-stream-{epochs}", spec.network()),
+    };
     // A pipeline that leaves one of its candidate's techniques out names the others.
     if pipeline.techniques.is_empty() {
         pipeline.techniques = spec.techniques(rate_hz, epochs);
@@ -32,9 +36,10 @@ pub(crate) fn plan(
     Ok((pipeline, config))
 }
 
-/// Returns the window length in seconds that a pipeline brings itself.
-pub(crate) fn window_s(pipeline: &Pipeline) -> Option<f32> {
-    pipeline.candidate.as_ref().map(|s| s.window_s() as f32)
+/// Returns the window length in seconds that a pipeline brings itself, at `rate_hz`.
+pub(crate) fn window_s(pipeline: &Pipeline, rate_hz: f32) -> Option<f32> {
+    let candidate = pipeline.candidate.as_ref();
+    candidate.map(|c| c.window_s(f64::from(rate_hz)) as f32)
 }
 
 /// Returns the samples from one decision to the next on the device; `spec` is the candidate that `artifact` was made
@@ -51,12 +56,31 @@ pub(crate) fn hop(experiment: &Experiment, spec: Option<&Candidate>, artifact: &
 /// Probability that an axis is mirrored in training, for axes that some wearers have the other way round.
 const MIRROR: f32 = 0.1;
 
+/// Streams per step of training.
+const STREAMS: usize = 32;
+
 /// Returns the training settings of a candidate. Classes are not weighted: a candidate is judged on whole recordings,
 /// and weighting rare classes up costs more m-F1 on the others than it gives.
 fn config(spec: &Candidate, epochs: usize, experiment: &Experiment) -> TrainConfig {
     let axes = experiment.task.source.mirrored_axes();
+    let (train, loss) = match spec.train {
+        Train::Windows => (TrainOn::Windows, StreamLoss::default()),
+        Train::Stream => (TrainOn::Stream, StreamLoss::Filtered),
+        Train::PooledStream => (TrainOn::Stream, StreamLoss::Pooled),
+    };
+    let default = TrainConfig::default();
     TrainConfig {
         network: spec.cnn.clone(),
+        train,
+        stream: StreamTraining {
+            loss,
+            ..StreamTraining::default()
+        },
+        // A stream has as many examples as ten windows, and neighbours are much alike.
+        batch: match train {
+            TrainOn::Windows => default.batch,
+            TrainOn::Stream => STREAMS,
+        },
         epochs,
         seed: experiment.seed,
         class_weights: false,
@@ -64,6 +88,6 @@ fn config(spec: &Candidate, epochs: usize, experiment: &Experiment) -> TrainConf
             mirror: axes.map(|mirrored| if mirrored { MIRROR } else { 0.0 }),
             ..Augmentation::default()
         },
-        ..TrainConfig::default()
+        ..default
     }
 }

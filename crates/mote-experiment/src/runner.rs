@@ -78,6 +78,16 @@ impl ComparisonRunner {
         self
     }
 
+    /// Returns the settings.
+    pub fn settings(&self) -> &ComparisonSettings {
+        &self.settings
+    }
+
+    /// Returns the sampling rate of the data in Hz.
+    fn rate_hz(&self) -> f32 {
+        self.settings.data.window.rate_hz
+    }
+
     /// Returns the boards that are measured on.
     pub fn boards(&self) -> &[Board] {
         &self.boards
@@ -160,7 +170,10 @@ impl ComparisonRunner {
 
     /// Opens the data with the window of the comparison: the one of rows that bring none of their own.
     fn common_experiment(&self, pipelines: &[Pipeline]) -> Result<Arc<Experiment>> {
-        let own: Vec<_> = pipelines.iter().map(plan::window_s).collect();
+        let own: Vec<_> = pipelines
+            .iter()
+            .map(|p| plan::window_s(p, self.rate_hz()))
+            .collect();
         let common = own.iter().copied().min_by_key(Option::is_some).flatten();
         self.windows.get(common)
     }
@@ -189,7 +202,7 @@ impl ComparisonRunner {
     /// As [`ComparisonRunner::run`].
     pub fn evaluate(&self, pipeline: &Pipeline, extent: Extent) -> Result<PipelineResult> {
         if let Some(spec) = classical::kind(&pipeline.model) {
-            let seconds = plan::window_s(pipeline);
+            let seconds = plan::window_s(pipeline, self.rate_hz());
             let experiment = self.windows.first_folds(seconds, extent.folds)?;
             let outcomes = classical::outcomes(&experiment, pipeline, spec, &self.observer)?;
             let mut run = self.row(&experiment, pipeline, &outcomes)?;
@@ -249,7 +262,7 @@ impl ComparisonRunner {
                 pipeline.name, pipeline.model
             )));
         }
-        let seconds = plan::window_s(pipeline);
+        let seconds = plan::window_s(pipeline, self.rate_hz());
         let experiment = self.windows.first_folds(seconds, extent.folds)?;
         let (pipeline, config) = plan::plan(&experiment, pipeline, extent.epochs)?;
         let key = (

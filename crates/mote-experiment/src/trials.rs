@@ -124,7 +124,10 @@ impl Trials {
     /// # Errors
     /// As [`Experiment::open`].
     pub fn experiment(&self, candidate: &Candidate) -> Result<Arc<Experiment>> {
-        self.runner.windows().get(Some(candidate.window_s() as f32))
+        let rate_hz = f64::from(self.runner.settings().data.window.rate_hz);
+        self.runner
+            .windows()
+            .get(Some(candidate.window_s(rate_hz) as f32))
     }
 
     /// Returns what a task asks of networks.

@@ -181,6 +181,17 @@ impl Cnn {
         Ok(convolutions + classes * features)
     }
 
+    /// Returns the input steps that one step of the last block reads, without padding.
+    pub fn receptive_field(&self) -> usize {
+        let mut stride = 1;
+        let mut field = 1;
+        for block in &self.blocks {
+            field += (block.kernel - 1) * block.dilation * stride;
+            stride *= block.stride;
+        }
+        field
+    }
+
     /// Returns the input steps per step of the last block.
     pub fn total_stride(&self) -> usize {
         self.blocks.iter().map(|b| b.stride).product()
@@ -248,6 +259,23 @@ mod tests {
         fn the_short_form_reads_back(cnn in networks()) {
             prop_assert_eq!(parse_blocks(&blocks_text(&cnn.blocks)).unwrap(), cnn.blocks);
         }
+    }
+
+    #[test]
+    fn a_window_of_the_receptive_field_gives_one_step() {
+        let cnn = Cnn {
+            blocks: parse_blocks("c24k9s2-d48k7s2-d64k5r2-d64k5").unwrap(),
+            padding: Padding::Valid,
+            ..Cnn::default()
+        };
+        let field = cnn.receptive_field();
+        assert_eq!(field, 1 + 8 + 6 * 2 + 8 * 4 + 4 * 4);
+        let steps = |time| cnn.features_shape(Shape::new(time, 3)).unwrap().time;
+        assert_eq!(
+            (steps(field), steps(field + 3), steps(field + 4)),
+            (1, 1, 2)
+        );
+        assert!(cnn.features_shape(Shape::new(field - 1, 3)).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! it, techniques rewrite it, the format writer and the code generator read it.
 
 use crate::Error;
-use crate::op::{Op, Weights};
+use crate::op::{FILTER_QUANT, Filter, Op, Weights};
 use crate::shapes::output_shape;
 use serde::{Deserialize, Serialize};
 
@@ -161,6 +161,30 @@ impl Graph {
         Ok(output)
     }
 
+    /// Appends `filter` behind the output, with a state of its own.
+    ///
+    /// # Errors
+    /// [`Error::NoTensor`] when there is no output.
+    pub fn push_filter(
+        &mut self,
+        name: impl Into<String>,
+        filter: Filter,
+    ) -> Result<TensorId, Error> {
+        let scores = self.tensor(self.output)?;
+        let (shape, quant) = (scores.shape, scores.quant.map(|_| FILTER_QUANT));
+        let state = filter.state(scores);
+        self.tensors.extend([state, Tensor { shape, quant }]);
+        let output = self.tensors.len() - 1;
+        self.nodes.push(Node {
+            name: name.into(),
+            op: Op::Filter(filter),
+            inputs: vec![self.output, output - 1],
+            output,
+        });
+        self.output = output;
+        Ok(output)
+    }
+
     /// The tensor `id`.
     ///
     /// # Errors
@@ -177,7 +201,7 @@ impl Graph {
     pub fn state(&self) -> impl Iterator<Item = TensorId> + '_ {
         self.nodes.iter().filter_map(|node| match node.op {
             Op::History(_) => Some(node.output),
-            Op::WindowPool(_) => node.inputs.get(1).copied(),
+            Op::WindowPool(_) | Op::Filter(_) => node.inputs.get(1).copied(),
             _ => None,
         })
     }

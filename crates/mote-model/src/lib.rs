@@ -20,7 +20,8 @@ pub use cnn::{Block, Cnn, ConvGeometry, ConvLayer, Nonlinearity, Padding};
 pub use error::Error;
 pub use graph::{Frontend, Graph, Node, Quant, SENSOR_G_PER_COUNT, Shape, Tensor, TensorId};
 pub use op::{
-    Activation, Conv1d, Dense, Exit, History, LeakyRelu, Op, Pool, PoolKind, Weights, WindowPool,
+    Activation, Conv1d, Dense, Exit, Filter, History, LeakyRelu, Op, Pool, PoolKind, Weights,
+    WindowPool,
 };
 pub use plan::{Plan, Strategy, plan};
 pub use runtime::{ArenaLayout, Backend, Init, Operators, Runtime, WeightMemory};

@@ -116,17 +116,20 @@ impl<'c> Session<'c> {
         self.interpreter.load_counts(&self.counts, &mut self.arena)
     }
 
-    /// Runs the network on a window of `time * channels` values, `[time][channel]` in m/s^2. A stream starts anew
-    /// with every window.
+    /// Runs the network on a window of `time * channels` values, `[time][channel]` in m/s^2. A stream or a filter starts
+    /// anew with every window.
     ///
     /// # Errors
     /// [`Error::Engine`] when the window has the wrong length.
     pub fn classify(&mut self, window: &[f32]) -> Result<Decision, Error> {
         self.sense(window);
         let end = match self.compiled.stream {
-            None => self
-                .load()
-                .and_then(|()| self.interpreter.run_outcome(&mut self.arena)),
+            None => {
+                // A filter knows nothing of windows before.
+                self.arena.fill(0);
+                self.load()
+                    .and_then(|()| self.interpreter.run_outcome(&mut self.arena))
+            }
             Some(schedule) => self.run_stream(schedule),
         };
         end.and_then(|end| {
@@ -136,6 +139,24 @@ impl<'c> Session<'c> {
             })
         })
         .map_err(|error| Error::engine(self.compiled, error))
+    }
+
+    /// Runs the network, which must not be a stream, on the next window of a recording: a filter goes on from the
+    /// decision before.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when the window has the wrong length.
+    pub fn follow(&mut self, window: &[f32]) -> Result<Decision, Error> {
+        self.sense(window);
+        let end = self.load();
+        end.and_then(|()| self.interpreter.run_outcome(&mut self.arena))
+            .and_then(|end| {
+                Ok(Decision {
+                    scores: self.scores()?,
+                    early: end == StepOutcome::Exited,
+                })
+            })
+            .map_err(|error| Error::engine(self.compiled, error))
     }
 
     /// Feeds the window tick by tick to a new stream, up to its first decision.

@@ -20,7 +20,9 @@
 
 use crate::op::Streaming;
 use crate::shapes::output_shape;
-use crate::{Error, Graph, History, Node, Op, Shape, Tensor, TensorId, WindowPool};
+use crate::{
+    Error, Filter, Graph, History, Node, Op, PoolKind, Shape, Tensor, TensorId, WindowPool,
+};
 
 /// When a stream's runs give decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +37,18 @@ impl Schedule {
     /// The schedule of `graph`; `None` when it is not a stream.
     pub fn of(graph: &Graph) -> Option<Self> {
         graph.nodes.iter().find_map(|node| {
-            let Op::WindowPool(pool) = node.op else {
-                return None;
+            let pool = match &node.op {
+                Op::WindowPool(pool) => pool,
+                // Without a pool before it, a filter lets every run decide that is not skipped.
+                Op::Filter(Filter {
+                    skip: Some(skip), ..
+                }) => {
+                    return Some(Self {
+                        first: skip + 1,
+                        every: 1,
+                    });
+                }
+                _ => return None,
             };
             let steps = graph.tensor(*node.inputs.first()?).ok()?.shape.time;
             Some(Self {
@@ -167,6 +179,9 @@ impl<'g> Writer<'g> {
         let fail = |field, what: &str| Err(Error::invalid(&node.name, field, what));
         let first = node.inputs.first().copied().unwrap_or(self.graph.input);
         let (input, flow) = self.place(first)?;
+        if let Op::Filter(filter) = &node.op {
+            return self.filter(node, filter, input, flow);
+        }
         let mut inputs = vec![input];
         for &other in node.inputs.iter().skip(1) {
             let (other, other_flow) = self.place(other)?;
@@ -181,6 +196,20 @@ impl<'g> Writer<'g> {
             (Streaming::Never(why), _) => fail("operator", why),
             (_, Flow::Whole) | (Streaming::PerStep, _) => {
                 self.push(node, node.op.clone(), inputs, flow)
+            }
+            // All steps at once, and there is only one: the network decides at every step, or at one of each hop.
+            (Streaming::WholeWindow(_), Flow::Steps { rate, delay }) if shape.time == 1 => {
+                let filtered = self
+                    .graph
+                    .nodes
+                    .iter()
+                    .any(|n| matches!(n.op, Op::Filter(_)));
+                if filtered && self.hop == rate {
+                    // The filter skips what began before the stream.
+                    return self.push(node, node.op.clone(), inputs, flow);
+                }
+                let gated = self.gate(node, input, [rate, delay])?;
+                self.push(node, node.op.clone(), vec![gated], Flow::Whole)
             }
             (Streaming::WholeWindow(why), _) => fail("inputs", why),
             (Streaming::GlobalPool(kind), Flow::Steps { rate, delay }) => {
@@ -203,6 +232,57 @@ impl<'g> Writer<'g> {
                 Flow::Steps { rate, delay },
             ) => self.windowed(node, [span, stride], padding, input, [rate, delay]),
         }
+    }
+
+    /// Appends the filter over decisions. Decisions from before the stream are skipped: by the pool before it, or by
+    /// the filter when there is none.
+    fn filter(
+        &mut self,
+        node: &Node,
+        filter: &Filter,
+        input: TensorId,
+        flow: Flow,
+    ) -> Result<(), Error> {
+        let skip = match flow {
+            Flow::Whole => 0,
+            Flow::Steps { delay, .. } => delay,
+        };
+        let filter = Filter {
+            skip: Some(skip),
+            ..filter.clone()
+        };
+        let state = filter.state(self.out.tensor(input)?);
+        let inputs = vec![input, self.add(state)];
+        self.push(node, Op::Filter(filter), inputs, Flow::Whole)
+    }
+
+    /// Lets one step of each hop pass to `node`, and none that began before the stream: the maximum of one step.
+    fn gate(
+        &mut self,
+        node: &Node,
+        input: TensorId,
+        [rate, delay]: [usize; 2],
+    ) -> Result<TensorId, Error> {
+        let &Tensor { shape, quant } = self.out.tensor(input)?;
+        let pool = WindowPool {
+            kind: PoolKind::Max,
+            steps: 1,
+            hop: self.hop / rate,
+            skip: delay,
+        };
+        let state = pool.state(self.out.tensor(input)?);
+        let state = self.add(state);
+        let output = self.add(Tensor {
+            shape: Shape::new(1, shape.channels),
+            quant,
+        });
+        self.out.nodes.push(Node {
+            name: format!("{}_step", node.name),
+            op: Op::WindowPool(pool),
+            inputs: vec![input, state],
+            output,
+        });
+        Ok(output)
     }
 
     /// A node whose window spans some steps and moves on by some, with what it needs of earlier ticks before it.

@@ -2,7 +2,7 @@
 
 use crate::op::{Grids, Site};
 use crate::shapes::output_shape;
-use crate::{Error, Graph, Node, Op, PoolKind, Quant, Shape, Weights};
+use crate::{Error, Graph, Node, Op, PoolKind, Quant, Shape, Tensor, Weights};
 use mote::kernels::window_pool::MAX_SUM;
 use std::collections::HashSet;
 
@@ -30,12 +30,12 @@ impl Graph {
             }
         }
         let mut written = vec![false; self.tensors.len()];
-        // What a pool of a stream remembers is there from the beginning.
-        let pools = self
+        // What a pool of a stream or a filter remembers is there from the beginning.
+        let keepers = self
             .nodes
             .iter()
-            .filter(|n| matches!(n.op, Op::WindowPool(_)));
-        let remembered = pools.filter_map(|n| n.inputs.get(1));
+            .filter(|n| matches!(n.op, Op::WindowPool(_) | Op::Filter(_)));
+        let remembered = keepers.filter_map(|n| n.inputs.get(1));
         for &id in remembered.chain([&self.input]) {
             if let Some(w) = written.get_mut(id) {
                 *w = true;
@@ -110,47 +110,72 @@ impl Graph {
         self.check_stream()
     }
 
-    /// What is remembered from run to run: by whom, and that every run gets there.
+    /// Checks what is remembered from run to run: by whom, and that every run gets there.
     fn check_stream(&self) -> Result<(), Error> {
-        let mut nodes = self.nodes.iter();
-        for node in nodes.by_ref() {
-            let Op::WindowPool(pool) = &node.op else {
-                continue;
-            };
-            let fail = |what: &str| Err(Error::invalid(&node.name, "state", what));
-            let &[x, state] = node.inputs.as_slice() else {
-                return fail("missing; the second input holds it");
-            };
-            let expected = pool.state(self.tensor(x)?);
-            if *self.tensor(state)? != expected {
-                return fail(&format!(
-                    "the second input is {:?}; expected {expected:?}",
-                    self.tensor(state)?
-                ));
+        let mut ended = false;
+        for node in &self.nodes {
+            match &node.op {
+                Op::History(_) | Op::WindowPool(_) if ended => {
+                    return Err(Error::invalid(
+                        &node.name,
+                        "order",
+                        "it comes after the pool or filter of the stream, where most runs end, and would miss steps; \
+                         put it before",
+                    ));
+                }
+                Op::WindowPool(pool) => {
+                    let state = self.check_state(node, |x| pool.state(x))?;
+                    let int8_sums = pool.kind == PoolKind::Average && state.quant.is_some();
+                    if int8_sums && pool.hop.min(pool.steps) > MAX_SUM {
+                        let what = format!(
+                            "{} steps from window to window; int8 sums are kept over no more than {MAX_SUM}: decide \
+                             more often, or use strides",
+                            pool.hop
+                        );
+                        return Err(Error::invalid(&node.name, "state", what));
+                    }
+                    ended = true;
+                }
+                Op::Filter(filter) => {
+                    self.check_state(node, |x| filter.state(x))?;
+                    if self.has_exits() {
+                        return Err(Error::invalid(
+                            &node.name,
+                            "order",
+                            "an early exit ends a run before the filter, which would miss decisions; use one of both",
+                        ));
+                    }
+                    ended = true;
+                }
+                _ => {}
             }
-            let int8_sums = pool.kind == PoolKind::Average && expected.quant.is_some();
-            if int8_sums && pool.hop.min(pool.steps) > MAX_SUM {
-                return fail(&format!(
-                    "{} steps from window to window; int8 sums are kept over no more than {MAX_SUM}: decide more \
-                     often, or use strides",
-                    pool.hop
-                ));
-            }
-            let reads = self.nodes.iter().flat_map(|n| &n.inputs);
-            let readers = reads.filter(|&&i| i == state).count();
-            if readers != 1 || state == self.input || state == self.output {
-                return fail("the second input is used elsewhere too; give it a tensor of its own");
-            }
-            break;
         }
-        match nodes.find(|n| matches!(n.op, Op::History(_) | Op::WindowPool(_))) {
-            Some(node) => Err(Error::invalid(
-                &node.name,
-                "order",
-                "it comes after the pool of the stream, where most runs end, and would miss steps; put it before",
-            )),
-            None => Ok(()),
+        Ok(())
+    }
+
+    /// Checks that the second input of `node` is the state that it `expects` for its first, and is no one else's.
+    fn check_state(
+        &self,
+        node: &Node,
+        expects: impl FnOnce(&Tensor) -> Tensor,
+    ) -> Result<Tensor, Error> {
+        let fail = |what: &str| Err(Error::invalid(&node.name, "state", what));
+        let &[x, state] = node.inputs.as_slice() else {
+            return fail("missing; the second input holds it");
+        };
+        let expected = expects(self.tensor(x)?);
+        if *self.tensor(state)? != expected {
+            return fail(&format!(
+                "the second input is {:?}; expected {expected:?}",
+                self.tensor(state)?
+            ));
         }
+        let reads = self.nodes.iter().flat_map(|n| &n.inputs);
+        let readers = reads.filter(|&&i| i == state).count();
+        if readers != 1 || state == self.input || state == self.output {
+            return fail("the second input is used elsewhere too; give it a tensor of its own");
+        }
+        Ok(expected)
     }
 
     fn check_frontend(&self) -> Result<(), Error> {

@@ -5,8 +5,8 @@ use mote::{Interpreter, Model, registry};
 use mote_import::tflite::import;
 use mote_model::stream::{Schedule, stream, total_stride};
 use mote_model::{
-    Activation, Conv1d, Dense, Error, Frontend, Graph, LeakyRelu, Op, Pool, PoolKind, Quant, Shape,
-    Strategy, Weights, blob, plan,
+    Activation, Conv1d, Dense, Error, Filter, Frontend, Graph, LeakyRelu, Op, Pool, PoolKind,
+    Quant, Shape, Strategy, Weights, blob, plan,
 };
 use proptest::prelude::*;
 
@@ -258,13 +258,19 @@ impl Random {
             }
         }
         let time = graph.tensors[graph.output].shape.time;
-        let pool = Pool {
-            kind: self.kind(),
-            kernel: time,
-            stride: 1,
-            padding: [0, 0],
-        };
-        self.push(&mut graph, Op::Pool(pool), int8, true);
+        if self.one_in(2) {
+            // One step is left, which the dense layer reads without a pool: a decision at every step of a stream.
+            let outputs = 1 + self.below(6);
+            self.convolution(&mut graph, int8, [time, 1, 1], outputs);
+        } else {
+            let pool = Pool {
+                kind: self.kind(),
+                kernel: time,
+                stride: 1,
+                padding: [0, 0],
+            };
+            self.push(&mut graph, Op::Pool(pool), int8, true);
+        }
         let channels = graph.tensors[graph.output].shape.channels;
         let dense = Dense {
             out_features: 3,
@@ -310,6 +316,10 @@ proptest! {
     ) {
         let mut random = Random(seed);
         let mut graph = random.network(int8, layers);
+        if random.one_in(2) {
+            // Decisions then depend on those before, for windows as for the stream.
+            graph.push_filter("filter", Filter::fixed(3, 4.0, 0.3)).unwrap();
+        }
         graph.validate().unwrap();
         let Shape { time, channels } = graph.tensors[0].shape;
         if sensor {

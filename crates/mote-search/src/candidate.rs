@@ -3,7 +3,7 @@
 use crate::error::Error;
 use mote_model::cnn::{Cnn, Nonlinearity, Padding, blocks_text, parse_blocks};
 use mote_techniques::{
-    Arena, Contrastive, Flatten, Head, Int8, Lazy, Paged, Pca, PcaHead, PruneChannels, Qat,
+    Arena, Contrastive, Filter, Flatten, Head, Int8, Lazy, Paged, Pca, PcaHead, PruneChannels, Qat,
     StaticPruning, Step, Streaming,
 };
 use serde::{Deserialize, Serialize};
@@ -15,13 +15,16 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Candidate {
-    /// Window length in milliseconds; written in seconds.
+    /// Window length in milliseconds; written in seconds. 0 when the network is trained on streams: its window is then
+    /// what one decision reads.
     pub window_ms: u32,
     /// Time between two decisions on the device, in milliseconds; written in seconds.
     pub hop_ms: u32,
     /// The network. Its clamp is ReLU; the text has no other.
     pub cnn: Cnn,
-    /// Passes over the training windows.
+    /// How the network is trained: on windows, or on spliced streams with one of their losses.
+    pub train: Train,
+    /// Passes over the training windows, or over the signal.
     pub epochs: usize,
     /// Epochs of contrastive pretraining; 0 is none.
     pub contrastive: usize,
@@ -41,6 +44,18 @@ pub struct Candidate {
     pub page: usize,
 }
 
+/// What a candidate is trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Train {
+    /// Windows of one activity each.
+    #[default]
+    Windows,
+    /// Streams; a filter over the decisions is learnt with the network.
+    Stream,
+    /// Streams; decisions are pooled in training, and a filter with fixed settings follows.
+    PooledStream,
+}
+
 impl Candidate {
     /// Returns the part of the text that describes the network. Candidates that have it in common differ in training
     /// and in what comes after it.
@@ -52,9 +67,13 @@ impl Candidate {
         format!("pad={padding},net={}", blocks_text(&self.cnn.blocks))
     }
 
-    /// Returns the window length in seconds.
-    pub fn window_s(&self) -> f64 {
-        f64::from(self.window_ms) / 1e3
+    /// Returns the window length in seconds at `rate_hz`: for a network trained on streams, the time that one decision
+    /// reads.
+    pub fn window_s(&self, rate_hz: f64) -> f64 {
+        match self.window_ms {
+            0 => self.cnn.receptive_field() as f64 / rate_hz,
+            ms => f64::from(ms) / 1e3,
+        }
     }
 
     /// Returns the time between two decisions in seconds.
@@ -114,6 +133,9 @@ impl Candidate {
                 tick: None,
             }));
         }
+        if self.train != Train::Windows {
+            steps.push(Filter::default().into());
+        }
         if self.page > 0 {
             steps.push(Paged { window: self.page }.into());
         }
@@ -126,14 +148,16 @@ impl Candidate {
 
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "window={},hop={},{},epochs={}",
-            self.window_s(),
-            self.hop_s(),
-            self.network(),
-            self.epochs
-        )?;
+        if self.window_ms > 0 {
+            write!(f, "window={},", f64::from(self.window_ms) / 1e3)?;
+        }
+        write!(f, "hop={},{},", self.hop_s(), self.network())?;
+        f.write_str(match self.train {
+            Train::Windows => "",
+            Train::Stream => "train=stream,",
+            Train::PooledStream => "train=pooled-stream,",
+        })?;
+        write!(f, "epochs={}", self.epochs)?;
         let numbers = [
             ("contrastive", self.contrastive),
             ("pca", self.pca),
@@ -179,6 +203,7 @@ fn parse(text: &str) -> Result<Candidate, String> {
             nonlinearity: Nonlinearity::Relu,
             padding: Padding::Valid,
         },
+        train: Train::Windows,
         epochs: 25,
         contrastive: 0,
         pca: 0,
@@ -203,6 +228,18 @@ fn parse(text: &str) -> Result<Candidate, String> {
                 }
             }
             "net" => candidate.cnn.blocks = parse_blocks(value).map_err(|e| e.to_string())?,
+            "train" => {
+                candidate.train = match value {
+                    "windows" => Train::Windows,
+                    "stream" => Train::Stream,
+                    "pooled-stream" => Train::PooledStream,
+                    _ => {
+                        return Err(format!(
+                            "train={value} is none of windows, stream, pooled-stream"
+                        ));
+                    }
+                }
+            }
             "epochs" => candidate.epochs = number(name, value, 1..=10_000)?,
             "contrastive" => candidate.contrastive = number(name, value, 0..=10_000)?,
             "pca" => candidate.pca = number(name, value, 0..=4096)?,
@@ -220,17 +257,28 @@ fn parse(text: &str) -> Result<Candidate, String> {
             "page" => candidate.page = number(name, value, 0..=1 << 20)?,
             _ => {
                 return Err(format!(
-                    "`{name}` is not known; there are: window, hop, pad, net, epochs, contrastive, pca, prune, \
+                    "`{name}` is not known; there are: window, hop, pad, net, train, epochs, contrastive, pca, prune, \
                      qat, bits, run, exit, page"
                 ));
             }
         }
     }
-    if candidate.window_ms == 0 {
-        return Err("window= is missing".to_owned());
-    }
     if candidate.cnn.blocks.is_empty() {
         return Err("net= is missing".to_owned());
+    }
+    match candidate.train {
+        Train::Windows if candidate.window_ms == 0 => return Err("window= is missing".to_owned()),
+        Train::Windows => {}
+        _ if candidate.cnn.padding != Padding::Valid || candidate.pca > 0 => {
+            return Err("train=stream needs convolutions with pad=valid".to_owned());
+        }
+        _ if candidate.window_ms != 0 => {
+            return Err(
+                "a network trained on streams decides at every step: leave window= out".to_owned(),
+            );
+        }
+        // What is trained for a stream runs as one.
+        _ => candidate.stream = true,
     }
     Ok(candidate)
 }
@@ -325,11 +373,18 @@ mod tests {
             .prop_map(
                 |(window_ms, hop_ms, cnn, (stream, lazy), training, compression)| {
                     let (epochs, contrastive, pca) = training;
+                    let of_stream = stream && pca == 0 && cnn.padding == Padding::Valid;
+                    let (train, window_ms) = match epochs % 3 {
+                        1 if of_stream => (Train::Stream, 0),
+                        2 if of_stream => (Train::PooledStream, 0),
+                        _ => (Train::Windows, window_ms),
+                    };
                     let (prune, qat, bits, page) = compression;
                     Candidate {
                         window_ms,
                         hop_ms,
                         cnn,
+                        train,
                         epochs,
                         contrastive,
                         pca,
@@ -362,6 +417,9 @@ mod tests {
         for (text, part) in [
             ("window=3", "net= is missing"),
             ("net=c8k3", "window= is missing"),
+            ("net=c8k3,train=night", "none of windows, stream"),
+            ("window=3,net=c8k3,train=stream", "leave window= out"),
+            ("net=c8k3,pad=same,train=stream", "pad=valid"),
             ("window=3,net=c8", "`c8` is no block"),
             ("window=3,net=c8k3,bits=9", "neither 8 nor 4"),
             ("window=3,net=c8k3,run=fast", "neither windows nor stream"),

@@ -31,7 +31,7 @@ mod store;
 mod work;
 
 pub use calibration::Calibration;
-pub use candidate::Candidate;
+pub use candidate::{Candidate, Train};
 pub use error::Error;
 pub use front::Goal;
 pub use limits::{Figures, Limit, Limits, Objective};

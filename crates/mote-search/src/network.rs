@@ -48,7 +48,7 @@ pub fn network(candidate: &Candidate, shapes: Shapes) -> Result<(Graph, Runtime)
 
 /// Builds the network over whole windows.
 fn windowed(candidate: &Candidate, shapes: Shapes) -> Result<Graph, mote_model::Error> {
-    let time = (candidate.window_s() * shapes.rate_hz).round() as usize;
+    let time = (candidate.window_s(shapes.rate_hz) * shapes.rate_hz).round() as usize;
     let input = Shape::new(time, shapes.channels);
     let name = candidate.network();
     let mut graph = if candidate.pca > 0 {

@@ -3,7 +3,7 @@
 //! The sampler is our own, because a candidate is not a list of numbers that a library could vary: the number of blocks
 //! differs, and most random choices make no network at all, or none that runs as a stream.
 
-use crate::candidate::Candidate;
+use crate::candidate::{Candidate, Train};
 use mote_model::cnn::{Block, Cnn, Nonlinearity, Padding};
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -76,8 +76,16 @@ impl Space {
             })
             .collect();
         let stream = rng.random_bool(0.7);
+        let train = match stream && rng.random_bool(0.7) {
+            true => Train::Stream,
+            false => Train::Windows,
+        };
         let mut candidate = Candidate {
-            window_ms: pick(&self.windows_ms, 3000, rng),
+            window_ms: match train {
+                Train::Windows => pick(&self.windows_ms, 3000, rng),
+                _ => 0,
+            },
+            train,
             hop_ms: self.hop_ms,
             cnn: Cnn {
                 padding: padding(!stream && rng.random_bool(0.5)),
@@ -106,7 +114,23 @@ impl Space {
         for _ in 0..rng.random_range(1..=2) {
             match rng.random_range(0..10) {
                 0..=5 => change_network(&mut candidate, rng),
-                6 => candidate.window_ms = pick(&self.windows_ms, candidate.window_ms, rng),
+                6 if candidate.train == Train::Windows => {
+                    candidate.window_ms = pick(&self.windows_ms, candidate.window_ms, rng);
+                }
+                6 => {
+                    candidate.train = match candidate.train {
+                        Train::Stream => Train::PooledStream,
+                        _ => Train::Stream,
+                    };
+                }
+                7 if candidate.train != Train::Windows => {
+                    candidate.train = Train::Windows;
+                    candidate.window_ms = pick(&self.windows_ms, 3000, rng);
+                }
+                7 if candidate.stream && rng.random_bool(0.5) => {
+                    candidate.train = Train::Stream;
+                    candidate.window_ms = 0;
+                }
                 7 => {
                     candidate.stream = !candidate.stream;
                     candidate.cnn.padding = padding(!candidate.stream && rng.random_bool(0.5));
@@ -197,7 +221,9 @@ mod tests {
                 candidate.to_string().parse::<Candidate>().unwrap(),
                 candidate
             );
-            assert!(space.windows_ms.contains(&candidate.window_ms));
+            let own = candidate.train != Train::Windows;
+            assert!(own == (candidate.window_ms == 0));
+            assert!(own || space.windows_ms.contains(&candidate.window_ms));
             assert!((1..=MOST_BLOCKS).contains(&candidate.cnn.blocks.len()));
             let padded = candidate.cnn.padding == Padding::Same;
             assert!(

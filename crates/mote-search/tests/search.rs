@@ -55,7 +55,7 @@ impl Formula {
     fn score(candidate: &Candidate, fidelity: Fidelity) -> f64 {
         let (graph, _) = network(candidate, SHAPES).unwrap();
         let size = (graph.parameters() as f64).ln() / 10.0;
-        let window = candidate.window_s().ln() * 0.03;
+        let window = candidate.window_s(20.0).ln() * 0.03;
         let rate = 0.02 * f64::from(100 - fidelity.percent) / 100.0;
         (size + window - rate).min(0.97)
     }

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use mote_data::Windows;
 use mote_model::Runtime;
-use mote_model::{Graph, stream};
+use mote_model::{Filter, Graph, stream};
 use mote_train::{Hooks, Job, TrainConfig, Trained};
 use std::borrow::Cow;
 use std::fmt;
@@ -20,6 +20,10 @@ pub struct Artifact {
     pub runtime: Runtime,
     /// How samples are consumed as they arrive; `None` when the device decides on whole windows.
     pub stream: Option<Stream>,
+    /// The filter over decisions; `None` when each decision stands for itself.
+    pub filter: Option<Filter>,
+    /// The filter that was learnt with the network as it is now, if a technique trained it.
+    pub learnt_filter: Option<Filter>,
     /// The network in the form that training can continue from, if a technique trained it.
     pub trained: Option<Trained>,
 }
@@ -41,6 +45,8 @@ impl Artifact {
             graph,
             runtime: Runtime::BASELINE,
             stream: None,
+            filter: None,
+            learnt_filter: None,
             trained: None,
         }
     }
@@ -69,14 +75,19 @@ impl Artifact {
         Err(Error::Impossible { technique, why })
     }
 
-    /// Returns the network that the device runs: [`Artifact::graph`], or its form that consumes one tick of a stream.
+    /// Returns the network that the device runs: [`Artifact::graph`] with its filter, or the form of it that consumes one
+    /// tick of a stream.
     ///
     /// # Errors
     /// When the network cannot be streamed as [`Artifact::stream`] says.
     pub fn network(&self) -> Result<Cow<'_, Graph>, Error> {
+        let mut graph = Cow::Borrowed(&self.graph);
+        if let Some(filter) = &self.filter {
+            graph.to_mut().push_filter("filter", filter.clone())?;
+        }
         Ok(match self.stream {
-            None => Cow::Borrowed(&self.graph),
-            Some(Stream { hop, tick }) => Cow::Owned(stream::stream(&self.graph, hop, tick)?),
+            None => graph,
+            Some(Stream { hop, tick }) => Cow::Owned(stream::stream(&graph, hop, tick)?),
         })
     }
 }

@@ -128,6 +128,7 @@ impl Technique for Contrastive {
             }
         ));
         artifact.graph = trained.graph.clone();
+        artifact.learnt_filter.clone_from(&trained.filter);
         artifact.trained = Some(trained);
         Ok(Change {
             technique: format!(

@@ -102,6 +102,7 @@ impl Technique for PruneChannels {
             lines: describe(&before.graph, &pruned.graph)?,
         };
         artifact.graph = pruned.graph.clone();
+        artifact.learnt_filter.clone_from(&pruned.filter);
         artifact.trained = Some(pruned);
         Ok(change)
     }

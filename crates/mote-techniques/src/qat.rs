@@ -63,6 +63,7 @@ impl Technique for Qat {
             ));
         }
         artifact.graph = ready.graph;
+        artifact.learnt_filter = ready.filter;
         Ok(Change {
             technique: format!("{} ({bits} bits, {epochs} epochs)", Self::NAME),
             lines,

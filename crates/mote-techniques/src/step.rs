@@ -4,7 +4,7 @@ use crate::artifact::{Artifact, Context};
 use crate::error::Error;
 use crate::options::{self, TechniqueInfo};
 use crate::technique::{Change, Technique};
-use crate::{arena, contrastive, flatten, int8, lazy, paged, pca, prune_channels, qat};
+use crate::{arena, contrastive, filter, flatten, int8, lazy, paged, pca, prune_channels, qat};
 use crate::{static_pruning, streaming};
 use serde::de::Error as _;
 use serde::ser::SerializeMap;
@@ -109,6 +109,7 @@ registry! {
     lazy::Lazy,
     arena::Arena,
     streaming::Streaming,
+    filter::Filter,
     paged::Paged,
 }
 
@@ -203,6 +204,7 @@ mod tests {
             "lazy:exit=conv2,loss=0.02,windows=500",
             "lazy:exit=none",
             "stream:hop=20,tick=10",
+            "filter:dwell=30,weight=0.3",
             "paged:window=512",
         ] {
             let step: Step = text.parse().unwrap();

@@ -1,7 +1,8 @@
 //! Settings of training, as they are written in experiment files.
 
 use crate::Error;
-use mote_model::Cnn;
+use crate::stream::StreamTraining;
+use mote_model::{Cnn, cnn::Padding};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -65,15 +66,39 @@ impl LabelsOf {
     }
 }
 
+/// What a network is shown in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrainOn {
+    /// Windows of one activity each.
+    #[default]
+    Windows,
+    /// Continuous streams of one activity after another, with a decision at every step.
+    Stream,
+}
+
+impl TrainOn {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
     /// The network.
     pub network: Cnn,
-    /// Passes over the training windows.
+    /// What is shown: windows, or streams that are spliced from the recordings. Left out when it is windows, so that
+    /// settings without it keep their digest.
+    #[serde(skip_serializing_if = "TrainOn::is_default")]
+    pub train: TrainOn,
+    /// How streams are spliced, and what their loss looks at.
+    #[serde(skip_serializing_if = "StreamTraining::is_default")]
+    pub stream: StreamTraining,
+    /// Passes over the training windows. With streams, an epoch is as much signal as there is.
     pub epochs: usize,
-    /// Windows per step.
+    /// Windows, or streams, per step.
     pub batch: usize,
     /// Highest learning rate of AdamW.
     pub learning_rate: f64,
@@ -121,6 +146,8 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             network: Cnn::default(),
+            train: TrainOn::Windows,
+            stream: StreamTraining::default(),
             epochs: 25,
             batch: 128,
             learning_rate: 4e-3,
@@ -188,6 +215,21 @@ impl TrainConfig {
                 "labels",
                 format!("{} is not a share above 0 and up to 1", self.labels),
             ));
+        }
+        self.stream.validate()?;
+        if self.train == TrainOn::Stream {
+            if self.network.padding != Padding::Valid {
+                return Err(Error::config(
+                    "network.padding",
+                    "a stream has no edges to pad: train with padding = \"valid\"",
+                ));
+            }
+            if self.labels < 1.0 && self.labels_of == LabelsOf::Windows {
+                return Err(Error::config(
+                    "labels_of",
+                    "streams cannot be spliced from single windows: use labels_of = \"users\"",
+                ));
+            }
         }
         if self.patience.is_some() && !self.hold_out {
             return Err(Error::config(

@@ -8,7 +8,7 @@
 mod loss;
 mod objective;
 
-use crate::config::{Augmentation, TrainConfig};
+use crate::config::{Augmentation, TrainConfig, TrainOn};
 use crate::history::Epoch;
 use crate::job::{Hooks, Job};
 use crate::run::Run;
@@ -97,6 +97,8 @@ pub fn pretrain(
             1.0
         },
         patience: None,
+        // Two views of a window are compared, whatever the labels are learnt from afterwards.
+        train: TrainOn::Windows,
         ..config.clone()
     };
     if !(contrastive.temperature.is_finite() && contrastive.temperature > 0.0) {
@@ -161,7 +163,8 @@ impl Pretrained {
     ) -> Result<Trained, Error> {
         let mut run = Run::new(job, config)?;
         run.train_head_only();
-        let linear = train_on(run, self.0.snapshot.clone(), hooks)?;
+        let start = run.network.adopt(self.0.snapshot.clone());
+        let linear = train_on(run, start, hooks)?;
         if head == Head::Linear {
             return Ok(linear);
         }

@@ -1,4 +1,4 @@
-//! Learning from labels: the cross-entropy of the logits.
+//! Learning from labels: the cross-entropy of the logits, of windows or at every step of a stream.
 
 use crate::forward::TrainPass;
 use crate::objective::{Batch, Loss, Objective};
@@ -33,9 +33,9 @@ impl Objective for CrossEntropy {
             parameters,
         } = *batch;
         let device = Device::flex().autodiff();
-        let x = data.augmented(positions, rng);
-        let targets = data.targets(positions);
-        let shape = [positions.len(), network.features()];
+        let mut examples = data.examples(positions, network, rng);
+        let x = examples.take_samples();
+        let shape = [positions.len() * network.steps(), network.features()];
         let mut pass = TrainPass {
             dropout: dropout_mask(self.dropout, shape, rng),
             ..TrainPass::default()
@@ -48,7 +48,7 @@ impl Objective for CrossEntropy {
             network.forward(x, parameters, &mut pass)?
         };
         Ok(Loss {
-            value: cross_entropy(logits, targets),
+            value: examples.loss(logits, network, parameters, data.config)?,
             statistics: pass.statistics,
         })
     }

@@ -50,7 +50,8 @@ pub(crate) trait Pass {
         Ok(x)
     }
 
-    /// Changes the pooled features, `[n, features]`, before the dense layer.
+    /// Changes the features, `[n, features]` when they are pooled and `[n * steps, features]` when not, before the dense
+    /// layer.
     fn features(&mut self, features: Tensor<2>) -> Result<Tensor<2>, Error> {
         Ok(features)
     }
@@ -129,8 +130,9 @@ pub(crate) fn clamp(activation: Activation) -> Clamp {
 }
 
 impl Network {
-    /// Returns the logits, `[n, classes]`, of normalised windows, `[n][time][channels]`. `parameters` holds one tensor
-    /// per parameter; their device is that of the pass.
+    /// Returns the logits, `[n, classes]`, of normalised windows, `[n][time][channels]`; those of a network with a head
+    /// per step are `[n * steps, classes]`. `parameters` holds one tensor per parameter; their device is that of the
+    /// pass.
     pub fn forward(
         &self,
         x: Vec<f32>,
@@ -141,7 +143,8 @@ impl Network {
         self.classify(features, parameters, pass)
     }
 
-    /// Returns the pooled features, `[n, features]`, of normalised windows, `[n][time][channels]`.
+    /// Returns the pooled features, `[n, features]`, of normalised windows, `[n][time][channels]`; those of a network
+    /// with a head per step are not pooled, `[n * steps, features]`.
     pub fn pooled(
         &self,
         x: Vec<f32>,
@@ -176,7 +179,10 @@ impl Network {
             let rows = pass.normalise(index, layer, rows, tensors)?;
             x = pass.output(index, rows.reshape([n, geometry.time_out, channels]))?;
         }
-        Ok(x.mean_dim(1).reshape([n, self.features()]))
+        Ok(match self.per_step {
+            true => x.reshape([n * self.steps(), self.features()]),
+            false => x.mean_dim(1).reshape([n, self.features()]),
+        })
     }
 
     /// Returns the logits, `[n, classes]`, of pooled features, `[n, features]`.

@@ -1,7 +1,7 @@
 //! The windows of a training run, and ways to watch and stop it.
 
 use crate::history::Epoch;
-use mote_data::Windows;
+use mote_data::{Stretch, Windows};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Job<'a> {
     /// All windows of the task.
     pub windows: &'a Windows,
+    /// The recordings that the windows were cut from, for training on streams; may be empty otherwise.
+    pub stretches: &'a [Stretch],
     /// Windows to train on.
     pub train: &'a [usize],
     /// Windows to watch the training with; may be empty.

@@ -30,7 +30,20 @@ pub(crate) struct Network {
     /// Dense weights, `[features][classes]`.
     pub head_weights: ParamId,
     pub head_bias: ParamId,
+    /// The filter behind the head, when one is learnt with the network.
+    pub filter: Option<FilterParams>,
+    /// Whether the head reads every step, instead of the mean of all steps.
+    pub per_step: bool,
     pub params: Params,
+}
+
+/// Where the parameters of a learnt filter lie. They are zero where they start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FilterParams {
+    /// `[from][to]`.
+    pub transitions: ParamId,
+    /// One value.
+    pub weight: ParamId,
 }
 
 /// What a network has learnt: its parameters, and the running statistics of its norms.
@@ -69,8 +82,58 @@ impl Network {
             layers,
             head_weights: params.weights(features * classes, features),
             head_bias: params.push(classes, Role::Shift),
+            filter: None,
+            per_step: false,
             params,
         })
+    }
+
+    /// Returns the network with the parameters of a filter behind those of the head.
+    #[must_use]
+    pub fn with_filter(mut self) -> Self {
+        let classes = self.classes;
+        self.filter = Some(FilterParams {
+            transitions: self.params.push(classes * classes, Role::Shift),
+            weight: self.params.push(1, Role::Shift),
+        });
+        self
+    }
+
+    /// Returns the same network, laid out over streams of shape `input`, with logits at every step.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the streams are too short for the network.
+    pub fn over_streams(&self, input: Shape) -> Result<Self, Error> {
+        let convs = self.cnn.layers(input)?.into_iter();
+        let layers = self.layers.iter().zip(convs);
+        Ok(Self {
+            input,
+            per_step: true,
+            layers: layers
+                .map(|(layer, conv)| NormedConv {
+                    conv,
+                    ..layer.clone()
+                })
+                .collect(),
+            ..self.clone()
+        })
+    }
+
+    /// Returns the steps that the head reads in an input: one, or all that the last layer makes.
+    pub fn steps(&self) -> usize {
+        let last = self.layers.last().expect("a network has a layer");
+        if self.per_step {
+            last.conv.geometry.time_out
+        } else {
+            1
+        }
+    }
+
+    /// Returns `snapshot`, of a network with or without the parameters of a filter, as a snapshot of this network.
+    pub fn adopt(&self, mut snapshot: Snapshot) -> Snapshot {
+        // The parameters of a filter come last, and start at zero.
+        snapshot.values.resize(self.params.len(), 0.0);
+        snapshot
     }
 
     /// Returns the number of features between pool and head.

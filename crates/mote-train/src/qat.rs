@@ -20,7 +20,7 @@ use crate::train::train_on;
 use crate::trained::{Trained, normalised};
 use burn_core::tensor::Device;
 use mote_data::Windows;
-use mote_model::{Graph, Op, Quant, Weights};
+use mote_model::{Filter, Graph, Op, Quant, Weights};
 use objective::RoundedCrossEntropy;
 use rounding::{RoundedPass, Rounding, symmetric};
 
@@ -56,6 +56,8 @@ pub struct QuantReady {
     pub weights: usize,
     /// How many of them have fewer than 8 bits.
     pub few_bits: usize,
+    /// The filter over decisions that was learnt with the network, if one was.
+    pub filter: Option<Filter>,
     network: Network,
     snapshot: Snapshot,
     rounding: Rounding,
@@ -105,6 +107,7 @@ pub fn qat(
     let Trained {
         mut graph,
         history,
+        filter,
         network,
         snapshot,
         ..
@@ -136,6 +139,7 @@ pub fn qat(
         history,
         weights: total,
         few_bits,
+        filter,
         network,
         snapshot,
         rounding,

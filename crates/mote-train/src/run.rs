@@ -1,6 +1,6 @@
 //! One training run: what stays constant over it, and what happens in an epoch.
 
-use crate::config::TrainConfig;
+use crate::config::{TrainConfig, TrainOn};
 use crate::cross_entropy::CrossEntropy;
 use crate::history::{Epoch, Validation};
 use crate::job::{Hooks, Job};
@@ -9,6 +9,7 @@ use crate::objective::{Batch, Objective};
 use crate::optimizer::{AdamW, Optimizer};
 use crate::params::Params;
 use crate::state::{Best, State};
+use crate::stream::StreamLoss;
 use crate::trained::Trained;
 use crate::training_set::TrainingSet;
 use crate::{Error, infer};
@@ -29,7 +30,10 @@ pub(crate) struct Run<'a> {
     pub fold: usize,
     pub config: &'a TrainConfig,
     pub data: TrainingSet<'a>,
+    /// Laid out over what training shows: windows or streams.
     pub network: Network,
+    /// Laid out over windows, as it is deployed.
+    deployed: Network,
     optimizer: Optimizer,
     objective: Box<dyn Objective>,
 }
@@ -42,8 +46,16 @@ impl<'a> Run<'a> {
     /// on.
     pub fn new(job: Job<'a>, config: &'a TrainConfig) -> Result<Self, Error> {
         let data = TrainingSet::new(job, config)?;
-        let network = Network::new(&config.network, data.input(), data.class_names().len())?;
+        let mut deployed = Network::new(&config.network, data.input(), data.class_names().len())?;
+        if config.train == TrainOn::Stream && config.stream.loss == StreamLoss::Filtered {
+            deployed = deployed.with_filter();
+        }
+        let network = match &data.streams {
+            None => deployed.clone(),
+            Some(streams) => deployed.over_streams(streams.shape())?,
+        };
         Ok(Self {
+            deployed,
             fold: job.fold,
             config,
             optimizer: Optimizer::new(&network.params, 0..0, config),
@@ -152,7 +164,7 @@ impl<'a> Run<'a> {
         };
         let mut adam = AdamW::new(state);
         self.objective
-            .before_epoch(&self.data, &self.network, &state.current)?;
+            .before_epoch(&self.data, &self.deployed, &state.current)?;
         let mut loss = 0.0;
         for (i, positions) in order.chunks_exact(size).enumerate() {
             if hooks.stopped() {
@@ -224,7 +236,7 @@ impl<'a> Run<'a> {
         if truth.is_empty() {
             return Ok(None);
         }
-        let logits = infer::logits(&self.network, snapshot, x)?;
+        let logits = infer::logits(&self.deployed, snapshot, x)?;
         let classes = self.network.classes;
         let rows = logits.chunks_exact(classes);
         let losses = rows
@@ -250,7 +262,7 @@ impl<'a> Run<'a> {
             _ => (last, self.snapshot(&state)),
         };
         let names = self.data.class_names();
-        let trained = Trained::new(self.network, snapshot, self.data.frontend, names)?;
+        let trained = Trained::new(self.deployed, snapshot, self.data.frontend, names)?;
         Ok(Trained {
             history: state.history,
             best_epoch,

@@ -2,9 +2,10 @@
 
 use crate::history::Epoch;
 use crate::network::{Network, Snapshot};
+use crate::stream::Learnt;
 use crate::{Error, export, frontend, infer};
 use mote_data::Windows;
-use mote_model::{Cnn, Frontend, Graph};
+use mote_model::{Cnn, Filter, Frontend, Graph};
 
 /// A trained network.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub struct Trained {
     pub history: Vec<Epoch>,
     /// The epoch whose weights were kept.
     pub best_epoch: usize,
+    /// The filter over decisions that was learnt with the network, if one was.
+    pub filter: Option<Filter>,
     pub(crate) network: Network,
     pub(crate) snapshot: Snapshot,
 }
@@ -22,6 +25,7 @@ pub struct Trained {
 impl PartialEq for Trained {
     fn eq(&self, other: &Self) -> bool {
         self.graph == other.graph
+            && self.filter == other.filter
             && self.history == other.history
             && self.best_epoch == other.best_epoch
     }
@@ -38,7 +42,13 @@ impl Trained {
         let mut graph = export::graph("cnn", &network, &snapshot)?;
         graph.frontend = Some(frontend);
         graph.labels = class_names.to_vec();
+        let filter = network.filter.map(|params| {
+            let values = |id| network.params.values(id, &snapshot.values);
+            let classes = network.classes;
+            Learnt::new(values(params.transitions), values(params.weight), classes).filter()
+        });
         Ok(Self {
+            filter,
             graph,
             history: Vec::new(),
             best_epoch: 0,

@@ -1,19 +1,23 @@
 //! The windows of one training run: which train, which watch, which labels are used.
 
 use crate::Error;
-use crate::config::TrainConfig;
+use crate::config::{TrainConfig, TrainOn};
+use crate::examples::Examples;
 use crate::job::Job;
+use crate::network::Network;
+use crate::stream::Streams;
 use crate::{frontend, labels};
 use mote_data::Windows;
 use mote_model::{Frontend, Shape};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 
 /// Windows as sensor counts, and what stays constant over a run.
 pub(crate) struct TrainingSet<'a> {
     windows: &'a Windows,
-    config: &'a TrainConfig,
+    pub config: &'a TrainConfig,
     /// Windows to train on.
     train: Vec<usize>,
     /// Windows to watch the training with.
@@ -28,6 +32,8 @@ pub(crate) struct TrainingSet<'a> {
     class_weights: Vec<f32>,
     /// Positions in `train` of the windows whose labels are used, in increasing order.
     labelled: Vec<usize>,
+    /// The recordings behind the labelled windows, when training is on streams.
+    pub streams: Option<Streams>,
 }
 
 impl<'a> TrainingSet<'a> {
@@ -48,6 +54,24 @@ impl<'a> TrainingSet<'a> {
         let mut validation = frontend::gather(windows, &watch)?;
         frontend::normalise(&frontend, &mut validation);
         let labelled = labels::positions(windows, &train, config);
+        let streams = match config.train {
+            TrainOn::Windows => None,
+            TrainOn::Stream => {
+                let of = labelled.iter().map(|&p| windows.users[train[p]]);
+                let users: BTreeSet<u32> = of.collect();
+                check_sides(&job, &users)?;
+                let rate_hz = f64::from(windows.rate_hz);
+                let settings = &config.stream;
+                let stretches = job.stretches;
+                Some(Streams::new(
+                    stretches,
+                    &users,
+                    windows.channels,
+                    rate_hz,
+                    settings,
+                )?)
+            }
+        };
         let classes = labelled.iter().map(|&p| windows.y[train[p]]);
         let class_weights = class_weights(classes, windows.labels.len(), config.class_weights);
         Ok(Self {
@@ -60,7 +84,24 @@ impl<'a> TrainingSet<'a> {
             validation,
             class_weights,
             labelled,
+            streams,
         })
+    }
+
+    /// Draws the examples of one batch: the windows at `positions`, or as many streams.
+    pub fn examples(&self, positions: &[usize], network: &Network, rng: &mut SmallRng) -> Examples {
+        match &self.streams {
+            None => Examples::Windows {
+                x: self.augmented(positions, rng),
+                targets: self.targets(positions),
+            },
+            Some(streams) => {
+                let cnn = &network.cnn;
+                let reads = [cnn.total_stride(), cnn.receptive_field()];
+                let (config, frontend) = (self.config, &self.frontend);
+                Examples::Streams(streams.draw(positions.len(), reads, config, frontend, rng))
+            }
+        }
     }
 
     /// Adds windows that have no class here, as sensor counts.
@@ -91,8 +132,12 @@ impl<'a> TrainingSet<'a> {
     }
 
     /// Draws the order of an epoch: positions of labelled windows, each as often as it takes until the epoch has as
-    /// many windows as there are to train on.
+    /// many windows as there are to train on. With streams, which are drawn batch by batch, it is their number that
+    /// counts.
     pub fn labelled_order(&self, rng: &mut SmallRng) -> Vec<usize> {
+        if let Some(streams) = &self.streams {
+            return (0..streams.per_epoch().max(2)).collect();
+        }
         let mut order = Vec::with_capacity(self.train.len());
         while order.len() < self.train.len() {
             let mut pass = self.labelled.clone();
@@ -192,12 +237,31 @@ impl<'a> TrainingSet<'a> {
                 hash.update(n.to_le_bytes());
             }
         }
+        if let Some(streams) = &self.streams {
+            streams.digest(hash);
+        }
         for values in [&self.counts, &self.validation] {
             hash.update(values.len().to_le_bytes());
             for x in values {
                 hash.update(x.to_le_bytes());
             }
         }
+    }
+}
+
+/// Refuses to splice the recordings of users who also have windows outside training: their recordings are whole, and the
+/// network would be tested on what it was trained on.
+fn check_sides(job: &Job<'_>, users: &BTreeSet<u32>) -> Result<(), Error> {
+    let own: BTreeSet<usize> = job.train.iter().chain(job.validation).copied().collect();
+    let outside =
+        (0..job.windows.len()).find(|n| !own.contains(n) && users.contains(&job.windows.users[*n]));
+    match outside {
+        None => Ok(()),
+        Some(n) => Err(Error::Data(format!(
+            "user {} is on both sides of the split: training on streams takes whole recordings, so divide by users, or \
+             train on windows",
+            job.windows.users[n]
+        ))),
     }
 }
 

@@ -42,6 +42,7 @@ fn agrees(blocks: Vec<Block>, nonlinearity: Nonlinearity, time: usize, channels:
     };
     let job = Job {
         windows: &windows,
+        stretches: &[],
         train: &indices,
         validation: &[],
         fold: 0,

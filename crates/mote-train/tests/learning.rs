@@ -72,6 +72,7 @@ fn with<T>(windows: &Windows, f: impl FnOnce(Job<'_>) -> T) -> T {
     let train: Vec<usize> = (0..TRAIN).collect();
     f(Job {
         windows,
+        stretches: &[],
         train: &train,
         validation: &[],
         fold: 0,

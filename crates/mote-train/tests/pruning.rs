@@ -29,6 +29,7 @@ fn config() -> TrainConfig {
 fn job<'a>(windows: &'a Windows, indices: &'a [usize]) -> Job<'a> {
     Job {
         windows,
+        stretches: &[],
         train: indices,
         validation: &[],
         fold: 0,

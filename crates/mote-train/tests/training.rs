@@ -46,6 +46,7 @@ fn run(config: &TrainConfig, hooks: Hooks<'_>) -> Result<Trained, Error> {
     let (windows, folds) = (windows(180, 30), folds());
     let job = Job {
         windows: &windows,
+        stretches: &[],
         train: &folds[0].train,
         validation: &folds[0].validation,
         fold: 0,
@@ -103,6 +104,7 @@ fn without_hold_out_validation_users_train() {
     let with = |train, validation| {
         let job = Job {
             windows: &windows,
+            stretches: &[],
             train,
             validation,
             fold: 0,
@@ -208,6 +210,7 @@ fn checkpoints_belong_to_the_data_they_were_trained_on() {
     let trained = |windows: &Windows, fold_number| {
         let job = Job {
             windows,
+            stretches: &[],
             train: &fold.train,
             validation: &fold.validation,
             fold: fold_number,
@@ -252,6 +255,7 @@ fn folds_differ() {
     let graph = |k: usize, fold| {
         let job = Job {
             windows: &windows,
+            stretches: &[],
             train: &folds[k].train,
             validation: &folds[k].validation,
             fold,
@@ -302,6 +306,7 @@ fn settings_and_data_are_checked() {
         change(&mut windows);
         let job = Job {
             windows: &windows,
+            stretches: &[],
             train: &[0, 1, 2],
             validation: &[],
             fold: 0,

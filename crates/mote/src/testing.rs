@@ -2,7 +2,8 @@
 
 use mote_model::stream::stream;
 use mote_model::{
-    Activation, Conv1d, Exit, Graph, Node, Op, Pool, PoolKind, Quant, Shape, Strategy, Weights,
+    Activation, Conv1d, Exit, Filter, Graph, Node, Op, Pool, PoolKind, Quant, Shape, Strategy,
+    Weights,
 };
 use mote_model::{blob, plan};
 use std::vec;
@@ -25,6 +26,7 @@ pub(crate) fn graphs() -> Vec<Graph> {
     for kind in [PoolKind::Max, PoolKind::Average] {
         graphs.extend(["B_int8", "B_f32"].map(|name| streamed(load(name), kind)));
     }
+    graphs.extend(["B_int8", "B_f32"].map(|name| filtered(load(name))));
     graphs.extend([
         exiting(None),
         exiting(Some(Quant {
@@ -96,6 +98,14 @@ fn streamed(mut graph: Graph, kind: PoolKind) -> Graph {
         }
     }
     stream(&graph, 20, Some(20)).unwrap()
+}
+
+/// `graph` with a filter over its decisions.
+fn filtered(mut graph: Graph) -> Graph {
+    let classes = graph.tensors[graph.output].shape.len();
+    let filter = Filter::fixed(classes, 30.0, 0.3);
+    graph.push_filter("filter", filter).unwrap();
+    graph
 }
 
 /// The model of `graph`.

@@ -51,6 +51,7 @@ const PARTS: &[Part] = parts! {
     "windows": [];
     "window_max": ["windows"];
     "window_average": ["windows", "mean"];
+    "filter": [];
     "frontend": ["base", "multiplier"];
 };
 

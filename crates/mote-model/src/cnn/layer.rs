@@ -62,7 +62,7 @@ impl ConvLayer {
 }
 
 /// Builds the graph of `layers` on windows of shape `input`: the convolutions with their `weights`, the global average
-/// pool, and a dense layer with the weights `head`, `[classes][features]`. Its output is logits. Tensors are f32.
+/// pool unless there is one step only, and a dense layer with the weights `head`, `[classes][features]`. Its output is logits. Tensors are f32.
 ///
 /// # Errors
 /// [`Error::Network`] when there are not as many weights as layers, [`Error::Shape`] when a layer does not fit the one
@@ -89,13 +89,16 @@ pub fn graph(
         graph.push(layer.name.clone(), layer.op(weights))?;
     }
     let time = graph.tensor(graph.output)?.shape.time;
-    let pool = Pool {
-        kind: PoolKind::Average,
-        kernel: time,
-        stride: 1,
-        padding: [0, 0],
-    };
-    graph.push("pool", Op::Pool(pool))?;
+    // The mean of a single step is the step itself.
+    if time > 1 {
+        let pool = Pool {
+            kind: PoolKind::Average,
+            kernel: time,
+            stride: 1,
+            padding: [0, 0],
+        };
+        graph.push("pool", Op::Pool(pool))?;
+    }
     let dense = Dense {
         out_features: head.outputs(),
         activation: Activation::None,

@@ -10,6 +10,7 @@ mod conv;
 mod convert;
 mod dense;
 mod exit;
+mod filter;
 mod history;
 mod layout;
 mod leaky_relu;
@@ -22,6 +23,7 @@ pub use activation::Activation;
 pub use conv::Conv1d;
 pub use dense::Dense;
 pub use exit::Exit;
+pub use filter::{FILTER_QUANT, Filter};
 pub use history::History;
 pub use leaky_relu::LeakyRelu;
 pub use pool::{Pool, PoolKind};
@@ -62,6 +64,8 @@ pub enum Op {
     WindowPool(WindowPool),
     /// Early exit; writes the network's output, as the last node does.
     Exit(Exit),
+    /// Filter over decisions.
+    Filter(Filter),
 }
 
 impl Op {
@@ -80,6 +84,7 @@ impl Op {
             Op::History(history) => f(history),
             Op::WindowPool(pool) => f(pool),
             Op::Exit(exit) => f(exit),
+            Op::Filter(filter) => f(filter),
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) fn quantize(
                     "an early exit is set on the network as it runs; name `int8` before `lazy`",
                 ));
             }
-            Op::History(_) | Op::WindowPool(_) => {
+            Op::History(_) | Op::WindowPool(_) | Op::Filter(_) => {
                 return Err(impossible(format!(
                     "layer `{}` is of a stream already; quantize before",
                     node.name

@@ -102,6 +102,7 @@ impl Setting {
 fn job<'a>(windows: &'a Windows, train: &'a [usize]) -> Job<'a> {
     Job {
         windows,
+        stretches: &[],
         train,
         validation: &[],
         fold: 0,

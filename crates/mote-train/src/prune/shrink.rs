@@ -11,7 +11,11 @@ pub(super) fn resized(network: &Network, widths: &[usize]) -> Result<Network, Er
     for (block, &width) in cnn.blocks.iter_mut().zip(widths) {
         block.channels = width;
     }
-    Network::new(&cnn, network.input, network.classes)
+    let resized = Network::new(&cnn, network.input, network.classes)?;
+    Ok(match network.filter {
+        Some(_) => resized.with_filter(),
+        None => resized,
+    })
 }
 
 /// Returns `network` with only the channels `kept` (ascending) of each block, and its state. It computes what `network`
@@ -78,6 +82,10 @@ pub(super) fn shrink(
         rows_of(head, network.classes, network.features(), &inputs),
     );
     write(smaller.head_bias, old(network.head_bias).to_vec());
+    if let (Some(filter), Some(new)) = (network.filter, smaller.filter) {
+        write(new.transitions, old(filter.transitions).to_vec());
+        write(new.weight, old(filter.weight).to_vec());
+    }
     Ok((smaller, Snapshot { values, running }))
 }
 

@@ -176,6 +176,7 @@ fn criteria_score_what_they_say() {
     let indices: Vec<usize> = (0..24).collect();
     let job = Job {
         windows: &windows,
+        stretches: &[],
         train: &indices,
         validation: &[],
         fold: 0,

@@ -2,7 +2,7 @@
 
 use super::rounding::{RoundedPass, Rounding};
 use crate::Error;
-use crate::cross_entropy::{cross_entropy, dropout_mask};
+use crate::cross_entropy::dropout_mask;
 use crate::network::{Network, Snapshot};
 use crate::objective::{Batch, Loss, Objective};
 use crate::training_set::TrainingSet;
@@ -43,9 +43,9 @@ impl Objective for RoundedCrossEntropy {
             current,
             parameters,
         } = *batch;
-        let x = data.augmented(positions, rng);
-        let targets = data.targets(positions);
-        let shape = [positions.len(), network.features()];
+        let mut examples = data.examples(positions, network, rng);
+        let x = examples.take_samples();
+        let shape = [positions.len() * network.steps(), network.features()];
         let mut pass = RoundedPass {
             rounding: &self.rounding,
             running: &current.running,
@@ -54,7 +54,7 @@ impl Objective for RoundedCrossEntropy {
         };
         let logits = network.forward(x, parameters, &mut pass)?;
         Ok(Loss {
-            value: cross_entropy(logits, targets),
+            value: examples.loss(logits, network, parameters, data.config)?,
             statistics: Vec::new(),
         })
     }

@@ -103,6 +103,7 @@ fn trained_for_few_bits_it_still_works_repeats_and_resumes() {
     let indices: Vec<usize> = (0..windows.len()).collect();
     let job = Job {
         windows: &windows,
+        stretches: &[],
         train: &indices,
         validation: &[],
         fold: 0,

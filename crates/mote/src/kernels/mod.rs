@@ -13,6 +13,7 @@ pub mod conv1d_i8;
 pub mod convert;
 pub mod depthwise;
 pub mod exit;
+pub mod filter;
 pub mod frontend;
 pub mod history;
 pub mod leaky_relu;

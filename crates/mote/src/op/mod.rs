@@ -14,6 +14,7 @@ pub mod convert;
 pub mod depthwise;
 mod element;
 pub mod exit;
+pub mod filter;
 pub mod history;
 pub mod leaky_relu;
 pub mod pool;
@@ -88,6 +89,10 @@ macro_rules! for_each_operator {
             LEAKY_RELU_I8: leaky_relu::I8;
             /// `x` where it is positive, else `alpha * x`, f32.
             LEAKY_RELU_F32: leaky_relu::F32;
+            /// Filter over decisions, int8.
+            FILTER_I8: filter::I8;
+            /// Filter over decisions, f32.
+            FILTER_F32: filter::F32;
         }
     };
 }

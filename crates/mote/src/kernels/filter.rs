@@ -1,0 +1,336 @@
+//! A filter over decisions: each class is as likely as what was likely before allows, and as what is seen now says.
+//!
+//! The state holds a level per class, the logarithm of its posterior probability up to a constant: 0 for the likeliest
+//! class, less for the others, all 0 before the first run. Per run, `level[to]` becomes the largest
+//! `level[from] - cost[from][to]` plus `weight` times the score of `to`, and the largest level is taken from all. That is
+//! the Viterbi recursion of a hidden Markov model (Viterbi 1967) whose transitions have the probabilities
+//! `exp(-cost)`. The first `skip` runs are not counted.
+
+use super::expect_len;
+use crate::Error;
+use core::cell::Cell;
+
+/// Steps of an int8 filter's levels and costs in one nat.
+pub const STEPS_PER_NAT: i32 = 1024;
+
+/// Bits of a step behind the point in the weight of an int8 filter.
+pub const WEIGHT_BITS: u32 = 8;
+
+/// Largest weight and largest cost of an int8 filter: with them, levels fit 16 bits.
+pub const LIMIT: u32 = 16383;
+
+/// Bits of a level that an int8 output leaves out: it has sixteen steps per nat.
+const OUTPUT_SHIFT: u32 = 6;
+
+/// A filter over int8 scores, with levels of 16 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilterI8<'m> {
+    /// Runs at the beginning of a stream that are not counted.
+    pub skip: u16,
+    /// Steps that a level gains per step of a score, times 2^[`WEIGHT_BITS`]; at most [`LIMIT`].
+    pub weight: u16,
+    /// Costs in steps, `[from][to]`, two to a word with the first in the lower half; at most [`LIMIT`].
+    pub costs: &'m [u32],
+}
+
+/// A filter over f32 scores.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FilterF32<'m> {
+    /// Runs at the beginning of a stream that are not counted.
+    pub skip: u16,
+    /// Nats that a level gains per unit of a score.
+    pub weight: f32,
+    /// Bits of the costs in nats, `[from][to]`.
+    pub costs: &'m [u32],
+}
+
+/// Returns the length of the state in bytes, for an int8 filter over `classes`: the count of runs that were skipped,
+/// the levels, and room for those of the run before.
+pub const fn state_i8(classes: usize) -> usize {
+    2 + 4 * classes
+}
+
+/// Returns the number of f32 elements of the state of an f32 filter over `classes`.
+pub const fn state_f32(classes: usize) -> usize {
+    1 + 2 * classes
+}
+
+/// Returns the number of words that hold the costs of an int8 filter over `classes`.
+pub const fn cost_words_i8(classes: usize) -> usize {
+    (classes * classes).div_ceil(2)
+}
+
+impl FilterI8<'_> {
+    /// Takes the scores in `input`, and says whether `output` now holds levels, in sixteenths of a nat below 127. Only the
+    /// likeliest class has 127.
+    ///
+    /// # Errors
+    /// When a buffer, or the list of costs, does not have the length that the classes ask for.
+    pub fn run(
+        &self,
+        input: &[Cell<i8>],
+        state: &[Cell<i8>],
+        output: &[Cell<i8>],
+    ) -> Result<bool, Error> {
+        let classes = input.len();
+        expect_len(output, classes)?;
+        expect_len(state, state_i8(classes))?;
+        let (halves, _) = state.as_chunks::<2>();
+        let (seen, levels) = halves.split_first().ok_or(Error::BufferLength)?;
+        let (levels, before) = levels
+            .split_at_checked(classes)
+            .ok_or(Error::BufferLength)?;
+        let count = load(seen) as u16;
+        if count < self.skip {
+            store(seen, i32::from(count) + 1);
+            return Ok(false);
+        }
+        for (before, level) in before.iter().zip(levels) {
+            store(before, load(level));
+        }
+        let mut best = i32::MIN;
+        for (to, (score, level)) in input.iter().zip(levels).enumerate() {
+            let mut most = i32::MIN;
+            let mut at = to;
+            for before in before {
+                let word = self.costs.get(at / 2).ok_or(Error::BufferLength)?;
+                let cost = (word >> (16 * (at % 2) as u32)) & 0xffff;
+                most = most.max(load(before).wrapping_sub(cost as i32));
+                at += classes;
+            }
+            let gain = i32::from(score.get()).wrapping_mul(i32::from(self.weight));
+            let gain = gain.wrapping_add(1 << (WEIGHT_BITS - 1)) >> WEIGHT_BITS;
+            let now = most.wrapping_add(gain);
+            best = best.max(now);
+            store(level, now);
+        }
+        let mut likeliest = 127;
+        for (level, output) in levels.iter().zip(output) {
+            let below = load(level).wrapping_sub(best).max(i32::from(i16::MIN));
+            store(level, below);
+            // 127 belongs to the first of the likeliest classes alone, so that output and levels decide alike.
+            let rounded = 127 + ((below + (1 << (OUTPUT_SHIFT - 1))) >> OUTPUT_SHIFT);
+            let value = match below {
+                0 => core::mem::replace(&mut likeliest, 126),
+                _ => rounded.clamp(-128, 126),
+            };
+            output.set(value as i8);
+        }
+        Ok(true)
+    }
+}
+
+fn load(half: &[Cell<i8>; 2]) -> i32 {
+    let [low, high] = half;
+    i32::from(i16::from_le_bytes([low.get() as u8, high.get() as u8]))
+}
+
+fn store(half: &[Cell<i8>; 2], value: i32) {
+    let [low, high] = half;
+    let [a, b, ..] = value.to_le_bytes();
+    low.set(a as i8);
+    high.set(b as i8);
+}
+
+impl FilterF32<'_> {
+    /// Takes the scores in `input`, and says whether `output` now holds the levels, in nats.
+    ///
+    /// # Errors
+    /// When a buffer, or the list of costs, does not have the length that the classes ask for.
+    pub fn run(
+        &self,
+        input: &[Cell<f32>],
+        state: &[Cell<f32>],
+        output: &[Cell<f32>],
+    ) -> Result<bool, Error> {
+        let classes = input.len();
+        expect_len(output, classes)?;
+        expect_len(state, state_f32(classes))?;
+        let (seen, levels) = state.split_first().ok_or(Error::BufferLength)?;
+        let (levels, before) = levels
+            .split_at_checked(classes)
+            .ok_or(Error::BufferLength)?;
+        if seen.get() < f32::from(self.skip) {
+            seen.set(seen.get() + 1.0);
+            return Ok(false);
+        }
+        for (before, level) in before.iter().zip(levels) {
+            before.set(level.get());
+        }
+        let mut best = f32::NEG_INFINITY;
+        for (to, (score, level)) in input.iter().zip(levels).enumerate() {
+            let mut most = f32::NEG_INFINITY;
+            let mut at = to;
+            for before in before {
+                let cost = self.costs.get(at).ok_or(Error::BufferLength)?;
+                most = most.max(before.get() - f32::from_bits(*cost));
+                at += classes;
+            }
+            let now = most + self.weight * score.get();
+            best = best.max(now);
+            level.set(now);
+        }
+        for (level, output) in levels.iter().zip(output) {
+            level.set(level.get() - best);
+            output.set(level.get());
+        }
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::{argmax, cells};
+    use std::vec;
+    use std::vec::Vec;
+
+    /// A generator of numbers from 0 to below 1.
+    fn random(seed: &mut u64) -> f64 {
+        *seed = seed
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (*seed >> 40) as f64 / (1u64 << 24) as f64
+    }
+
+    /// Levels by the definition, in f64.
+    fn reference(levels: &mut [f64], costs: &[f64], weight: f64, scores: &[f64]) {
+        let classes = levels.len();
+        let next: Vec<f64> = (0..classes)
+            .map(|to| {
+                let from = (0..classes).map(|from| levels[from] - costs[from * classes + to]);
+                from.fold(f64::NEG_INFINITY, f64::max) + weight * scores[to]
+            })
+            .collect();
+        let best = next.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        for (level, next) in levels.iter_mut().zip(next) {
+            *level = next - best;
+        }
+    }
+
+    fn packed(costs: &[u32]) -> Vec<u32> {
+        let pair = |p: &[u32]| p[0] | p.get(1).copied().unwrap_or(0) << 16;
+        costs.chunks(2).map(pair).collect()
+    }
+
+    #[test]
+    fn it_follows_the_definition() {
+        let mut seed = 5;
+        for classes in [2, 5, 7] {
+            let steps: Vec<u32> = (0..classes * classes)
+                .map(|i| match i % (classes + 1) {
+                    0 => (random(&mut seed) * 20.0) as u32,
+                    _ => 3000 + (random(&mut seed) * 6000.0) as u32,
+                })
+                .collect();
+            let costs: Vec<f64> = steps.iter().map(|&c| f64::from(c) / 1024.0).collect();
+            let (words, bits): (Vec<u32>, Vec<u32>) = (
+                packed(&steps),
+                costs.iter().map(|&c| (c as f32).to_bits()).collect(),
+            );
+            // A score of 0.1 nat, and a weight of .3.
+            let weight = 0.3 * 0.1;
+            let int = FilterI8 {
+                skip: 3,
+                weight: (weight * 1024.0 * 256.0_f64).round() as u16,
+                costs: &words,
+            };
+            let float = FilterF32 {
+                skip: 3,
+                weight: 0.3,
+                costs: &bits,
+            };
+            let (mut state, mut out) = (vec![0i8; state_i8(classes)], vec![0i8; classes]);
+            let (mut state_f, mut out_f) = (vec![0f32; state_f32(classes)], vec![0f32; classes]);
+            let mut levels = vec![0.0; classes];
+            let mut clear = 0;
+            for step in 0..2000 {
+                let mut scores: Vec<i8> = (0..classes)
+                    .map(|_| (random(&mut seed) * 60.0 - 40.0) as i8)
+                    .collect();
+                scores[(step / 150) % classes] += 25;
+                let mut reals: Vec<f32> = scores.iter().map(|&s| f32::from(s) * 0.1).collect();
+                let exact: Vec<f64> = reals.iter().map(|&s| f64::from(s)).collect();
+                let done = int
+                    .run(cells(&mut scores), cells(&mut state), cells(&mut out))
+                    .unwrap();
+                let done_f = float
+                    .run(cells(&mut reals), cells(&mut state_f), cells(&mut out_f))
+                    .unwrap();
+                assert_eq!([done, done_f], [step >= 3; 2]);
+                if !done {
+                    continue;
+                }
+                reference(&mut levels, &costs, 0.3, &exact);
+                for (k, &level) in levels.iter().enumerate() {
+                    let found = f64::from(i32::from(out[k]) - 127) / 16.0;
+                    let bounded = level.max(-255.0 / 16.0);
+                    assert!((found - bounded).abs() < 0.15, "{step}: {found} {level}");
+                    assert!((f64::from(out_f[k]) - level).abs() < 1e-2);
+                }
+                let mut order = levels.clone();
+                order.sort_by(|a, b| b.total_cmp(a));
+                // Levels that are nearly equal may come out either way.
+                if order[1] < -0.1 {
+                    clear += 1;
+                    let best = (0..classes).find(|&k| levels[k] == 0.0).unwrap();
+                    assert_eq!([argmax(&out), argmax(&out_f)], [best; 2]);
+                }
+            }
+            assert!(clear > 1500, "{clear}");
+        }
+    }
+
+    #[test]
+    fn evidence_must_last_to_change_a_decision() {
+        // A change costs 6 nats, a step brings 1.5: the fourth step only draws level, the fifth decides.
+        let costs = packed(&[0, 6144, 6144, 0]);
+        let filter = FilterI8 {
+            skip: 0,
+            weight: 15360,
+            costs: &costs,
+        };
+        let (mut state, mut out) = (vec![0; state_i8(2)], [0; 2]);
+        let mut decisions = Vec::new();
+        for step in 0..16 {
+            let mut scores = if step < 5 { [25, 0] } else { [0, 25] };
+            filter
+                .run(cells(&mut scores), cells(&mut state), cells(&mut out))
+                .unwrap();
+            decisions.push(argmax(&out));
+        }
+        let first = decisions.iter().position(|&d| d == 1).unwrap();
+        assert_eq!(decisions[..5], [0; 5]);
+        assert!((5..16).contains(&first), "{decisions:?}");
+        assert_eq!(first, 9);
+    }
+
+    #[test]
+    fn wrong_lengths_are_errors_and_extremes_do_not_overflow() {
+        let costs = packed(&[0, LIMIT, LIMIT, 0]);
+        let filter = FilterI8 {
+            skip: 0,
+            weight: LIMIT as u16,
+            costs: &costs,
+        };
+        let (mut state, mut out) = (vec![0; state_i8(2)], [0; 2]);
+        for step in 0..50 {
+            let mut scores = if step % 3 == 0 {
+                [127, -128]
+            } else {
+                [-128, 127]
+            };
+            let done = filter.run(cells(&mut scores), cells(&mut state), cells(&mut out));
+            assert_eq!(done, Ok(true));
+        }
+        let short = &mut [0; 3];
+        let result = filter.run(cells(&mut [0; 2]), cells(short), cells(&mut out));
+        assert_eq!(result, Err(Error::BufferLength));
+        let result = filter.run(
+            cells(&mut [0; 3]),
+            cells(&mut vec![0; state_i8(3)]),
+            cells(&mut [0; 3]),
+        );
+        assert_eq!(result, Err(Error::BufferLength));
+    }
+}
