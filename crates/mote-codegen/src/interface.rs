@@ -102,7 +102,7 @@ impl Interface {
             channels: input.shape.channels,
             run,
             keep,
-            schedule: schedule.unwrap_or(Schedule { first: 1, every: 1 }),
+            schedule: schedule.unwrap_or(Schedule::WINDOWS),
             labels,
             scores: output.quant,
             softmax: last.is_some_and(|n| matches!(n.op, Op::Softmax)),

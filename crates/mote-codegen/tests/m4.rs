@@ -18,9 +18,17 @@ use std::process::Command;
 
 const CORE: Core = Core::M4;
 
-/// A padded, a separable, streamed and an imported network: each takes seconds to compile.
+/// A padded, a separable, streamed and an imported network, and filters: each takes seconds to compile.
 fn chosen() -> Vec<Deployment> {
-    let chosen = ["A", "B stream", "separable", "separable stream", "C24"];
+    let chosen = [
+        "A",
+        "B stream",
+        "separable",
+        "separable stream",
+        "steps stream",
+        "pairs stream",
+        "C24",
+    ];
     let all = networks().into_iter();
     all.filter(|d| chosen.contains(&d.name.as_str())).collect()
 }

@@ -116,8 +116,9 @@ impl<'c> Session<'c> {
         self.interpreter.load_counts(&self.counts, &mut self.arena)
     }
 
-    /// Runs the network on a window of `time * channels` values, `[time][channel]` in m/s^2. A stream or a filter starts
-    /// anew with every window.
+    /// Runs the network on a window of `time * channels` values, `[time][channel]` in m/s^2. A stream or a filter
+    /// starts anew with every window. A stream that [decides about one step](Schedule::receptive_field) takes windows of any length from its
+    /// receptive field on: the last decision counts, which is about the last samples of the window.
     ///
     /// # Errors
     /// [`Error::Engine`] when the window has the wrong length.
@@ -159,18 +160,39 @@ impl<'c> Session<'c> {
             .map_err(|error| Error::engine(self.compiled, error))
     }
 
-    /// Feeds the window tick by tick to a new stream, up to its first decision.
+    /// Feeds the window tick by tick to a new stream: up to its first decision, or, when it decides at every step, to
+    /// the end of the window.
     fn run_stream(&mut self, schedule: Schedule) -> Result<StepOutcome, mote::Error> {
-        let window = core::mem::take(&mut self.counts);
+        let mut window = core::mem::take(&mut self.counts);
         let input = self.interpreter.model().input()?;
+        let (tick, channels) = (input.len(), input.channels.max(1));
+        if tick == 0 || !window.len().is_multiple_of(channels) {
+            return Err(mote::Error::BufferLength);
+        }
+        let first = schedule.first * tick;
+        // What is put in front of the window and behind, no decision that counts is about.
+        match schedule.receptive_field {
+            None => {
+                window.splice(..0, core::iter::repeat_n(0, schedule.offset * channels));
+                window.resize(first, 0);
+            }
+            Some(field) if window.len() < field * channels => {
+                return Err(mote::Error::BufferLength);
+            }
+            Some(field) => {
+                let (hop, len) = (schedule.every * tick, window.len());
+                let end = (schedule.offset + field) * channels;
+                let hops = len.saturating_sub(end) / hop;
+                window.drain(..len.saturating_sub(end + hops * hop));
+                window.splice(..0, core::iter::repeat_n(0, end.saturating_sub(len)));
+                window.resize(first + hops * hop, 0);
+            }
+        }
         self.arena.fill(0);
         let mut end = StepOutcome::NeedMoreSamples;
-        for tick in 0..schedule.first {
+        for samples in window.chunks_exact(tick) {
             self.counts.clear();
-            // The last tick may go on behind the window; the decision does not depend on that part.
-            let samples = window.iter().skip(tick * input.len()).take(input.len());
-            self.counts.extend(samples);
-            self.counts.resize(input.len(), 0);
+            self.counts.extend_from_slice(samples);
             self.load()?;
             end = self.interpreter.run_outcome(&mut self.arena)?;
         }

@@ -10,13 +10,18 @@
 //!
 //! A stream has no edges, so windows must not have any either: every windowed operator has no padding ("valid"), in
 //! training, in evaluation and here. Then decision `w` is, bit for bit, the output of the windowed network for
-//! the samples `w * hop .. w * hop + window`.
+//! the samples `offset + w * hop .. offset + w * hop + window`, with the offset of the [`Schedule`].
 //!
-//! # Delay
+//! # Networks that decide at every step
 //!
-//! What a history holds before the stream begins is no sample. The steps computed from it come first, and the pool
-//! skips them. With strides, a few more steps are kept than the kernel needs, so that their number is whole: that
-//! is a delay, known from the beginning. See [`Schedule`].
+//! A windowed network whose last layers see one step needs no pool: its window is the receptive field of that step. As a
+//! stream it decides at every step; one step of each hop is let through, or a [`Filter`](crate::Filter) takes them all.
+//!
+//! # What comes before the first sample
+//!
+//! A history keeps exactly the steps that the next output needs, so that every step ends with the newest sample. What it
+//! holds before the stream begins is no sample: the steps computed from it are skipped, and give no decision. The first
+//! step that is computed from samples alone may begin some samples behind the first, fewer than a stride: the offset.
 
 use crate::op::Streaming;
 use crate::shapes::output_shape;
@@ -31,51 +36,153 @@ pub struct Schedule {
     pub first: usize,
     /// Runs from one decision to the next.
     pub every: usize,
+    /// Samples before those that the first decision is about.
+    pub offset: usize,
+    /// Samples that a decision is about, when that is one step; `None` when a pool gathers the steps of a window.
+    pub receptive_field: Option<usize>,
 }
 
 impl Schedule {
+    /// Of a network over whole windows: each run decides.
+    pub const WINDOWS: Self = Self {
+        first: 1,
+        every: 1,
+        offset: 0,
+        receptive_field: None,
+    };
+
     /// The schedule of `graph`; `None` when it is not a stream.
     pub fn of(graph: &Graph) -> Option<Self> {
-        graph.nodes.iter().find_map(|node| {
-            let pool = match &node.op {
-                Op::WindowPool(pool) => pool,
-                // Without a pool before it, a filter lets every run decide that is not skipped.
-                Op::Filter(Filter {
-                    skip: Some(skip), ..
-                }) => {
-                    return Some(Self {
-                        first: skip + 1,
-                        every: 1,
+        let clocks = clocks(graph);
+        let mut schedule: Option<Self> = None;
+        for node in &graph.nodes {
+            let (skip, steps, hop) = match &node.op {
+                Op::WindowPool(pool) => (pool.skip, pool.steps, Some(pool.hop)),
+                Op::Filter(filter) => (filter.skip.unwrap_or(0), 1, None),
+                _ => continue,
+            };
+            let input = *node.inputs.first()?;
+            let per_run = graph.tensor(input).ok()?.shape.time;
+            let every = hop.map_or(1, |hop| hop / per_run);
+            match &mut schedule {
+                // Behind a filter that takes every step, a pool lets one of each hop pass.
+                Some(schedule) => schedule.every *= every,
+                None if hop.is_none() && !is_stream(graph) => return None,
+                None => {
+                    let clock = clocks.get(input)?;
+                    schedule = Some(Self {
+                        first: (skip + steps).div_ceil(per_run),
+                        every,
+                        offset: clock.start(skip),
+                        receptive_field: (steps == 1).then(|| clock.depth - clock.lag),
                     });
                 }
-                _ => return None,
-            };
-            let steps = graph.tensor(*node.inputs.first()?).ok()?.shape.time;
-            Some(Self {
-                first: (pool.skip + pool.steps).div_ceil(steps),
-                every: pool.hop / steps,
-            })
-        })
+            }
+        }
+        schedule
     }
 }
 
-/// Samples per step of the input of `graph`'s global pool: hop and tick are multiples of it.
-pub fn total_stride(graph: &Graph) -> usize {
-    let mut rates = vec![1usize; graph.tensors.len()];
-    for node in &graph.nodes {
-        let input = node.inputs.first().and_then(|&i| graph.tensors.get(i));
-        let streaming = input.map(|t| node.op.with(|op| op.streaming(t.shape)));
-        let stride = match streaming {
-            Some(Streaming::Windowed { stride, .. }) => stride,
-            _ => 1,
-        };
-        let rate = node.inputs.iter().filter_map(|&i| rates.get(i)).max();
-        let rate = rate.copied().unwrap_or(1).saturating_mul(stride);
-        if let Some(slot) = rates.get_mut(node.output) {
-            *slot = rate;
+/// Whether `graph` remembers samples or steps from run to run.
+fn is_stream(graph: &Graph) -> bool {
+    graph.nodes.iter().any(|node| match &node.op {
+        Op::History(_) | Op::WindowPool(_) => true,
+        Op::Filter(filter) => filter.skip.is_some(),
+        _ => false,
+    })
+}
+
+/// When the steps of a tensor come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Clock {
+    /// Samples per step.
+    rate: usize,
+    /// Samples from the first one that a step is computed from to the last one that has come by then.
+    depth: usize,
+    /// How many of them, the last ones, it is not computed from: where strides are longer than kernels.
+    lag: usize,
+}
+
+impl Clock {
+    /// Of the samples themselves.
+    const SAMPLES: Self = Self {
+        rate: 1,
+        depth: 1,
+        lag: 0,
+    };
+
+    /// Behind a history of `keep` steps.
+    fn kept(self, keep: usize) -> Self {
+        Self {
+            depth: self.depth.saturating_add(keep.saturating_mul(self.rate)),
+            ..self
         }
     }
-    rates.into_iter().max().unwrap_or(1)
+
+    /// Behind a window of `span` steps, history included, that moves on by `stride`.
+    fn windowed(self, span: usize, stride: usize) -> Self {
+        let more = stride.saturating_sub(1).saturating_mul(self.rate);
+        let lag = stride.saturating_sub(span).saturating_mul(self.rate);
+        Self {
+            rate: self.rate.saturating_mul(stride),
+            depth: self.depth.saturating_add(more),
+            lag: self.lag.saturating_add(lag),
+        }
+    }
+
+    /// Steps at the beginning of the stream that are computed from what is no sample.
+    fn skip(self) -> usize {
+        self.depth.div_ceil(self.rate.max(1)).saturating_sub(1)
+    }
+
+    /// The first sample that step `step` is computed from.
+    fn start(self, step: usize) -> usize {
+        let end = step.saturating_add(1).saturating_mul(self.rate);
+        end.saturating_sub(self.depth)
+    }
+}
+
+/// The clock of each tensor of a network, windowed or a stream.
+fn clocks(graph: &Graph) -> Vec<Clock> {
+    let mut clocks = vec![Clock::SAMPLES; graph.tensors.len()];
+    let is_stream = is_stream(graph);
+    for node in &graph.nodes {
+        let input = node.inputs.first().and_then(|&i| graph.tensors.get(i));
+        let known = node.inputs.iter().filter_map(|&i| clocks.get(i));
+        let clock = known.max_by_key(|clock| clock.rate).copied();
+        let clock = clock.unwrap_or(Clock::SAMPLES);
+        let streaming = input.map(|t| node.op.with(|op| op.streaming(t.shape)));
+        let clock = match (&node.op, streaming) {
+            (Op::History(history), _) => clock.kept(history.keep),
+            // In a stream, also one that covers all that a run has is no global pool.
+            (Op::Pool(pool), _) if is_stream => clock.windowed(pool.kernel, pool.stride),
+            (_, Some(Streaming::Windowed { span, stride, .. })) => clock.windowed(span, stride),
+            _ => clock,
+        };
+        if let Some(slot) = clocks.get_mut(node.output) {
+            *slot = clock;
+        }
+    }
+    clocks
+}
+
+/// Samples per step of the last tensor that comes in steps: hop and tick are multiples of it.
+pub fn total_stride(graph: &Graph) -> usize {
+    let rates = clocks(graph).into_iter().map(|clock| clock.rate);
+    rates.max().unwrap_or(1)
+}
+
+/// Whether `graph`, a network over windows, decides about one step, without a pool over several.
+pub fn decides_per_step(graph: &Graph) -> bool {
+    let pools = graph.nodes.iter().any(|node| {
+        let input = node.inputs.first().and_then(|&i| graph.tensors.get(i));
+        input.is_some_and(|tensor| {
+            let streaming = node.op.with(|op| op.streaming(tensor.shape));
+            matches!(streaming, Streaming::GlobalPool(_)) && tensor.shape.time > 1
+        })
+    });
+    let output = graph.tensors.get(graph.output);
+    !pools && output.is_some_and(|tensor| tensor.shape.time == 1)
 }
 
 /// The network that consumes `tick` samples per run and decides every `hop` samples about the last window, as
@@ -87,9 +194,9 @@ pub fn total_stride(graph: &Graph) -> usize {
 /// save little on top of that, and double the memory.
 ///
 /// # Errors
-/// When `graph` is not valid; when it cannot run as a stream (padding, no global pool, an operator before it that
-/// needs all steps at once, a sum of branches that lag behind each other); when hop or tick does not fit the
-/// strides. The message names layer and field and says what to do.
+/// When `graph` is not valid; when it cannot run as a stream (padding, several steps without a global pool behind them, an
+/// operator before it that needs all steps at once, a sum of branches that lag behind each other); when hop or tick does
+/// not fit the strides. The message names layer and field and says what to do.
 pub fn stream(graph: &Graph, hop: usize, tick: Option<usize>) -> Result<Graph, Error> {
     graph.validate()?;
     let stride = total_stride(graph);
@@ -118,12 +225,7 @@ pub fn stream(graph: &Graph, hop: usize, tick: Option<usize>) -> Result<Graph, E
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flow {
     /// Some steps per tick.
-    Steps {
-        /// Samples per step.
-        rate: usize,
-        /// Steps before the first one of the stream.
-        delay: usize,
-    },
+    Steps(Clock),
     /// Whole, once per decision: behind the pool.
     Whole,
 }
@@ -132,6 +234,7 @@ enum Flow {
 struct Writer<'g> {
     graph: &'g Graph,
     hop: usize,
+    tick: usize,
     out: Graph,
     /// Number in the stream of each tensor of the windowed network, and how it comes.
     places: Vec<Option<(TensorId, Flow)>>,
@@ -148,21 +251,26 @@ impl<'g> Writer<'g> {
         }
         let mut places = vec![None; graph.tensors.len()];
         if let Some(place) = places.get_mut(graph.input) {
-            *place = Some((out.input, Flow::Steps { rate: 1, delay: 0 }));
+            *place = Some((out.input, Flow::Steps(Clock::SAMPLES)));
         }
         Ok(Self {
             graph,
             hop,
+            tick,
             out,
             places,
         })
     }
 
     fn finish(mut self) -> Result<Graph, Error> {
-        let (output, flow) = self.place(self.graph.output)?;
-        if flow != Flow::Whole {
-            let what = "there is no global pool before it, and a stream needs one to know where a window ends";
-            return Err(Error::network("output", what));
+        let (mut output, flow) = self.place(self.graph.output)?;
+        if let Flow::Steps(clock) = flow {
+            if self.graph.tensor(self.graph.output)?.shape.time > 1 {
+                let what = "there is no global pool before it, and a stream needs one to know where a window ends";
+                return Err(Error::network("output", what));
+            }
+            let last = self.graph.nodes.last();
+            output = self.gate(last.map_or("", |n| &n.name), output, clock)?;
         }
         self.out.output = output;
         self.out.validate()?;
@@ -197,27 +305,23 @@ impl<'g> Writer<'g> {
             (_, Flow::Whole) | (Streaming::PerStep, _) => {
                 self.push(node, node.op.clone(), inputs, flow)
             }
-            // All steps at once, and there is only one: the network decides at every step, or at one of each hop.
-            (Streaming::WholeWindow(_), Flow::Steps { rate, delay }) if shape.time == 1 => {
-                let filtered = self
-                    .graph
-                    .nodes
-                    .iter()
-                    .any(|n| matches!(n.op, Op::Filter(_)));
-                if filtered && self.hop == rate {
-                    // The filter skips what began before the stream.
-                    return self.push(node, node.op.clone(), inputs, flow);
-                }
-                let gated = self.gate(node, input, [rate, delay])?;
+            // A single step is the whole window.
+            (Streaming::WholeWindow(_), Flow::Steps(clock)) if shape.time == 1 => {
+                let gated = self.gate(&node.name, input, clock)?;
                 self.push(node, node.op.clone(), vec![gated], Flow::Whole)
             }
             (Streaming::WholeWindow(why), _) => fail("inputs", why),
-            (Streaming::GlobalPool(kind), Flow::Steps { rate, delay }) => {
+            // The mean or maximum of a single step is that step.
+            (Streaming::GlobalPool(_), Flow::Steps(_)) if shape.time == 1 => {
+                self.put(node.output, input, flow);
+                Ok(())
+            }
+            (Streaming::GlobalPool(kind), Flow::Steps(clock)) => {
                 let pool = WindowPool {
                     kind,
                     steps: shape.time,
-                    hop: self.hop / rate,
-                    skip: delay,
+                    hop: self.hop / clock.rate,
+                    skip: clock.skip(),
                 };
                 let state = pool.state(self.out.tensor(input)?);
                 inputs.push(self.add(state));
@@ -229,13 +333,13 @@ impl<'g> Writer<'g> {
                     stride,
                     padding,
                 },
-                Flow::Steps { rate, delay },
-            ) => self.windowed(node, [span, stride], padding, input, [rate, delay]),
+                Flow::Steps(clock),
+            ) => self.windowed(node, [span, stride], padding, input, clock),
         }
     }
 
-    /// Appends the filter over decisions. Decisions from before the stream are skipped: by the pool before it, or by
-    /// the filter when there is none.
+    /// Appends the filter over decisions, which takes every step that the network decides about. Those that began before
+    /// the stream are skipped: by the pool before the filter, or by the filter when there is none.
     fn filter(
         &mut self,
         node: &Node,
@@ -243,9 +347,18 @@ impl<'g> Writer<'g> {
         input: TensorId,
         flow: Flow,
     ) -> Result<(), Error> {
+        let time = self
+            .graph
+            .tensor(*node.inputs.first().unwrap_or(&self.graph.input))?
+            .shape
+            .time;
         let skip = match flow {
             Flow::Whole => 0,
-            Flow::Steps { delay, .. } => delay,
+            Flow::Steps(_) if time > 1 => {
+                let what = "there is no global pool before it, and a stream needs one to know where a window ends";
+                return Err(Error::invalid(&node.name, "inputs", what));
+            }
+            Flow::Steps(clock) => clock.skip(),
         };
         let filter = Filter {
             skip: Some(skip),
@@ -253,31 +366,45 @@ impl<'g> Writer<'g> {
         };
         let state = filter.state(self.out.tensor(input)?);
         let inputs = vec![input, self.add(state)];
-        self.push(node, Op::Filter(filter), inputs, Flow::Whole)
+        self.push(node, Op::Filter(filter), inputs, Flow::Whole)?;
+        if flow != Flow::Whole && self.hop > self.tick {
+            let (output, _) = self.place(node.output)?;
+            let gated = self.pass(&node.name, output, self.hop / self.tick, 0)?;
+            self.put(node.output, gated, Flow::Whole);
+        }
+        Ok(())
     }
 
-    /// Lets one step of each hop pass to `node`, and none that began before the stream: the maximum of one step.
-    fn gate(
+    /// Lets one step of each hop pass on the way to `node`, and none that began before the stream.
+    fn gate(&mut self, node: &str, input: TensorId, clock: Clock) -> Result<TensorId, Error> {
+        let steps = self.out.tensor(input)?.shape.time;
+        // The last step of a run decides, which is about the newest samples.
+        let skip = (clock.skip() + 1).next_multiple_of(steps) - 1;
+        self.pass(node, input, self.hop / clock.rate, skip)
+    }
+
+    /// Lets one of `hop` steps of `input` pass, behind the first `skip`: the maximum of one step.
+    fn pass(
         &mut self,
-        node: &Node,
+        node: &str,
         input: TensorId,
-        [rate, delay]: [usize; 2],
+        hop: usize,
+        skip: usize,
     ) -> Result<TensorId, Error> {
-        let &Tensor { shape, quant } = self.out.tensor(input)?;
+        let steps = self.out.tensor(input)?.clone();
         let pool = WindowPool {
             kind: PoolKind::Max,
             steps: 1,
-            hop: self.hop / rate,
-            skip: delay,
+            hop,
+            skip,
         };
-        let state = pool.state(self.out.tensor(input)?);
-        let state = self.add(state);
+        let state = self.add(pool.state(&steps));
         let output = self.add(Tensor {
-            shape: Shape::new(1, shape.channels),
-            quant,
+            shape: Shape::new(1, steps.shape.channels),
+            quant: steps.quant,
         });
         self.out.nodes.push(Node {
-            name: format!("{}_step", node.name),
+            name: format!("{node}_step"),
             op: Op::WindowPool(pool),
             inputs: vec![input, state],
             output,
@@ -292,24 +419,14 @@ impl<'g> Writer<'g> {
         [span, stride]: [usize; 2],
         padding: [usize; 2],
         input: TensorId,
-        [rate, delay]: [usize; 2],
+        clock: Clock,
     ) -> Result<(), Error> {
-        let fail = |field, what| Err(Error::invalid(&node.name, field, what));
         if padding != [0, 0] {
             let what =
                 format!("{padding:?}; a stream has no edges: train with padding = \"valid\"");
-            return fail("padding", what);
+            return Err(Error::invalid(&node.name, "padding", what));
         }
-        // The first window of the stream begins on a multiple of the stride, counted with all that comes before.
-        let least = span.saturating_sub(stride);
-        let keep = least + (stride - (delay + least) % stride) % stride;
-        if keep >= span {
-            let what = format!(
-                "a window of {span} steps that moves on by {stride} cannot follow a delay of {delay} steps; \
-                 make the kernel as long as the stride"
-            );
-            return fail("stride", what);
-        }
+        let keep = span.saturating_sub(stride);
         let mut inputs = vec![input];
         if keep > 0 {
             let &Tensor { shape, quant } = self.out.tensor(input)?;
@@ -325,10 +442,7 @@ impl<'g> Writer<'g> {
             });
             inputs = vec![history];
         }
-        let flow = Flow::Steps {
-            rate: rate * stride,
-            delay: (delay + keep) / stride,
-        };
+        let flow = Flow::Steps(clock.kept(keep).windowed(span, stride));
         self.push(node, node.op.clone(), inputs, flow)
     }
 
@@ -343,9 +457,7 @@ impl<'g> Writer<'g> {
         let shape = output_shape(&node.name, &op, self.out.tensor(first)?.shape)?;
         let quant = self.graph.tensor(node.output)?.quant;
         let output = self.add(Tensor { shape, quant });
-        if let Some(place) = self.places.get_mut(node.output) {
-            *place = Some((output, flow));
-        }
+        self.put(node.output, output, flow);
         self.out.nodes.push(Node {
             name: node.name.clone(),
             op,
@@ -353,6 +465,13 @@ impl<'g> Writer<'g> {
             output,
         });
         Ok(())
+    }
+
+    /// Notes that tensor `id` of the windowed network is `output` in the stream.
+    fn put(&mut self, id: TensorId, output: TensorId, flow: Flow) {
+        if let Some(place) = self.places.get_mut(id) {
+            *place = Some((output, flow));
+        }
     }
 
     fn add(&mut self, tensor: Tensor) -> TensorId {

@@ -115,6 +115,10 @@ impl Graph {
         let mut ended = false;
         for node in &self.nodes {
             match &node.op {
+                // It thins out decisions, and counts them from the first one.
+                Op::WindowPool(pool) if ended && pool.steps == 1 => {
+                    self.check_state(node, |x| pool.state(x))?;
+                }
                 Op::History(_) | Op::WindowPool(_) if ended => {
                     return Err(Error::invalid(
                         &node.name,

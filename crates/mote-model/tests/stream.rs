@@ -3,7 +3,9 @@
 
 use mote::{Interpreter, Model, registry};
 use mote_import::tflite::import;
-use mote_model::stream::{Schedule, stream, total_stride};
+use mote_model::op::SOFTMAX_QUANT;
+use mote_model::session::{Session, compile};
+use mote_model::stream::{Schedule, decides_per_step, stream, total_stride};
 use mote_model::{
     Activation, Conv1d, Dense, Error, Filter, Frontend, Graph, LeakyRelu, Op, Pool, PoolKind,
     Quant, Shape, Strategy, Weights, blob, plan,
@@ -82,8 +84,9 @@ fn check(graph: &Graph, hop: usize, tick: Option<usize>, recording: &[i16]) -> u
     let window = graph.tensors[graph.input].shape.len();
     let tick = streamed.tensors[streamed.input].shape.time;
     let schedule = Schedule::of(&streamed).unwrap();
-    // No more than a stride and a tick after the window's last sample.
+    // No more than a stride and a tick after the window's last sample; and the first decision is about early samples.
     assert!(schedule.first * tick < window / channels + total_stride(graph) + tick);
+    assert!(schedule.offset < total_stride(graph).max(tick));
     assert_eq!(schedule.every * tick, hop);
     let mut windowed = Engine::new(graph, Strategy::InPlace);
     let mut decisions = Vec::new();
@@ -107,14 +110,33 @@ fn check(graph: &Graph, hop: usize, tick: Option<usize>, recording: &[i16]) -> u
     let ticks = recording.len() / (tick * channels);
     let expected = (ticks + schedule.every).saturating_sub(schedule.first) / schedule.every;
     assert_eq!(decisions[0].len(), expected);
-    let mut compared = 0;
+    // Windows from one decision to the next. A filter without a pool before it takes every step, not the decided ones.
+    let stride = total_stride(graph);
+    let filter = streamed.nodes.iter().find_map(|node| match &node.op {
+        Op::WindowPool(_) => Some(None),
+        Op::Filter(filter) => Some(filter.skip),
+        _ => None,
+    });
+    let (window_hop, mut windows) = match filter.flatten() {
+        Some(skip) => (stride, schedule.first * tick / stride - skip),
+        None => (hop, 1),
+    };
+    let (mut compared, mut next) = (0, 0);
     for (w, decision) in decisions[0].iter().enumerate() {
-        let first = w * hop * channels;
-        // A decision may come before the window's last sample, when the network does not look at it.
-        if let Some(samples) = recording.get(first..first + window) {
-            assert_eq!(windowed.run(samples).as_ref(), Some(decision), "window {w}");
+        let mut last = None;
+        for _ in 0..windows {
+            let first = (schedule.offset + next * window_hop) * channels;
+            // A decision may come before the window's last sample, when the network does not look at it.
+            last = recording
+                .get(first..first + window)
+                .map(|s| windowed.run(s));
+            next += 1;
+        }
+        if let Some(output) = last {
+            assert_eq!(output.as_ref(), Some(decision), "window {w}");
             compared += 1;
         }
+        windows = hop / window_hop;
     }
     compared
 }
@@ -259,10 +281,12 @@ impl Random {
         }
         let time = graph.tensors[graph.output].shape.time;
         if self.one_in(2) {
-            // One step is left, which the dense layer reads without a pool: a decision at every step of a stream.
+            // One step is left, and there is a decision about every step of a stream.
             let outputs = 1 + self.below(6);
             self.convolution(&mut graph, int8, [time, 1, 1], outputs);
-        } else {
+        }
+        let time = graph.tensors[graph.output].shape.time;
+        if time > 1 || self.one_in(2) {
             let pool = Pool {
                 kind: self.kind(),
                 kernel: time,
@@ -278,6 +302,11 @@ impl Random {
             weights: self.weights(int8, 3, channels),
         };
         self.push(&mut graph, Op::Dense(dense), int8, false);
+        if self.one_in(3) {
+            self.push(&mut graph, Op::Softmax, int8, false);
+            let output = graph.output;
+            graph.tensors[output].quant = int8.then_some(SOFTMAX_QUANT);
+        }
         graph
     }
 
@@ -318,7 +347,11 @@ proptest! {
         let mut graph = random.network(int8, layers);
         if random.one_in(2) {
             // Decisions then depend on those before, for windows as for the stream.
-            graph.push_filter("filter", Filter::fixed(3, 4.0, 0.3)).unwrap();
+            let mut filter = Filter::fixed(3, 4.0, 0.3);
+            if random.one_in(2) {
+                filter.costs[1] += 0.5;
+            }
+            graph.push_filter("filter", filter).unwrap();
         }
         graph.validate().unwrap();
         let Shape { time, channels } = graph.tensors[0].shape;
@@ -354,12 +387,15 @@ fn network_a_over_a_recording() {
     for tick in [4, 20] {
         assert_eq!(
             check(&graph, 20, Some(tick), &recording),
-            (16 * 100 - 100) / 20 + 1
+            (16 * 100 - 100) / 20
         );
     }
-    let mut engine = Engine::new(&stream(&graph, 100, None).unwrap(), Strategy::InPlace);
-    let found: Vec<Vec<u32>> = recording
-        .chunks(4 * 3)
+    let streamed = stream(&graph, 100, None).unwrap();
+    let offset = Schedule::of(&streamed).unwrap().offset;
+    let mut engine = Engine::new(&streamed, Strategy::InPlace);
+    let late = [&vec![0; 3 * offset], &recording[..]].concat();
+    let found: Vec<Vec<u32>> = late
+        .chunks_exact(4 * 3)
         .filter_map(|s| engine.run(s))
         .collect();
     let bits = |y: &Vec<i8>| y.iter().map(|&y| y as u32).collect::<Vec<u32>>();
@@ -464,23 +500,69 @@ fn branches_that_lag_are_named() {
 }
 
 #[test]
-fn a_kernel_shorter_than_its_stride_cannot_follow_every_delay() {
+fn a_kernel_shorter_than_its_stride_leaves_samples_out() {
     let mut random = Random(4);
-    let mut graph = Graph::new("gaps", Shape::new(20, 2));
-    random.convolution(&mut graph, false, [5, 1, 1], 4);
-    random.convolution(&mut graph, false, [1, 3, 1], 4);
-    let time = graph.tensors[graph.output].shape.time;
-    let pool = Pool {
-        kind: PoolKind::Max,
-        kernel: time,
-        stride: 1,
-        padding: [0, 0],
-    };
-    random.push(&mut graph, Op::Pool(pool), false, true);
-    says(
-        stream(&graph, 3, None),
-        &["layer_1", "stride", "delay of 4"],
-    );
+    for per_step in [false, true] {
+        let mut graph = Graph::new("gaps", Shape::new(if per_step { 5 } else { 20 }, 2));
+        random.convolution(&mut graph, false, [5, 1, 1], 4);
+        random.convolution(&mut graph, false, [1, 3, 1], 4);
+        let time = graph.tensors[graph.output].shape.time;
+        let pool = Pool {
+            kind: PoolKind::Max,
+            kernel: time,
+            stride: 1,
+            padding: [0, 0],
+        };
+        random.push(&mut graph, Op::Pool(pool), false, true);
+        let recording: Vec<i16> = (0..160).map(|_| i16::from(random.next() as i8)).collect();
+        for tick in [3, 6] {
+            assert!(check(&graph, 6, Some(tick), &recording) >= 9);
+        }
+    }
+}
+
+/// A window of any length, from one step's receptive field on, is decided about by its last samples.
+#[test]
+fn longer_windows_end_with_the_last_decision() {
+    let mut random = Random(7);
+    for strides in [[2, 2, 1], [1, 3, 1], [2, 1, 2]] {
+        let mut graph = Graph::new("steps", Shape::new(1, 2));
+        let kernels = [5, 4, 3];
+        let field = 5 + 3 * strides[0] + 2 * strides[0] * strides[1];
+        graph.tensors[0].shape.time = field;
+        for (kernel, stride) in kernels.into_iter().zip(strides) {
+            random.convolution(&mut graph, false, [kernel, stride, 1], 4);
+        }
+        let dense = Dense {
+            out_features: 3,
+            activation: Activation::None,
+            weights: random.weights(false, 3, 4),
+        };
+        graph.push("dense", Op::Dense(dense)).unwrap();
+        graph.frontend = Some(Frontend {
+            offset: vec![3, -3],
+            scale: vec![0.01; 2],
+        });
+        assert!(decides_per_step(&graph));
+        let windowed = compile(&graph).unwrap();
+        let mut windowed = Session::new(&windowed).unwrap();
+        let stride = total_stride(&graph);
+        let samples: Vec<f32> = (0..400).map(|_| 8.0 * random.real()).collect();
+        for (hop, tick) in [(1, 1), (2, 1), (2, 2), (4, 2)] {
+            let streamed = stream(&graph, hop * stride, Some(tick * stride)).unwrap();
+            let schedule = Schedule::of(&streamed).unwrap();
+            assert_eq!(schedule.receptive_field, Some(field));
+            let streamed = compile(&streamed).unwrap();
+            let mut streamed = Session::new(&streamed).unwrap();
+            for len in field..field + 30 {
+                let window = &samples[..2 * len];
+                let last = windowed.classify(&window[2 * (len - field)..]).unwrap();
+                assert_eq!(streamed.classify(window).unwrap(), last, "{len}");
+            }
+            let short = &samples[..2 * (field - 1)];
+            assert!(streamed.classify(short).is_err());
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::artifact::{Artifact, Context};
 use crate::error::Error;
 use crate::technique::{Change, Kind, Technique};
 use mote_model::Filter as Operator;
-use mote_model::stream::total_stride;
+use mote_model::stream::{decides_per_step, total_stride};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,13 @@ impl Technique for Filter {
                 "an early exit ends a run before the filter, which would miss that decision; use `lazy` or `filter`",
             ));
         }
-        let hop = artifact.stream.map_or(context.windows.hop, |s| s.hop);
+        // A stream of a network that decides at every step feeds it all of them, however rarely decisions are read.
+        let stride = total_stride(&artifact.graph);
+        let hop = match artifact.stream {
+            Some(_) if decides_per_step(&artifact.graph) => stride,
+            Some(stream) => stream.hop,
+            None => context.windows.hop,
+        };
         let rate = f64::from(context.windows.rate_hz) / hop as f64;
         let learnt = match (self.dwell, self.weight, context.training) {
             (None, None, Some(training)) => {
@@ -54,7 +60,6 @@ impl Technique for Filter {
         };
         let (filter, line) = match learnt {
             Some(learnt) => {
-                let stride = total_stride(&artifact.graph);
                 let filter = over_steps(learnt, (hop / stride).max(1));
                 let line = format!(
                     "learnt with the network: scores weigh {:.2}, a change costs {:.1} on average",

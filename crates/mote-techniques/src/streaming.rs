@@ -47,6 +47,11 @@ impl Technique for Streaming {
                 "an early exit has nothing to skip in a stream, where every layer moves on with every sample; name `stream` before `lazy`",
             ));
         }
+        if artifact.filter.is_some() {
+            return Err(Self::impossible(
+                "the filter counts with decisions as often as they come before; name `stream` before `filter`",
+            ));
+        }
         let stride = stream::total_stride(&artifact.graph);
         let whole = (context.windows.hop / stride).max(1) * stride;
         let hop = self.hop.unwrap_or(whole);

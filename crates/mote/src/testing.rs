@@ -26,7 +26,9 @@ pub(crate) fn graphs() -> Vec<Graph> {
     for kind in [PoolKind::Max, PoolKind::Average] {
         graphs.extend(["B_int8", "B_f32"].map(|name| streamed(load(name), kind)));
     }
-    graphs.extend(["B_int8", "B_f32"].map(|name| filtered(load(name))));
+    for dearer in [0.0, 0.5] {
+        graphs.extend(["B_int8", "B_f32"].map(|name| filtered(load(name), dearer)));
+    }
     graphs.extend([
         exiting(None),
         exiting(Some(Quant {
@@ -100,10 +102,11 @@ fn streamed(mut graph: Graph, kind: PoolKind) -> Graph {
     stream(&graph, 20, Some(20)).unwrap()
 }
 
-/// `graph` with a filter over its decisions.
-fn filtered(mut graph: Graph) -> Graph {
+/// `graph` with a filter over its decisions, one of whose changes is `dearer` than the others.
+fn filtered(mut graph: Graph, dearer: f32) -> Graph {
     let classes = graph.tensors[graph.output].shape.len();
-    let filter = Filter::fixed(classes, 30.0, 0.3);
+    let mut filter = Filter::fixed(classes, 30.0, 0.3);
+    filter.costs[1] += dearer;
     graph.push_filter("filter", filter).unwrap();
     graph
 }

@@ -51,7 +51,9 @@ const PARTS: &[Part] = parts! {
     "windows": [];
     "window_max": ["windows"];
     "window_average": ["windows", "mean"];
-    "filter": [];
+    "levels": [];
+    "filter": ["levels"];
+    "filter_change": ["levels"];
     "frontend": ["base", "multiplier"];
 };
 

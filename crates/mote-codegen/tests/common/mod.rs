@@ -7,8 +7,8 @@ use mote_import::tflite::import;
 use mote_model::Runtime;
 use mote_model::stream::stream;
 use mote_model::{
-    Activation, Conv1d, Dense, Exit, Frontend, Graph, LeakyRelu, Node, Op, Pool, PoolKind, Quant,
-    Shape, Tensor, Weights,
+    Activation, Conv1d, Dense, Exit, Filter, Frontend, Graph, LeakyRelu, Node, Op, Pool, PoolKind,
+    Quant, Shape, Tensor, Weights,
 };
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -136,16 +136,8 @@ pub fn every_operator() -> Graph {
 /// A separable network without padding, so that it can be streamed too.
 fn separable() -> Graph {
     let mut random = Random(33);
-    let mut graph = Graph::new("separable", Shape::new(60, 3));
-    graph.tensors[0].quant = random.quant();
-    let relu = Activation::Relu;
+    let mut graph = trunk(&mut random, 60);
     let mut add = |op| random.push(&mut graph, op);
-    add(Op::Conv1d(conv(8, 5, 1, 1, [0, 0], 1, relu)));
-    add(Op::Conv1d(conv(8, 3, 1, 1, [0, 0], 8, Activation::None)));
-    add(Op::Conv1d(conv(13, 1, 1, 1, [0, 0], 1, relu)));
-    add(Op::Conv1d(conv(13, 4, 2, 1, [0, 0], 13, Activation::None)));
-    add(Op::Conv1d(conv(10, 1, 1, 1, [0, 0], 1, Activation::None)));
-    add(Op::LeakyRelu(LeakyRelu { alpha: 0.1 }));
     add(Op::Pool(Pool {
         kind: PoolKind::Max,
         kernel: 26,
@@ -160,6 +152,41 @@ fn separable() -> Graph {
     add(Op::Softmax);
     graph.tensors[graph.output].quant = Some(PROBABILITY);
     graph.validate().unwrap();
+    graph
+}
+
+/// The same convolutions over the window that gives one step, whose scores go through a filter; one of its changes is
+/// `dearer` than the others.
+fn per_step(dearer: f32) -> Graph {
+    let mut random = Random(36);
+    let mut graph = trunk(&mut random, 11);
+    random.push(
+        &mut graph,
+        Op::Dense(Dense {
+            out_features: 5,
+            activation: Activation::None,
+            weights: NO_WEIGHTS,
+        }),
+    );
+    let mut filter = Filter::fixed(5, 10.0, 0.4);
+    filter.costs[7] += dearer;
+    graph.push_filter("filter", filter).unwrap();
+    graph.validate().unwrap();
+    graph
+}
+
+/// A separable network's convolutions over a window of `time` steps.
+fn trunk(random: &mut Random, time: usize) -> Graph {
+    let mut graph = Graph::new("separable", Shape::new(time, 3));
+    graph.tensors[0].quant = random.quant();
+    let relu = Activation::Relu;
+    let mut add = |op| random.push(&mut graph, op);
+    add(Op::Conv1d(conv(8, 5, 1, 1, [0, 0], 1, relu)));
+    add(Op::Conv1d(conv(8, 3, 1, 1, [0, 0], 8, Activation::None)));
+    add(Op::Conv1d(conv(13, 1, 1, 1, [0, 0], 1, relu)));
+    add(Op::Conv1d(conv(13, 4, 2, 1, [0, 0], 13, Activation::None)));
+    add(Op::Conv1d(conv(10, 1, 1, 1, [0, 0], 1, Activation::None)));
+    add(Op::LeakyRelu(LeakyRelu { alpha: 0.1 }));
     graph
 }
 
@@ -256,18 +283,12 @@ impl Random {
 
 /// int8 networks of each kind: padded, separable, streamed, imported.
 pub fn networks() -> Vec<Deployment> {
-    let streamed = |graph, hop| stream(&graph, hop, None).unwrap();
-    let stream_of = |name, graph: Graph| {
+    let stream_every = |name, graph: Graph, hop, tick| {
         let window = graph.tensors[graph.input].shape.time;
-        Deployment::new(
-            name,
-            streamed(with_frontend(graph), 20),
-            Runtime::COMPILED,
-            20.0,
-            window,
-            20,
-        )
+        let streamed = stream(&with_frontend(graph), hop, tick).unwrap();
+        Deployment::new(name, streamed, Runtime::COMPILED, 20.0, window, hop)
     };
+    let stream_of = |name, graph| stream_every(name, graph, 20, None);
     vec![
         deployment("every operator", every_operator(), Runtime::COMPILED, 16),
         deployment("A", with_frontend(load("A_int8")), Runtime::COMPILED, 20),
@@ -281,6 +302,9 @@ pub fn networks() -> Vec<Deployment> {
             30,
         ),
         stream_of("separable stream", separable()),
+        stream_every("steps stream", per_step(0.0), 2, None),
+        stream_every("pairs stream", per_step(0.5), 12, Some(4)),
+        deployment("filter", with_frontend(per_step(0.5)), Runtime::COMPILED, 3),
         deployment("A per tensor", load("A_int8_pt"), Runtime::COMPILED, 10),
         deployment("C24", load("C24_int8"), Runtime::COMPILED, 24),
     ]

@@ -86,7 +86,8 @@ impl Operator for Dense {
     }
 
     fn streaming(&self, input: Shape) -> Streaming {
-        match self.is_per_step(input) {
+        // Over a single step, both kinds of layers are the same.
+        match input.time == 1 || self.is_per_step(input) {
             true => Streaming::PerStep,
             false => Streaming::WholeWindow(
                 "it takes all steps of the window at once; put a global pool before it",

@@ -4,7 +4,8 @@ use super::{Grids, Operator, Site, Streaming, window_pool::IN_A_STREAM};
 use crate::{Error, Quant, Shape, Tensor};
 use mote::describe::Encoded;
 use mote::kernels::filter::{
-    FilterF32, FilterI8, LIMIT, STEPS_PER_NAT, WEIGHT_BITS, state_f32, state_i8,
+    ChangeI8, FilterF32, FilterI8, LIMIT, STEPS_PER_NAT, WEIGHT_BITS, state_change_i8, state_f32,
+    state_i8,
 };
 use mote::op::filter as engine;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ pub const FILTER_QUANT: Quant = Quant {
     zero_point: 127,
 };
 
-/// A filter over decisions, which changes its mind only for evidence that lasts: per run, `level[to]` becomes the largest
+/// A filter over decisions, which changes its mind only for evidence that lasts: per step, `level[to]` becomes the largest
 /// `level[from] - cost[from][to]` plus `weight` times the logit of `to`, less the largest level. The second input is
 /// [state](crate::Graph::state).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,7 +25,7 @@ pub struct Filter {
     pub costs: Vec<f32>,
     /// Factor of the logits.
     pub weight: f32,
-    /// Runs at the beginning of a stream that bring no decision; `None` in a network over windows.
+    /// Steps at the beginning of a stream that do not count; `None` in a network over windows.
     pub skip: Option<usize>,
 }
 
@@ -48,12 +49,26 @@ impl Filter {
         }
     }
 
+    /// Returns the cost of a change, when all cost the same and to stay costs nothing: less state, and fewer steps of
+    /// computation in int8.
+    fn change(&self) -> Option<f32> {
+        let classes = self.costs.len().isqrt();
+        let mut costs = self.costs.iter().enumerate();
+        let change = self.costs.get(1).copied().unwrap_or(0.0);
+        let same = costs.all(|(i, &cost)| {
+            let stays = i.is_multiple_of(classes + 1);
+            cost == if stays { 0.0 } else { change }
+        });
+        same.then_some(change)
+    }
+
     /// Returns the state tensor of a filter over `input`.
     pub fn state(&self, input: &Tensor) -> Tensor {
-        let classes = input.shape.len();
-        let len = match input.quant {
-            Some(_) => state_i8(classes),
-            None => state_f32(classes),
+        let classes = input.shape.channels;
+        let len = match (input.quant, self.change()) {
+            (Some(_), None) => state_i8(classes),
+            (Some(_), Some(_)) => state_change_i8(classes),
+            (None, _) => state_f32(classes),
         };
         Tensor {
             shape: Shape::new(1, len),
@@ -61,11 +76,11 @@ impl Filter {
         }
     }
 
-    /// Returns the runs to skip, which must fit 16 bits.
+    /// Returns the steps to skip, which must fit 16 bits.
     fn skip(&self, site: &Site<'_>) -> Result<u16, Error> {
         let skip = self.skip.unwrap_or(0);
         skip.try_into().map_err(|_| {
-            let what = format!("{skip} runs to skip; the format allows up to 65535");
+            let what = format!("{skip} steps to skip; the format allows up to 65535");
             site.error("skip", what)
         })
     }
@@ -80,12 +95,16 @@ impl Operator for Filter {
         2
     }
 
+    fn output_shape(&self, _: &str, input: Shape) -> Result<Shape, Error> {
+        Ok(Shape::new(1, input.channels))
+    }
+
     fn grids(&self) -> Grids {
         Grids::Fixed(FILTER_QUANT)
     }
 
     fn check(&self, site: &Site<'_>) -> Result<(), Error> {
-        let classes = site.input.shape.len();
+        let classes = site.input.shape.channels;
         if self.costs.len() != classes * classes {
             let what = format!(
                 "{} costs for {classes} classes; expected one for each pair",
@@ -122,18 +141,27 @@ impl Operator for Filter {
         };
         let steps = f64::from(STEPS_PER_NAT);
         let weight = f64::from(self.weight * quant.scale) * steps * f64::from(1 << WEIGHT_BITS);
-        if !(weight >= 1.0 && weight <= f64::from(LIMIT)) {
+        let most = f64::from(u16::MAX);
+        if !(weight >= 1.0 && weight <= most) {
             let what = format!(
                 "{} for logits in steps of {}; the format has room from {:.4} to {:.2}",
                 self.weight,
                 quant.scale,
                 1.0 / (steps * 256.0) / f64::from(quant.scale),
-                f64::from(LIMIT) / (steps * 256.0) / f64::from(quant.scale)
+                most / (steps * 256.0) / f64::from(quant.scale)
             );
             return Err(site.error("weight", what));
         }
         // What costs more than 16 nats does not happen within a day, and 16 nats are all there is room for.
         let cost = |c: &f32| (f64::from(*c) * steps).round().min(f64::from(LIMIT)) as u32;
+        let weight = weight.round() as u16;
+        if let Some(change) = self.change() {
+            return Ok(Encoded::of::<engine::Change>(&ChangeI8 {
+                skip,
+                weight,
+                cost: cost(&change) as u16,
+            }));
+        }
         let costs: Vec<u32> = self
             .costs
             .chunks(2)
@@ -144,7 +172,7 @@ impl Operator for Filter {
             .collect();
         Ok(Encoded::of::<engine::I8>(&FilterI8 {
             skip,
-            weight: weight.round() as u16,
+            weight,
             costs: &costs,
         }))
     }

@@ -1,6 +1,7 @@
 //! A program of generated pipelines, built and run on this computer.
 
 use mote_codegen::generate;
+use mote_model::stream::Schedule;
 use mote_techniques::Artifact;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,14 +15,16 @@ const DECIDE: &str = "
     for window in windows {
         let mut pipeline = NAME::Pipeline::new();
         pipeline.init().unwrap();
-        let mut samples = window.iter().copied();
+        // A stream's first decision is not about the very first samples.
+        let before = std::iter::repeat_n(0, OFFSET);
+        let mut samples = before.chain(window.iter().copied());
         loop {
             assert_eq!(pipeline.input().len(), NAME::INPUT_LEN);
             pipeline.input().fill_with(|| samples.next().unwrap_or(0));
             if pipeline.run().unwrap() {
                 break;
             }
-            assert!(samples.len() > 0, \"NAME gives no decision on a whole window\");
+            assert!(samples.size_hint().0 > 0, \"NAME gives no decision on a whole window\");
         }
         assert_eq!(pipeline.output().len(), NAME::OUTPUT_LEN);
         println!(\"NAME {:?}\", pipeline.output());
@@ -46,7 +49,10 @@ pub fn scores(artifacts: &[Artifact], windows: &[Vec<i16>], dir: &Path) -> Vec<V
         fs::write(dir.join(format!("src/{name}.rs")), source.text).unwrap();
         // As in the firmware, the file is included, not a module of its own.
         writeln!(modules, "mod {name} {{ include!(\"{name}.rs\"); }}").unwrap();
-        main.push_str(&DECIDE.replace("NAME", &name));
+        let channels = network.tensor(network.input).unwrap().shape.channels;
+        let offset = Schedule::of(&network).map_or(0, |schedule| schedule.offset * channels);
+        let decide = DECIDE.replace("NAME", &name);
+        main.push_str(&decide.replace("OFFSET", &offset.to_string()));
     }
     fs::write(dir.join("src/main.rs"), format!("{main}}}\n{modules}")).unwrap();
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

@@ -93,6 +93,8 @@ macro_rules! for_each_operator {
             FILTER_I8: filter::I8;
             /// Filter over decisions, f32.
             FILTER_F32: filter::F32;
+            /// Filter over decisions whose changes all cost the same, int8.
+            FILTER_CHANGE_I8: filter::Change;
         }
     };
 }
