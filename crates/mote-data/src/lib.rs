@@ -32,6 +32,7 @@ mod records;
 mod resample;
 mod segmentation;
 mod sources;
+mod splice;
 mod split;
 mod stretch;
 mod summary;
@@ -50,6 +51,7 @@ pub use sources::{
     Csv, Dataset, Device, Layout, MotionSense, Npz, Source, Synthetic, Wisdm2019, WisdmFeatures,
     WisdmV1, sources,
 };
+pub use splice::{Bouts, SequenceSpec, Spliced, sequence};
 pub use split::{Fold, SplitKind, folds};
 pub use stretch::Stretch;
 pub use summary::{ActivitySummary, Listed, Summary, check, list, summary};

@@ -5,6 +5,7 @@ use crate::evaluate::Outcome;
 use crate::experiment::Experiment;
 use crate::observer::{Event, Observer, Training};
 use crate::pipeline::Pipeline;
+use crate::stream::{self, Decider, FoldStreams, StreamSettings};
 use mote_data::Fold;
 use mote_report::ModelSize;
 use mote_techniques::Change;
@@ -19,13 +20,14 @@ pub fn kind(model: &str) -> Option<Spec> {
 /// What the bytes of these models are.
 pub(crate) const NOTE: &str = "bytes: numbers of the fitted model; the host's library evaluates it";
 
-/// Fits the pipeline's model in every fold and evaluates it.
+/// Fits the pipeline's model in every fold and evaluates it, on streams too when `stream` says how.
 pub(crate) fn outcomes(
     experiment: &Experiment,
     pipeline: &Pipeline,
     spec: Spec,
+    stream: Option<StreamSettings>,
     observer: &Observer,
-) -> Result<Vec<Outcome>> {
+) -> Result<(Vec<Outcome>, Vec<FoldStreams>)> {
     if !pipeline.techniques.is_empty() {
         return Err(Error::Invalid(format!(
             "pipeline `{}`: techniques change networks, and `{}` is not a network: remove them",
@@ -40,12 +42,13 @@ pub(crate) fn outcomes(
         folds: experiment.folds.len(),
     });
     let outcomes = experiment.each_fold(|_, fold| {
-        let outcome = outcome(experiment, spec, &table, fold)?;
+        let outcome = outcome(experiment, spec, &table, fold, stream)?;
         observer.tell(Event::FoldFitted { training });
         Ok(outcome)
     });
     observer.tell(Event::FittingEnded { training });
-    outcomes
+    let (outcomes, streams): (Vec<_>, Vec<_>) = outcomes?.into_iter().unzip();
+    Ok((outcomes, streams.into_iter().flatten().collect()))
 }
 
 fn outcome(
@@ -53,14 +56,23 @@ fn outcome(
     spec: Spec,
     table: &features::Table,
     fold: &Fold,
-) -> Result<Outcome> {
+    stream: Option<StreamSettings>,
+) -> Result<(Outcome, Option<FoldStreams>)> {
     let windows = experiment.windows();
     let classes = windows.labels.len();
     // There is nothing to stop early, so the validation users help to fit.
     let learn: Vec<usize> = fold.train.iter().chain(&fold.validation).copied().collect();
     let model = Classical::fit_spec(spec, table, &learn, &windows.y, classes, experiment.seed)?;
     let predicted = model.predict(table, &fold.test)?;
-    Ok(Outcome {
+    let decider = Decider::Classical {
+        model: &model,
+        like: windows,
+        hop: windows.hop,
+    };
+    let streams = stream
+        .map(|settings| stream::run_fold(experiment, fold, settings, &decider))
+        .transpose()?;
+    let outcome = Outcome {
         // These models give no scores: each decision is a vote.
         scores: predicted
             .iter()
@@ -76,7 +88,8 @@ fn outcome(
         changes: model.reduction().map(reduction).into_iter().collect(),
         hop: windows.hop,
         early: None,
-    })
+    };
+    Ok((outcome, streams))
 }
 
 /// Says what principal components leave of the features.

@@ -6,8 +6,9 @@ use crate::experiment::Experiment;
 use crate::network::TrainedNetwork;
 use crate::pipeline::Pipeline;
 use crate::plan;
+use crate::stream::{self, Decider, FoldStreams, NetworkDecider, StreamSettings};
 use mote_model::Graph;
-use mote_report::ModelSize;
+use mote_report::{ModelSize, StreamFigures};
 use mote_techniques::{Artifact, Change, Context};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -30,6 +31,8 @@ type FoldKey = (usize, usize);
 pub struct Evaluator {
     /// By fold, model and techniques.
     artifacts: Mutex<HashMap<(FoldKey, String), Arc<Applied>>>,
+    /// By fold, samples between decisions and a digest of the network.
+    streams: Mutex<HashMap<(FoldKey, usize, u64), Arc<FoldStreams>>>,
     /// By fold and a digest of the network.
     predictions: Mutex<HashMap<(FoldKey, u64), Arc<Predicted>>>,
 }
@@ -115,6 +118,35 @@ impl Evaluator {
         })
     }
 
+    /// Runs a pipeline on the streams of the test users of every fold.
+    pub(crate) fn streams(
+        &self,
+        experiment: &Experiment,
+        pipeline: &Pipeline,
+        network: &TrainedNetwork,
+        settings: StreamSettings,
+    ) -> Result<StreamFigures> {
+        let folds = experiment.each_fold(|index, fold| {
+            let applied = self.apply(experiment, pipeline, network, index)?;
+            let deployed = applied.artifact.network()?;
+            let hop = plan::hop(experiment, pipeline.candidate.as_ref(), &applied.artifact);
+            let key = ((experiment.windows().time, index), hop, digest(&deployed)?);
+            let known = || {
+                let streams = self.streams.lock();
+                streams.unwrap_or_else(PoisonError::into_inner)
+            };
+            if let Some(found) = known().get(&key) {
+                return Ok(Arc::clone(found));
+            }
+            let decider = Decider::Network(NetworkDecider::new(&deployed, hop)?);
+            let streams = stream::run_fold(experiment, fold, settings, &decider)?;
+            let streams = Arc::new(streams);
+            known().insert(key, Arc::clone(&streams));
+            Ok(streams)
+        })?;
+        Ok(stream::figures(experiment, settings, &folds))
+    }
+
     /// Returns what the engine predicts for the test windows of fold `index`.
     fn predict(
         &self,
@@ -122,9 +154,7 @@ impl Evaluator {
         index: usize,
         network: &Graph,
     ) -> Result<Arc<Predicted>> {
-        let mut hasher = DefaultHasher::new();
-        serde_json::to_vec(network)?.hash(&mut hasher);
-        let key = ((experiment.windows().time, index), hasher.finish());
+        let key = ((experiment.windows().time, index), digest(network)?);
         let known = || {
             let predictions = self.predictions.lock();
             predictions.unwrap_or_else(PoisonError::into_inner)
@@ -137,4 +167,11 @@ impl Evaluator {
         known().insert(key, Arc::clone(&predicted));
         Ok(predicted)
     }
+}
+
+/// Returns a number that tells networks apart.
+fn digest(network: &Graph) -> Result<u64> {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_vec(network)?.hash(&mut hasher);
+    Ok(hasher.finish())
 }

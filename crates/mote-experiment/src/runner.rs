@@ -11,9 +11,10 @@ use crate::network::TrainedNetwork;
 use crate::observer::{Event, Observer};
 use crate::pipeline::Pipeline;
 use crate::settings::ComparisonSettings;
+use crate::stream::StreamSettings;
 use crate::trained::TrainedPipeline;
 use crate::window_cache::WindowCache;
-use crate::{classical, device, network, plan, smooth, versions};
+use crate::{classical, device, network, plan, smooth, stream, versions};
 use mote_device::board::Board;
 use mote_report::{DeviceFigures, Epoch, Results, Run, Smoothed};
 use mote_train::Trained;
@@ -122,6 +123,12 @@ impl ComparisonRunner {
         results.settings = Some(self.settings.to_data()?);
         results.seed = experiment.seed;
         results.versions.extend(versions::versions());
+        if self.settings.stream.is_some()
+            && let Some(why) = stream::impossible(experiment)
+        {
+            let note = format!("No figures on continuous streams: {why}.");
+            results.notes.push(note);
+        }
         Ok(results)
     }
 
@@ -204,8 +211,11 @@ impl ComparisonRunner {
         if let Some(spec) = classical::kind(&pipeline.model) {
             let seconds = plan::window_s(pipeline, self.rate_hz());
             let experiment = self.windows.first_folds(seconds, extent.folds)?;
-            let outcomes = classical::outcomes(&experiment, pipeline, spec, &self.observer)?;
+            let settings = self.stream_settings(&experiment);
+            let (outcomes, streams) =
+                classical::outcomes(&experiment, pipeline, spec, settings, &self.observer)?;
             let mut run = self.row(&experiment, pipeline, &outcomes)?;
+            run.stream = settings.map(|s| stream::figures(&experiment, s, &streams));
             run.notes.push(classical::NOTE.to_owned());
             self.observer.tell(Event::Evaluated { run: &run });
             return Ok(PipelineResult {
@@ -224,6 +234,12 @@ impl ComparisonRunner {
             .outcomes(experiment, &trained.pipeline, network)?;
         let mut run = self.row(experiment, &trained.pipeline, &outcomes)?;
         run.train_seconds = Some(network.seconds);
+        if let Some(settings) = self.stream_settings(experiment) {
+            let streams =
+                self.evaluator
+                    .streams(experiment, &trained.pipeline, network, settings)?;
+            run.stream = Some(streams);
+        }
         add_history(&mut run, &network.folds);
         self.observer.tell(Event::Evaluated { run: &run });
         Ok(PipelineResult {
@@ -242,6 +258,12 @@ impl ComparisonRunner {
         let mut run = evaluate::row(experiment, pipeline, outcomes)?;
         run.metrics_smoothed = self.smoothed(experiment, outcomes)?;
         Ok(run)
+    }
+
+    /// Returns how rows are judged on streams of `experiment`, if they can be and are to be.
+    fn stream_settings(&self, experiment: &Experiment) -> Option<StreamSettings> {
+        let settings = self.settings.stream?;
+        stream::impossible(experiment).is_none().then_some(settings)
     }
 
     fn smoothed(&self, experiment: &Experiment, outcomes: &[Outcome]) -> Result<Option<Smoothed>> {

@@ -1,6 +1,7 @@
 //! The settings of a comparison as data. `results.json` records them, and later commands read them back.
 
 use crate::error::{Error, Place as _, Result};
+use crate::stream::StreamSettings;
 use mote_data::{SplitKind, WindowSpec};
 use mote_device::core::Optimize;
 use mote_report::Results;
@@ -120,6 +121,9 @@ pub struct ComparisonSettings {
     /// Decisions that are smoothed over so many windows are reported as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smooth: Option<usize>,
+    /// How rows are judged on continuous streams; they are not when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamSettings>,
     /// Folds worked on at a time; one per core when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
@@ -137,6 +141,7 @@ impl ComparisonSettings {
             boards: Vec::new(),
             optimize: Optimize::Speed,
             smooth: None,
+            stream: Some(StreamSettings::default()),
             threads: None,
             out: out.into(),
         }

@@ -72,6 +72,15 @@ impl Confusion {
         self.counts[truth][predicted] += 1;
     }
 
+    /// Adds the counts of `other`, which has the same labels.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, others) in self.counts.iter_mut().zip(&other.counts) {
+            for (count, other) in mine.iter_mut().zip(others) {
+                *count += other;
+            }
+        }
+    }
+
     /// Returns the number of windows counted.
     pub fn total(&self) -> u64 {
         self.counts.iter().flatten().sum()

@@ -6,6 +6,8 @@
 
 mod confusion;
 mod pareto;
+mod stream;
 
 pub use confusion::{ClassScores, Confusion, Scores};
 pub use pareto::{dominates, pareto_front};
+pub use stream::{Changes, Decisions, SegmentErrors};

@@ -43,9 +43,9 @@ pub use markdown::{render_figures, render_headline};
 pub use metrics::{FoldPredictions, evaluate};
 pub use mote_metrics::{ClassScores, Confusion, Scores};
 pub use schema::{
-    Data, DeviceFigures, EarlyExit, Epoch, Estimate, FoldResult, Host, LayerCost,
-    MeasurementStatus, Method, Metrics, ModelSize, Quantiles, Results, Run, SCHEMA, Smoothed,
-    UserQuantiles, UserScores,
+    BoutFigures, Data, Delay, DeviceFigures, EarlyExit, Epoch, Estimate, FoldResult, Host,
+    LayerCost, MeasurementStatus, Method, Metrics, ModelSize, Quantiles, Results, Run, SCHEMA,
+    Smoothed, StreamFigures, Strip, UserQuantiles, UserScores,
 };
 pub use store::{Paths, read, write_report};
 pub use terminal::{TableOptions, render_table};

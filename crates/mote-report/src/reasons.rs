@@ -32,6 +32,19 @@ pub(crate) fn of_run(_: &Subject<'_>) -> String {
     "does not apply to this kind of model, or was not recorded".to_owned()
 }
 
+/// Says why a figure on streams is missing.
+pub(crate) fn no_stream(_: &Subject<'_>) -> String {
+    "not run on continuous streams".to_owned()
+}
+
+/// Says why a delay is missing.
+pub(crate) fn no_delay(subject: &Subject<'_>) -> String {
+    match subject.run.stream {
+        Some(_) => "so many changes were never noticed".to_owned(),
+        None => no_stream(subject),
+    }
+}
+
 /// Says why the cost of the longest decision is missing.
 pub(crate) fn no_longest(subject: &Subject<'_>) -> String {
     match subject.device {

@@ -4,7 +4,7 @@
 //! files of later minor versions stay readable. Only a change that breaks readers changes [`SCHEMA`].
 
 pub use mote_device::figures::{DeviceFigures, LayerCost, MeasurementStatus, Method};
-use mote_metrics::{ClassScores, Confusion, Scores};
+use mote_metrics::{ClassScores, Confusion, Scores, SegmentErrors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -138,6 +138,10 @@ pub struct Run {
     /// The same when decisions are smoothed over time, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics_smoothed: Option<Smoothed>,
+    /// Figures on continuous streams of the test users; absent where the data has no continuous recordings, where a user
+    /// is on both sides of the split, and in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamFigures>,
     /// Each fold, in order; may be empty when only the summary was kept.
     #[serde(default)]
     pub fold_results: Vec<FoldResult>,
@@ -186,6 +190,7 @@ impl Run {
             folds: 0,
             metrics,
             metrics_smoothed: None,
+            stream: None,
             fold_results: Vec::new(),
             model: ModelSize::default(),
             host: Host::default(),
@@ -223,6 +228,77 @@ pub struct Smoothed {
     pub accuracy: Estimate,
     /// Mean F1 of the classes present in truth or prediction, over folds.
     pub macro_f1: Estimate,
+}
+
+/// Figures on continuous streams: recordings of each test user, cut into bouts and spliced one after another, run sample
+/// by sample. Every sample from ten seconds on is scored, the same for all runs of a file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StreamFigures {
+    /// Mean length of the bouts, in seconds; lengths are exponentially distributed.
+    pub bout_s: f64,
+    /// Length of the shortest bout, in seconds.
+    #[serde(default)]
+    pub least_bout_s: f64,
+    /// Time over which one activity fades into the next, in seconds.
+    pub fade_s: f64,
+    /// Mean F1 of the classes present in truth or decision, per sample, over folds.
+    pub macro_f1: Estimate,
+    /// Share of samples decided right, over folds.
+    pub accuracy: Estimate,
+    /// The same on streams whose bouts all have one length, means over folds.
+    #[serde(default)]
+    pub by_bout: Vec<BoutFigures>,
+    /// Time from a change of activity to the first right decision.
+    pub delay_s: Delay,
+    /// Decisions that left the right activity, per hour, in bouts of 60 s.
+    pub false_changes_per_hour: f64,
+    /// Segment errors, as shares of all time.
+    #[serde(default)]
+    pub segments: SegmentErrors,
+    /// Seconds since the change of activity, and the share of bouts decided right then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub since_change: Vec<[f64; 2]>,
+    /// Per user, in order of the user's number; counts are of samples.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub per_user: Vec<UserScores>,
+    /// Truth and decisions of one user, for a picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strip: Option<Strip>,
+}
+
+/// Figures on streams whose bouts all have one length.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct BoutFigures {
+    /// The length, in seconds.
+    pub seconds: f64,
+    /// Mean F1, over folds.
+    pub macro_f1: f64,
+    /// Share of samples decided right, over folds.
+    pub accuracy: f64,
+}
+
+/// How long it takes to notice a change of activity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Delay {
+    /// Time within which half of all bouts were decided right, in seconds; `null` when fewer ever were.
+    pub median: Option<f64>,
+    /// Time within which nine of ten were, in seconds.
+    pub p90: Option<f64>,
+    /// Share of bouts that were never decided right.
+    pub missed: f64,
+}
+
+/// Truth and decisions of one user over time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Strip {
+    /// The user's number in the data set.
+    pub user: u32,
+    /// Time from one entry to the next, in seconds.
+    pub seconds: f64,
+    /// Index of the class that is right.
+    pub truth: Vec<usize>,
+    /// Index of the class that was decided; `null` before the first decision.
+    pub decided: Vec<Option<usize>>,
 }
 
 /// Accuracy figures of a run; [`evaluate`](crate::evaluate) computes them. All shares are in `0..=1`.

@@ -32,6 +32,39 @@ pub(crate) fn runs(results: &Results) -> Table<'_> {
     Table::new(&figures, subjects(results, None, |_| true))
 }
 
+/// Builds the table of what every run does on continuous streams; `None` when none was run on them.
+pub(crate) fn streams(results: &Results) -> Option<Table<'_>> {
+    let figures = [
+        "stream_macro_f1",
+        "stream_accuracy",
+        "stream_5",
+        "stream_10",
+        "stream_20",
+        "stream_60",
+        "delay_median",
+        "delay_p90",
+        "delay_missed",
+        "false_changes",
+    ];
+    let any = results.runs.iter().any(|run| run.stream.is_some());
+    any.then(|| Table::new(&figures, subjects(results, None, |_| true)))
+}
+
+/// Says how streams are made and scored; `None` when no run has such figures.
+pub(crate) fn about_streams(results: &Results) -> Option<String> {
+    let stream = results.runs.iter().find_map(|run| run.stream.as_ref())?;
+    let change = match stream.fade_s {
+        0.0 => "change from one sample to the next".to_owned(),
+        fade => format!("fade into one another over {fade} s"),
+    };
+    Some(format!(
+        "Continuous streams of users that no network has seen: activities last {} s on average (then 5, 10, 20 and 60 s \
+         each) and {change}. Every row runs sample by sample as on the device, and every sample from 10 s on is scored. \
+         Windows, below, hold one activity each; life does not.",
+        stream.bout_s
+    ))
+}
+
 /// Builds the table of what every run costs on `target`; without weights outside the image where no run has them.
 pub(crate) fn costs<'a>(results: &'a Results, target: &Target) -> Table<'a> {
     let figures = [
@@ -44,6 +77,7 @@ pub(crate) fn costs<'a>(results: &'a Results, target: &Target) -> Table<'a> {
         "ram",
         "instructions",
         "cycles",
+        "cycles_per_second",
         "latency_ms",
         "energy_uj",
         "average_power_uw",

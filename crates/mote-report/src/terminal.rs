@@ -108,6 +108,10 @@ pub fn render_table(results: &Results, options: &TableOptions) -> String {
         .filter(|s| !s.is_empty())
         .collect();
     page.text(&format!("{} · {}", results.task, summary.join(" · ")));
+    if let Some(streams) = tables::streams(results) {
+        page.table("on continuous streams", &streams, Show::Values);
+        page.text(&tables::about_streams(results).unwrap_or_default());
+    }
     page.figures(&targets);
     page.changes(&targets);
     if let Some(about) = tables::about_smoothing(results) {
@@ -173,7 +177,11 @@ impl Page<'_> {
             }
             columns.truncate(runs);
         }
-        self.draw("", &names, &columns);
+        let title = match tables::streams(self.results) {
+            Some(_) => "on windows",
+            None => "",
+        };
+        self.draw(title, &names, &columns);
         for (target, costs) in &costs {
             self.table(&format!("on {}", target.title), costs, Show::Values);
         }

@@ -4,8 +4,10 @@ use super::report::print_table;
 use crate::args::{DataArgs, Optimize, SplitArgs, command_line};
 use crate::progress::observer;
 use crate::ui::Ui;
-use anyhow::Result;
-use mote_experiment::{ComparisonRunner, ComparisonSettings, built_in_experiment, select};
+use anyhow::{Result, ensure};
+use mote_experiment::{
+    ComparisonRunner, ComparisonSettings, StreamSettings, built_in_experiment, select,
+};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -40,6 +42,12 @@ pub struct Args {
     /// Smooth decisions, too: each from the mean of the last so many outputs within a recording. Reported apart.
     #[arg(long, value_name = "WINDOWS", value_parser = clap::value_parser!(u16).range(2..))]
     smooth: Option<u16>,
+    /// Time over which one activity fades into the next on continuous streams, in seconds; 0 is a hard cut.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.5)]
+    fade: f64,
+    /// Leave the figures on continuous streams out.
+    #[arg(long, conflicts_with = "fade")]
+    no_stream: bool,
     /// Leave the device columns out.
     #[arg(long)]
     no_device: bool,
@@ -50,6 +58,11 @@ pub struct Args {
 
 impl Args {
     fn settings(&self) -> Result<ComparisonSettings> {
+        ensure!(
+            (0.0..=10.0).contains(&self.fade),
+            "--fade {}: give seconds from 0 to 10",
+            self.fade
+        );
         Ok(ComparisonSettings {
             data: self.data.settings(),
             split: self.split.settings()?,
@@ -61,6 +74,7 @@ impl Args {
             },
             optimize: self.optimize.into(),
             smooth: self.smooth.map(usize::from),
+            stream: (!self.no_stream).then_some(StreamSettings { fade_s: self.fade }),
             threads: self.threads,
             out: self.out.clone(),
         })

@@ -161,6 +161,16 @@ pub(super) const FIGURES: &[Figure] = &[
     ),
     bytes!(flash_model, "model", "Flash for the model's constants."),
     Figure {
+        name: "cycles_per_second",
+        title: "cycles",
+        unit: "per s",
+        help: "Cycles per second of signal, at the pipeline's own time between two decisions.",
+        fields: &["cycles"],
+        format: Format::Count,
+        value: |s| Some(s.device?.cycles? as f64 / s.run.hop_s?),
+        ..PLAIN
+    },
+    Figure {
         name: "flash_external",
         title: "external",
         unit: "B",

@@ -4,7 +4,7 @@ use super::{StreamBatch, StreamTraining};
 use crate::Error;
 use crate::config::{Augmentation, TrainConfig};
 use crate::frontend;
-use mote_data::Stretch;
+use mote_data::{Spliced, Stretch};
 use mote_model::{Frontend, Shape, sensor};
 use rand::Rng;
 use rand::rngs::SmallRng;
@@ -30,16 +30,6 @@ struct Activity {
     stretches: Vec<Vec<f32>>,
     /// Samples in all stretches.
     samples: usize,
-}
-
-/// A stream before it is normalised.
-struct Spliced {
-    /// Sensor counts, `[time][channels]`.
-    counts: Vec<f32>,
-    /// Class per sample.
-    classes: Vec<usize>,
-    /// Samples since the last change of activity, per sample.
-    since: Vec<usize>,
 }
 
 impl Streams {
@@ -152,14 +142,18 @@ impl Streams {
         };
         for _ in 0..count {
             let mut stream = self.splice(&config.stream, config.augmentation.time_warp, rng);
-            wearer.change_counts(&mut stream.counts, self.channels, rng);
-            frontend::normalise(frontend, &mut stream.counts);
-            wearer.change_normalised(&mut stream.counts, rng);
-            batch.x.append(&mut stream.counts);
+            wearer.change_counts(&mut stream.x, self.channels, rng);
+            frontend::normalise(frontend, &mut stream.x);
+            wearer.change_normalised(&mut stream.x, rng);
+            batch.x.append(&mut stream.x);
             for step in 0..steps {
                 let last = step * stride + field - 1;
+                let bout = stream.starts.partition_point(|&start| start <= last);
+                let start = bout.checked_sub(1).and_then(|bout| stream.starts.get(bout));
                 batch.classes.push(stream.classes[last]);
-                batch.since.push(stream.since[last] / stride);
+                batch
+                    .since
+                    .push((last - start.copied().unwrap_or(0)) / stride);
             }
         }
         batch
@@ -170,11 +164,7 @@ impl Streams {
         let user = &self.users[rng.random_range(0..self.users.len())];
         let samples = |seconds: f64| (seconds * self.rate_hz).round().max(1.0) as usize;
         let fade = (settings.fade * self.rate_hz).round() as usize;
-        let mut stream = Spliced {
-            counts: Vec::with_capacity((self.time + fade) * self.channels),
-            classes: Vec::with_capacity(self.time + fade),
-            since: Vec::with_capacity(self.time + fade),
-        };
+        let mut stream = Spliced::default();
         let constant = user.len() == 1 || rng.random::<f64>() < settings.constant;
         let mut activity = rng.random_range(0..user.len());
         let mut first = true;
@@ -198,9 +188,8 @@ impl Streams {
                 left = left.saturating_sub(added.max(1));
             }
         }
-        stream.counts.truncate(self.time * self.channels);
+        stream.x.truncate(self.time * self.channels);
         stream.classes.truncate(self.time);
-        stream.since.truncate(self.time);
         stream
     }
 
@@ -233,39 +222,6 @@ impl Streams {
         };
         tempo.change_counts(&mut piece, self.channels, rng);
         piece
-    }
-}
-
-impl Spliced {
-    /// Appends `piece`, whose first `fade` samples overlap with the last ones there are: one fades out while the other
-    /// fades in, and the activity changes in the middle. Returns how many samples were added.
-    fn append(&mut self, piece: &[f32], class: usize, fade: usize, channels: usize) -> usize {
-        let have = self.classes.len();
-        let length = piece.len() / channels;
-        let fade = fade.min(have).min(length.saturating_sub(1));
-        let start = have - fade;
-        let overlap = self.counts[start * channels..].chunks_exact_mut(channels);
-        for (t, (old, new)) in overlap.zip(piece.chunks_exact(channels)).enumerate() {
-            let share = (t + 1) as f32 / (fade + 1) as f32;
-            for (old, new) in old.iter_mut().zip(new) {
-                *old = *old * (1.0 - share) + new * share;
-            }
-        }
-        let middle = start + fade / 2;
-        let changes = self.classes.last().is_none_or(|&last| last != class);
-        self.counts.extend_from_slice(&piece[fade * channels..]);
-        self.classes.truncate(middle);
-        self.classes.resize(start + length, class);
-        let mut since = match changes {
-            true => 0,
-            false => self.since.get(middle.wrapping_sub(1)).map_or(0, |s| s + 1),
-        };
-        self.since.truncate(middle);
-        while self.since.len() < start + length {
-            self.since.push(since);
-            since += 1;
-        }
-        start + length - have
     }
 }
 
@@ -312,39 +268,19 @@ mod tests {
         let (mut seen, mut changes) = (BTreeSet::new(), 0);
         for _ in 0..200 {
             let stream = streams.splice(&settings, 0.0, &mut rng);
-            assert_eq!((stream.classes.len(), stream.counts.len()), (600, 1800));
-            let user = if stream.counts[0] < value(2, 0) { 1 } else { 2 };
-            for (row, &class) in stream.counts.chunks(3).zip(&stream.classes) {
+            assert_eq!((stream.classes.len(), stream.x.len()), (600, 1800));
+            let user = if stream.x[0] < value(2, 0) { 1 } else { 2 };
+            for (row, &class) in stream.x.chunks(3).zip(&stream.classes) {
                 assert_eq!(row, [value(user, class); 3]);
                 seen.insert((user, class));
             }
-            for t in 1..600 {
-                let same = stream.classes[t] == stream.classes[t - 1];
-                changes += usize::from(!same);
-                let expected = if same { stream.since[t - 1] + 1 } else { 0 };
-                assert_eq!(stream.since[t], expected);
-            }
+            changes += (1..600)
+                .filter(|&t| stream.classes[t] != stream.classes[t - 1])
+                .count();
         }
         assert_eq!(seen.len(), 6);
         // Bouts of 13 s on average, four of five of them with another activity, in 170 of 200 streams.
         assert!((200..500).contains(&changes), "{changes}");
-    }
-
-    #[test]
-    fn changes_fade_and_the_label_turns_in_the_middle() {
-        let mut stream = Spliced {
-            counts: Vec::new(),
-            classes: Vec::new(),
-            since: Vec::new(),
-        };
-        assert_eq!(stream.append(&[0.0; 6], 4, 3, 1), 6);
-        assert_eq!(stream.append(&[4.0; 6], 7, 3, 1), 3);
-        assert_eq!(stream.counts, [0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 4.0, 4.0]);
-        assert_eq!(stream.classes, [4, 4, 4, 4, 7, 7, 7, 7, 7]);
-        assert_eq!(stream.since, [0, 1, 2, 3, 0, 1, 2, 3, 4]);
-        // The same activity again is no change.
-        assert_eq!(stream.append(&[4.0; 4], 7, 2, 1), 2);
-        assert_eq!(stream.since[4..], [0, 1, 2, 3, 4, 5, 6]);
     }
 
     #[test]

@@ -1,0 +1,137 @@
+//! The decisions of a row on a stream, made as they will be on the device.
+
+use crate::error::Result;
+use mote_data::Windows;
+use mote_model::session::{self, Compiled, Scores, Session};
+use mote_model::stream::Schedule;
+use mote_model::{Graph, sensor};
+use mote_train::classical::Classical;
+use mote_train::features;
+
+/// What decides.
+pub(crate) enum Decider<'a> {
+    /// A network, by the engine.
+    Network(NetworkDecider),
+    /// A classical model on features of the last window.
+    Classical {
+        /// The model.
+        model: &'a Classical,
+        /// Windows of the shape that it takes; their samples are not used.
+        like: &'a Windows,
+        /// Samples between two decisions.
+        hop: usize,
+    },
+}
+
+/// A network and how often it decides.
+pub(crate) struct NetworkDecider {
+    compiled: Compiled,
+    /// Samples that one run takes, and values per sample.
+    time: usize,
+    channels: usize,
+    /// Samples between two windows; a stream decides when it does.
+    hop: usize,
+    stream: bool,
+}
+
+impl NetworkDecider {
+    /// Compiles `network`, which decides every `hop` samples when it is no stream.
+    pub fn new(network: &Graph, hop: usize) -> Result<Self> {
+        let shape = network.tensor(network.input)?.shape;
+        Ok(Self {
+            compiled: session::compile(network)?,
+            time: shape.time,
+            channels: shape.channels,
+            hop: hop.max(1),
+            stream: Schedule::of(network).is_some(),
+        })
+    }
+
+    /// Calls `each` with every decision on `x`, `[time][channels]`, and the sample that it came with.
+    fn each(&self, x: &[f32], mut each: impl FnMut(usize, usize)) -> Result<()> {
+        let mut engine = Session::new(&self.compiled)?;
+        let run = self.time * self.channels;
+        if self.stream {
+            let mut counts = Vec::with_capacity(run);
+            for (tick, samples) in x.chunks_exact(run).enumerate() {
+                counts.clear();
+                counts.extend(samples.iter().map(|&x| sensor::counts(x)));
+                if let Some(scores) = engine.tick(&counts)? {
+                    each((tick + 1) * self.time - 1, class(&scores));
+                }
+            }
+            return Ok(());
+        }
+        for (n, window) in x.windows(run).step_by(self.hop * self.channels).enumerate() {
+            let decision = engine.follow(window)?;
+            each(n * self.hop + self.time - 1, decision.class());
+        }
+        Ok(())
+    }
+}
+
+fn class(scores: &Scores) -> usize {
+    match scores {
+        Scores::F32(scores) => mote::kernels::argmax(scores),
+        Scores::I8(scores) => mote::kernels::argmax(scores),
+    }
+}
+
+impl Decider<'_> {
+    /// Returns the last decision at each sample of `x`, `[time][channels]`, from a fresh state.
+    ///
+    /// # Errors
+    /// When the engine refuses the network.
+    pub fn decisions(&self, x: &[f32]) -> Result<Vec<Option<usize>>> {
+        let channels = match self {
+            Decider::Network(network) => network.channels,
+            Decider::Classical { like, .. } => like.channels,
+        };
+        let mut decided = vec![None; x.len() / channels.max(1)];
+        let note = |sample: usize, class: usize| {
+            if let Some(slot) = decided.get_mut(sample) {
+                *slot = Some(class);
+            }
+        };
+        match self {
+            Decider::Network(network) => network.each(x, note)?,
+            Decider::Classical { model, like, hop } => classical(model, like, *hop, x, note)?,
+        }
+        // A decision stands until the next.
+        let mut last = None;
+        for slot in &mut decided {
+            last = slot.or(last);
+            *slot = last;
+        }
+        Ok(decided)
+    }
+}
+
+/// Calls `each` with every decision of `model` on windows of `x`, and the last sample of its window.
+fn classical(
+    model: &Classical,
+    like: &Windows,
+    hop: usize,
+    x: &[f32],
+    mut each: impl FnMut(usize, usize),
+) -> Result<()> {
+    let stride = like.stride();
+    let cut: Vec<&[f32]> = x.windows(stride).step_by(hop * like.channels).collect();
+    let windows = Windows {
+        time: like.time,
+        channels: like.channels,
+        rate_hz: like.rate_hz,
+        hop,
+        x: cut.concat(),
+        y: vec![0; cut.len()],
+        users: vec![0; cut.len()],
+        recordings: vec![0; cut.len()],
+        labels: like.labels.clone(),
+    };
+    let table = features::table(&windows)?;
+    let rows: Vec<usize> = (0..cut.len()).collect();
+    for (n, class) in model.predict(&table, &rows)?.into_iter().enumerate() {
+        each(n * hop + like.time - 1, class);
+    }
+    Ok(())
+}
