@@ -79,10 +79,12 @@ const FIXED: &[(Class, &str)] = &[
     (
         Class::Alu,
         "adc add addw adr and asr bfc bfi bic clz cmn cmp eor hint it lsl lsr mov movs movt \
-         movw mvn neg nop orn orr pkhbt pkhtb qadd qadd16 qadd8 qdadd qdsub qsub qsub16 \
-         qsub8 rbit rev rev16 revsh ror rrx rsb sadd16 sadd8 sbc sbfx sel shadd16 shadd8 \
-         ssat ssat16 ssub16 ssub8 sub subs subw sxtab sxtab16 sxtah sxtb sxtb16 sxth teq tst \
-         uadd16 uadd8 ubfx usat usat16 usub16 usub8 uxtab uxtab16 uxtah uxtb uxtb16 uxth",
+         movw mvn neg nop orn orr pkhbt pkhtb qadd qadd16 qadd8 qasx qdadd qdsub qsax qsub qsub16 \
+         qsub8 rbit rev rev16 revsh ror rrx rsb sadd16 sadd8 sasx sbc sbfx sel shadd16 shadd8 \
+         shasx shsax shsub16 shsub8 ssat ssat16 ssax ssub16 ssub8 sub subs subw sxtab sxtab16 \
+         sxtah sxtb sxtb16 sxth teq tst uadd16 uadd8 uasx ubfx uhadd16 uhadd8 uhasx uhsax uhsub16 \
+         uhsub8 uqadd16 uqadd8 uqasx uqsax uqsub16 uqsub8 usad8 usada8 usat usat16 usax usub16 \
+         usub8 uxtab uxtab16 uxtah uxtb uxtb16 uxth",
     ),
     (
         Class::Multiply,

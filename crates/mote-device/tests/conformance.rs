@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::builder;
+use common::{builder, noise, steps};
 use mote::{Interpreter, Model, registry};
 use mote_codegen::generate;
 use mote_device::conformance::{Expected, conformance};
@@ -43,6 +43,29 @@ fn streamed(network: Network) -> Network {
         graph,
         inputs: recording.chunks_exact(tick).map(<[f32]>::to_vec).collect(),
     }
+}
+
+/// Networks that decide at every step with filters behind them: over windows, and as streams of one and two steps.
+fn filtered(int8: bool) -> Vec<Network> {
+    let windowed = [steps(int8, 0.0), steps(int8, 0.5)];
+    let streams = [(0.0, 4, 4), (0.5, 8, 8), (0.5, 8, 4)];
+    let streams = streams.map(|(dearer, hop, tick)| {
+        let graph = stream(&steps(int8, dearer), hop, Some(tick)).unwrap();
+        // The first steps do not count.
+        assert!(Schedule::of(&graph).unwrap().first > 1);
+        graph
+    });
+    let graphs = windowed.into_iter().chain(streams);
+    let network = |graph: Graph| {
+        let run = graph.tensor(graph.input).unwrap().shape.len();
+        let sample = |i: usize| f32::from(noise(i / 40)) / 2.0 + f32::from(noise(i)) / 2.0;
+        let samples: Vec<f32> = (0..40 * run).map(|i| sample(i).trunc()).collect();
+        Network {
+            graph,
+            inputs: samples.chunks_exact(run).map(<[f32]>::to_vec).collect(),
+        }
+    };
+    graphs.map(network).collect()
 }
 
 /// The network with weights of four bits in all convolutions but the first.
@@ -213,6 +236,17 @@ fn int8_is_the_same_bit_for_bit_on_every_core() {
 fn mixed_precision_is_the_same_bit_for_bit_on_every_core() {
     let small = || mixed(network("B_int8"));
     all_agree(vec![small(), streamed(small())]);
+}
+
+#[test]
+fn filters_are_the_same_bit_for_bit_on_every_core() {
+    all_agree(filtered(true));
+}
+
+#[test]
+fn filters_in_f32_are_the_same_within_tolerance() {
+    // Each takes long where floats are emulated.
+    all_agree(filtered(false).into_iter().skip(1).step_by(2).collect());
 }
 
 #[test]

@@ -9,7 +9,7 @@
 
 mod common;
 
-use common::builder;
+use common::{builder, steps};
 use mote_codegen::generate;
 use mote_device::board::Board;
 use mote_device::core::{Core, Optimize};
@@ -86,11 +86,36 @@ fn pipelines() -> Vec<(&'static str, &'static str, Runtime, Option<usize>)> {
     let a = alone.iter().map(|&p| of("A_valid_int8_pt", p));
     let b = alone.iter().filter(|p| few(p)).map(|&p| of("B_f32", p));
     let packed = of("A_valid_int8_pt", ("four-bits", Runtime::COMPILED, None));
-    a.chain(b).chain([packed]).collect()
+    // A network that decides at every step, with filters behind it.
+    let compiled = [
+        ("filter", Some(4)),
+        ("filter-of-pairs", Some(4)),
+        ("filter-windowed", None),
+    ];
+    let steps = compiled.map(|(name, hop)| of("steps", (name, Runtime::COMPILED, hop)));
+    let interpreted = of(
+        "steps",
+        ("filter-interpreted", Runtime::INTERPRETER, Some(4)),
+    );
+    a.chain(b)
+        .chain([packed])
+        .chain(steps)
+        .chain([interpreted])
+        .collect()
 }
 
 /// The network of `name`; in the pipeline `four-bits`, with such weights in all convolutions but the first.
 fn load(name: &str, pipeline: &str) -> Graph {
+    if name == "steps" {
+        return steps(
+            true,
+            if pipeline == "filter-of-pairs" {
+                0.5
+            } else {
+                0.0
+            },
+        );
+    }
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-import/tests/models");
     let tflite = fs::read(models.join(format!("{name}.tflite"))).unwrap();
     let mut graph = mote_import::tflite::import(name, &tflite).unwrap();

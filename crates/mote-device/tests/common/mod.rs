@@ -4,7 +4,11 @@
 use mote_device::core::Core;
 use mote_device::emulator;
 use mote_device::image::FirmwareBuilder;
-use mote_model::{LayerFunction, PipelinePort, PipelineSource, PortType};
+use mote_model::cnn::{self, ConvLayer, parse_blocks};
+use mote_model::{
+    Cnn, Filter, Graph, LayerFunction, Padding, PipelinePort, PipelineSource, PortType, Quant,
+    Shape, Weights,
+};
 use std::fs;
 use std::path::Path;
 
@@ -62,4 +66,55 @@ fn handmade(folder: &Path, input: usize, output: usize) -> PipelineSource {
         input: port(input),
         output: port(output),
     }
+}
+
+/// Returns a small network that decides at every step, over a window of its receptive field, with a filter behind it.
+/// One of the changes is `dearer` than the others.
+#[allow(dead_code, reason = "not every test program uses it")]
+pub fn steps(int8: bool, dearer: f32) -> Graph {
+    const CLASSES: usize = 5;
+    let cnn = Cnn {
+        blocks: parse_blocks("c8k5s2-d16k5s2-d24k3").unwrap(),
+        padding: Padding::Valid,
+        ..Cnn::default()
+    };
+    let input = Shape::new(cnn.receptive_field(), 3);
+    let layers = cnn.layers(input).unwrap();
+    let weights = |outputs: usize, taps: usize| {
+        let count = outputs * taps;
+        match int8 {
+            true => Weights::I8 {
+                weights: (0..count).map(|i| noise(i).max(-127)).collect(),
+                bits: 8,
+                scales: vec![0.004; outputs],
+                bias: (0..outputs).map(|i| i32::from(noise(i)) * 8).collect(),
+            },
+            false => Weights::F32 {
+                weights: (0..count).map(|i| f32::from(noise(i)) / 512.0).collect(),
+                bias: (0..outputs).map(|i| f32::from(noise(i)) / 128.0).collect(),
+            },
+        }
+    };
+    let of_layer = |layer: &ConvLayer| weights(layer.out_channels, layer.fan_in());
+    let convolutions = layers.iter().map(of_layer).collect();
+    let head = weights(CLASSES, cnn.features_shape(input).unwrap().channels);
+    let mut graph = cnn::graph("steps", input, &layers, convolutions, head).unwrap();
+    if int8 {
+        for (id, tensor) in graph.tensors.iter_mut().enumerate() {
+            tensor.quant = Some(Quant {
+                scale: 0.05,
+                zero_point: if id == 0 { 3 } else { -100 },
+            });
+        }
+    }
+    let mut filter = Filter::fixed(CLASSES, 50.0, 0.3);
+    filter.costs[1] += dearer;
+    graph.push_filter("filter", filter).unwrap();
+    graph
+}
+
+/// Returns a random number that belongs to `i`.
+#[allow(dead_code, reason = "not every test program uses it")]
+pub fn noise(i: usize) -> i8 {
+    ((i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as i8
 }

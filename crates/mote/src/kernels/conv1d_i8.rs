@@ -10,6 +10,7 @@
 
 mod contiguous;
 
+pub(super) use contiguous::clamp;
 pub use contiguous::{PaddedConv1dI8, ValidConv1dI8};
 
 use super::conv1d::Shape;

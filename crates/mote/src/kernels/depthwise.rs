@@ -1,6 +1,7 @@
 //! Depthwise 1-D convolution: each channel has a kernel of its own.
 
 use super::conv1d::Shape;
+use super::conv1d_i8::clamp;
 use super::{Clamp, expect_len, part};
 use crate::Error;
 use crate::format::MAX_TAPS;
@@ -226,6 +227,114 @@ impl<'a> DepthwiseI8<'a> {
     }
 }
 
+/// An int8 depthwise convolution that never reads past its input: one without padding. It takes less stack and, where
+/// there is assembly and channels come in whole blocks, a fraction of the code.
+#[derive(Debug, Clone, Copy)]
+pub struct ValidDepthwiseI8<'a> {
+    /// Taps.
+    pub kernel: usize,
+    /// Output steps.
+    pub steps: usize,
+    /// Channels.
+    pub row: usize,
+    /// Elements from one tap to the next.
+    pub tap: usize,
+    /// Elements from the first tap of one output step to that of the next.
+    pub step: usize,
+    /// Grid and clamp of the output.
+    pub output: Output,
+    /// A [`Channel`] per channel, rounded up to four.
+    pub channels: &'a [[u32; 2]],
+    /// Four channels per word, `[channels / 4][kernel]`.
+    pub weights: &'a [u32],
+}
+
+impl<'a> DepthwiseI8<'a> {
+    /// Returns the convolution as one that never reads past its input, if it is.
+    pub fn valid(&self) -> Option<ValidDepthwiseI8<'a>> {
+        let shape = &self.shape;
+        let span = shape.kernel.checked_sub(1)?.checked_mul(shape.dilation)? + 1;
+        let reach = shape.out_time.checked_sub(1)?.checked_mul(shape.stride)?;
+        let inside = shape.padding == 0 && reach.checked_add(span)? <= shape.in_time;
+        inside.then_some(ValidDepthwiseI8 {
+            kernel: shape.kernel,
+            steps: shape.out_time,
+            row: shape.in_channels,
+            tap: shape.dilation * shape.in_channels,
+            step: shape.stride * shape.in_channels,
+            output: self.output,
+            channels: self.channels,
+            weights: self.weights,
+        })
+    }
+}
+
+impl ValidDepthwiseI8<'_> {
+    /// Whether all channels are in whole blocks of four: [`ValidDepthwiseI8::run_blocks`] does.
+    pub const fn is_whole(&self) -> bool {
+        self.row.is_multiple_of(BLOCK)
+    }
+
+    /// Convolves the first elements of `input` into `output`.
+    ///
+    /// # Errors
+    /// When a buffer is too short.
+    pub fn run(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
+        let reach = self.steps.saturating_sub(1).saturating_mul(self.step);
+        let field = self.kernel.saturating_sub(1).saturating_mul(self.tap);
+        part(input, reach.saturating_add(field), self.row)?;
+        self.steps(input, output, |x, y| {
+            let columns = Columns {
+                weights: self.weights,
+                taps: [0, self.kernel, 0],
+                x,
+                row: self.tap,
+                outside: 0,
+                channels: self.channels,
+                output: self.output,
+            };
+            let done = simd::depthwise(&columns, y);
+            for block in done / BLOCK..self.row.div_ceil(BLOCK) {
+                block_of_four(&columns, block, y);
+            }
+            Ok(())
+        })
+    }
+
+    /// As [`ValidDepthwiseI8::run`], where [`ValidDepthwiseI8::is_whole`].
+    ///
+    /// # Errors
+    /// When a buffer is too short, or channels are left over.
+    #[inline(never)]
+    pub fn run_blocks(&self, input: &[Cell<i8>], output: &[Cell<i8>]) -> Result<(), Error> {
+        #[cfg(not(mote_dsp))]
+        return self.run(input, output);
+        #[cfg(mote_dsp)]
+        self.steps(input, output, |x, y| simd::depthwise_inside(self, x, y))
+    }
+
+    /// Calls `row` with what each output step reads and with where it goes.
+    #[inline(always)]
+    fn steps(
+        &self,
+        input: &[Cell<i8>],
+        output: &[Cell<i8>],
+        row: impl Fn(&[Cell<i8>], &[Cell<i8>]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let (mut x, mut y) = (input, output);
+        for _ in 0..self.steps {
+            let (now, behind) = y.split_at_checked(self.row).ok_or(Error::BufferLength)?;
+            row(x, now)?;
+            if self.output.clamps() {
+                clamp(self.output, now);
+            }
+            x = x.get(self.step..).unwrap_or(&[]);
+            y = behind;
+        }
+        Ok(())
+    }
+}
+
 /// Four channels of one step, fewer at the end.
 #[inline(never)] // mostly unused where there is assembly
 fn block_of_four(columns: &Columns<'_>, block: usize, y: &[Cell<i8>]) {
@@ -250,5 +359,71 @@ fn block_of_four(columns: &Columns<'_>, block: usize, y: &[Cell<i8>]) {
     for ((&channel, y), sum) in channels.zip(sums) {
         let channel = Channel::from_words(channel);
         y.set(columns.output.finish(sum, channel, Rounding::Twice));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cells;
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    proptest! {
+        #[test]
+        fn without_padding_it_is_the_same(
+            kernel in 1..7usize, stride in 1..4usize, dilation in 1..3usize, channels in 1..10usize,
+            steps in 1..6usize, rest in 0..3usize, relu: bool, seed: u64,
+        ) {
+            let span = (kernel - 1) * dilation + 1;
+            let rest = rest.min(stride - 1);
+            let shape = Shape {
+                in_time: (steps - 1) * stride + span + rest,
+                in_channels: channels,
+                out_time: steps,
+                out_channels: channels,
+                kernel,
+                stride,
+                dilation,
+                padding: 0,
+                group_inputs: 1,
+                group_outputs: 1,
+            };
+            let mut random = seed;
+            let mut byte = || {
+                random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                (random >> 40) as i8
+            };
+            let blocks = channels.div_ceil(BLOCK);
+            let words: Vec<[u32; 2]> = (0..BLOCK * blocks)
+                .map(|_| [(u32::from(byte() as u8) << 8) | 4, 1 << 30 | u32::from(byte() as u8) << 16])
+                .collect();
+            let weights: Vec<u32> = (0..blocks * kernel)
+                .map(|_| u32::from_le_bytes([0; 4].map(|_: u8| byte() as u8)))
+                .collect();
+            let conv = DepthwiseI8 {
+                shape,
+                input_zero: 3,
+                output: Output { zero_point: -5, low: if relu { -5 } else { -128 }, high: 127 },
+                channels: &words,
+                weights: &weights,
+            };
+            let mut input: Vec<i8> = (0..shape.in_time * channels).map(|_| byte()).collect();
+            let [mut expected, mut found, mut blocks] = [0; 3].map(|_| vec![0i8; steps * channels]);
+            conv.run(cells(&mut input), cells(&mut expected)).unwrap();
+            let valid = conv.valid().unwrap();
+            valid.run(cells(&mut input), cells(&mut found)).unwrap();
+            prop_assert_eq!(&found, &expected);
+            if valid.is_whole() {
+                valid.run_blocks(cells(&mut input), cells(&mut blocks)).unwrap();
+                prop_assert_eq!(&blocks, &expected);
+            }
+            let short = input.len() - channels * (rest + 1);
+            let result = valid.run(cells(&mut input[..short]), cells(&mut found));
+            prop_assert_eq!(result, Err(Error::BufferLength));
+            let padded = DepthwiseI8 { shape: Shape { padding: 1, ..shape }, ..conv };
+            prop_assert!(padded.valid().is_none());
+        }
     }
 }

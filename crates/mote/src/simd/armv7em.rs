@@ -137,7 +137,7 @@ unsafe extern "C" fn unpack_words(
 mod depthwise;
 mod steps;
 
-pub use depthwise::depthwise;
+pub use depthwise::{depthwise, depthwise_inside};
 pub use steps::steps;
 
 /// Sums over a run, as [`four_channels`] has them, added to those at `sums`; r2 groups left.

@@ -7,7 +7,7 @@ use crate::source::words_list;
 use mote::describe::{Body, Description, Weighted, rust_clamp};
 use mote::kernels::conv1d::{Conv1d, Shape};
 use mote::kernels::conv1d_i8::{Conv1dI8, PaddedConv1dI8, ValidConv1dI8};
-use mote::kernels::depthwise::Depthwise;
+use mote::kernels::depthwise::{Depthwise, ValidDepthwiseI8};
 use mote::op::Ending;
 use mote::{Elem, Node, Tensor};
 use mote_model::{Error, Node as GraphNode};
@@ -94,8 +94,12 @@ impl<'a> Layer<'a> {
 
     /// Returns the engine's function that runs the convolution when its weights are in flash.
     fn entry(&self) -> Entry<'a> {
-        let Some(Weighted::ConvI8(conv)) = self.weighted else {
-            return Entry::Any;
+        let conv = match self.weighted {
+            Some(Weighted::ConvI8(conv)) => conv,
+            Some(Weighted::DepthwiseI8(conv)) => {
+                return conv.valid().map_or(Entry::Any, Entry::ValidDepthwise);
+            }
+            _ => return Entry::Any,
         };
         match (conv.valid(), conv.padded()) {
             (Some(valid), _) => Entry::Valid(valid),
@@ -112,7 +116,7 @@ impl<'a> Layer<'a> {
             Entry::Padded(conv) if conv.two_fields() <= LARGEST_BUFFER => conv.two_fields(),
             Entry::Padded(conv) => conv.valid.groups * 4,
             Entry::Copied(conv) => conv.shape.rows().taps().next_multiple_of(4) * 2,
-            Entry::Valid(_) | Entry::Any => 0,
+            Entry::Valid(_) | Entry::ValidDepthwise(_) | Entry::Any => 0,
         }
     }
 
@@ -233,6 +237,18 @@ impl<'a> Layer<'a> {
                     conv.input_zero
                 ),
             ),
+            Entry::ValidDepthwise(conv) => (
+                "depthwise::ValidDepthwiseI8",
+                match conv.is_whole() {
+                    true => "run_blocks".to_owned(),
+                    false => "run".to_owned(),
+                },
+                format!(
+                    "kernels::depthwise::ValidDepthwiseI8 {{ kernel: {}, steps: {}, row: {}, tap: {}, step: {}, \
+                     output: {:?}{fields} }}",
+                    conv.kernel, conv.steps, conv.row, conv.tap, conv.step, conv.output
+                ),
+            ),
             entry => (
                 kernel,
                 match (entry, tile.is_empty()) {
@@ -342,6 +358,7 @@ impl Kernel {
 /// The function of the engine that a resident convolution calls.
 enum Entry<'a> {
     Valid(ValidConv1dI8<'a>),
+    ValidDepthwise(ValidDepthwiseI8<'a>),
     Padded(PaddedConv1dI8<'a>),
     Copied(Conv1dI8<'a>),
     Any,

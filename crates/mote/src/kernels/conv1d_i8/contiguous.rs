@@ -78,7 +78,7 @@ impl ValidConv1dI8<'_> {
 }
 
 #[inline(never)] // or it is unrolled
-fn clamp(grid: Output, y: &[Cell<i8>]) {
+pub(crate) fn clamp(grid: Output, y: &[Cell<i8>]) {
     for y in y {
         y.set(grid.clamp(y.get()));
     }

@@ -1,6 +1,8 @@
 //! Depthwise convolution.
 
 use super::super::Columns;
+use crate::Error;
+use crate::kernels::depthwise::ValidDepthwiseI8;
 use core::arch::naked_asm;
 use core::cell::Cell;
 
@@ -39,6 +41,47 @@ pub fn depthwise(columns: &Columns<'_>, y: &[Cell<i8>]) -> usize {
         );
     }
     4 * blocks
+}
+
+/// Computes one step of a convolution that never reads past its input, whose channels come in whole blocks of four.
+///
+/// # Errors
+/// When there is less of anything than the counts say.
+#[inline(never)] // or what is the same for all steps takes stack
+pub fn depthwise_inside(
+    conv: &ValidDepthwiseI8<'_>,
+    x: &[Cell<i8>],
+    y: &[Cell<i8>],
+) -> Result<(), Error> {
+    let (blocks, taps) = (y.len() / 4, conv.kernel);
+    // Products of 32 bits cannot overflow 64, and are as cheap.
+    let wide = |n: usize| n as u64;
+    let fits = blocks > 0
+        && y.len().is_multiple_of(4)
+        && taps > 0
+        && wide(conv.weights.len()) >= wide(blocks) * wide(taps)
+        && conv.channels.len() >= y.len()
+        && wide(x.len()) >= wide(taps - 1) * wide(conv.tap) + wide(y.len());
+    if !fits {
+        return Err(Error::BufferLength);
+    }
+    // SAFETY: as in `depthwise`, with all taps inside.
+    unsafe {
+        column_blocks(
+            conv.weights.as_ptr(),
+            x.as_ptr(),
+            conv.tap,
+            y.as_ptr(),
+            0,
+            taps,
+            0,
+            conv.channels.as_ptr(),
+            i32::from(conv.output.zero_point),
+            blocks,
+            &0,
+        );
+    }
+    Ok(())
 }
 
 /// One depthwise output channel, of which the sum is in a register: as `store`.
