@@ -59,7 +59,7 @@ pub enum Bouts {
         /// The shortest.
         least: f64,
     },
-    /// All the same.
+    /// All the same; the end of a recording is a bout of its own when it lasts three quarters of that.
     Fixed(f64),
 }
 
@@ -68,7 +68,7 @@ impl Bouts {
     fn least(self) -> f64 {
         match self {
             Bouts::Exponential { least, .. } => least,
-            Bouts::Fixed(seconds) => seconds,
+            Bouts::Fixed(seconds) => 0.75 * seconds,
         }
     }
 
@@ -98,8 +98,9 @@ pub struct SequenceSpec {
 }
 
 /// Splices all that `user` recorded into one stream: recordings are cut into bouts, which follow one another in a random
-/// order, never two of one activity in a row. Each sample is used once. What is left when only one activity has samples
-/// is not in the stream. The same data, user and settings give the same stream.
+/// order, never two of one activity in a row. Each sample is used once. A bout is as long as was drawn from the middle of
+/// one fade to the middle of the next. What is too short for a bout is not in the stream, and neither is what is left when
+/// only one activity has samples. The same data, user and settings give the same stream.
 pub fn sequence(
     stretches: &[Stretch],
     user: u32,
@@ -110,11 +111,12 @@ pub fn sequence(
     let mut rng = SmallRng::seed_from_u64(spec.seed ^ (u64::from(user) << 32));
     let samples = |seconds: f64| (seconds * rate_hz).round().max(1.0) as usize;
     let fade = (spec.fade * rate_hz).round() as usize;
-    let least = samples(spec.bouts.least()).max(2 * fade + 1);
+    // Half a fade at each end is the neighbour's.
+    let least = (samples(spec.bouts.least()) + fade).max(2 * fade + 1);
     // By class: what is left of its stretches.
     let mut left: BTreeMap<usize, Vec<&[f32]>> = BTreeMap::new();
     for stretch in stretches.iter().filter(|s| s.user == user) {
-        if stretch.x.len() / channels.max(1) > 2 * fade {
+        if stretch.x.len() / channels.max(1) >= least {
             left.entry(stretch.class).or_default().push(&stretch.x);
         }
     }
@@ -157,16 +159,15 @@ pub fn sequence(
         let which = rng.random_range(0..rest.len());
         let stretch = rest[which];
         let have = stretch.len() / channels;
-        let mut length = samples(spec.bouts.draw(&mut rng))
-            .max(2 * fade + 1)
-            .min(have);
+        let drawn = samples(spec.bouts.draw(&mut rng)) + fade;
+        let mut length = drawn.max(least).min(have);
         // A rest too short for a bout of its own stays with this one.
         if have - length < least && matches!(spec.bouts, Bouts::Exponential { .. }) {
             length = have;
         }
         let (piece, after) = stretch.split_at(length * channels);
         stream.append(piece, class, fade, channels);
-        if after.len() / channels > 2 * fade {
+        if after.len() / channels >= least {
             rest[which] = after;
         } else {
             rest.swap_remove(which);
@@ -228,6 +229,27 @@ mod tests {
     }
 
     #[test]
+    fn recordings_shorter_than_a_bout_are_left_out() {
+        let all = |samples: usize| -> Vec<Stretch> {
+            let of = |class| Stretch {
+                user: 1,
+                class,
+                recording: class as u32,
+                x: vec![class as f32; samples],
+            };
+            (0..3).map(of).collect()
+        };
+        let length = |samples, bouts| {
+            let stream = sequence(&all(samples), 1, 1, 20.0, &spec(bouts, 0.0));
+            (stream.classes.len(), stream.starts.len())
+        };
+        assert_eq!(length(59, EXPONENTIAL), (0, 0));
+        assert_eq!(length(60, EXPONENTIAL), (180, 3));
+        assert_eq!(length(890, Bouts::Fixed(60.0)), (0, 0));
+        assert_eq!(length(900, Bouts::Fixed(60.0)), (2700, 3));
+    }
+
+    #[test]
     fn each_sample_of_the_user_is_used_once_and_no_activity_follows_itself() {
         let all = stretches();
         for bouts in [EXPONENTIAL, Bouts::Fixed(5.0), Bouts::Fixed(60.0)] {
@@ -259,12 +281,24 @@ mod tests {
             stream.starts.windows(2).map(|w| w[1] - w[0]).collect()
         };
         assert!(lengths(Bouts::Fixed(10.0)).iter().all(|&n| n == 200));
+        // 120 s are two bouts of 50 s, and 20 s that are too few for a third.
+        assert_eq!(lengths(Bouts::Fixed(50.0)), [1000; 11]);
+        // Of 80 s, the last 40 s are nearly as much.
+        let mut short = lengths(Bouts::Fixed(80.0));
+        short.sort_unstable();
+        short.dedup();
+        assert!(short.iter().all(|n| [800, 1600].contains(n)), "{short:?}");
         let exponential = lengths(EXPONENTIAL);
         assert!(exponential.iter().all(|&n| n >= 60));
         assert!(
             exponential.iter().any(|&n| n % 20 != 0),
             "not on a grid of seconds"
         );
+        let faded = sequence(&all, 2, 1, 20.0, &spec(Bouts::Fixed(5.0), 0.5));
+        let inner = faded.starts[1..].windows(2);
+        let exact = inner.clone().filter(|w| w[1] - w[0] == 100).count();
+        // Recordings of 120 s are cut into 21 bouts of 5.5 s, and end with one that is a bit shorter.
+        assert!(exact >= 6 * 20 && inner.clone().all(|w| w[1] - w[0] >= 75));
         let same = sequence(&all, 2, 1, 20.0, &spec(EXPONENTIAL, 0.5));
         assert_eq!(same, sequence(&all, 2, 1, 20.0, &spec(EXPONENTIAL, 0.5)));
         let other = SequenceSpec {

@@ -42,7 +42,7 @@ pub(crate) fn outcomes(
         folds: experiment.folds.len(),
     });
     let outcomes = experiment.each_fold(|_, fold| {
-        let outcome = outcome(experiment, spec, &table, fold, stream)?;
+        let outcome = outcome(experiment, spec, &table, fold, stream, observer)?;
         observer.tell(Event::FoldFitted { training });
         Ok(outcome)
     });
@@ -57,6 +57,7 @@ fn outcome(
     table: &features::Table,
     fold: &Fold,
     stream: Option<StreamSettings>,
+    observer: &Observer,
 ) -> Result<(Outcome, Option<FoldStreams>)> {
     let windows = experiment.windows();
     let classes = windows.labels.len();
@@ -70,7 +71,7 @@ fn outcome(
         hop: windows.hop,
     };
     let streams = stream
-        .map(|settings| stream::run_fold(experiment, fold, settings, &decider))
+        .map(|settings| stream::run_fold(experiment, fold, settings, &decider, observer))
         .transpose()?;
     let outcome = Outcome {
         // These models give no scores: each decision is a vote.

@@ -4,6 +4,7 @@ use crate::error::{Place as _, Result};
 use crate::evaluate::{Outcome, Predicted, early, predict, without_exits};
 use crate::experiment::Experiment;
 use crate::network::TrainedNetwork;
+use crate::observer::Observer;
 use crate::pipeline::Pipeline;
 use crate::plan;
 use crate::stream::{self, Decider, FoldStreams, NetworkDecider, StreamSettings};
@@ -125,6 +126,7 @@ impl Evaluator {
         pipeline: &Pipeline,
         network: &TrainedNetwork,
         settings: StreamSettings,
+        observer: &Observer,
     ) -> Result<StreamFigures> {
         let folds = experiment.each_fold(|index, fold| {
             let applied = self.apply(experiment, pipeline, network, index)?;
@@ -139,7 +141,7 @@ impl Evaluator {
                 return Ok(Arc::clone(found));
             }
             let decider = Decider::Network(NetworkDecider::new(&deployed, hop)?);
-            let streams = stream::run_fold(experiment, fold, settings, &decider)?;
+            let streams = stream::run_fold(experiment, fold, settings, &decider, observer)?;
             let streams = Arc::new(streams);
             known().insert(key, Arc::clone(&streams));
             Ok(streams)

@@ -235,9 +235,13 @@ impl ComparisonRunner {
         let mut run = self.row(experiment, &trained.pipeline, &outcomes)?;
         run.train_seconds = Some(network.seconds);
         if let Some(settings) = self.stream_settings(experiment) {
-            let streams =
-                self.evaluator
-                    .streams(experiment, &trained.pipeline, network, settings)?;
+            let streams = self.evaluator.streams(
+                experiment,
+                &trained.pipeline,
+                network,
+                settings,
+                &self.observer,
+            )?;
             run.stream = Some(streams);
         }
         add_history(&mut run, &network.folds);

@@ -9,8 +9,9 @@ mod figures;
 pub(crate) use decide::{Decider, NetworkDecider};
 pub(crate) use figures::{FoldStreams, figures};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::observer::Observer;
 use mote_data::{Bouts, Fold, SequenceSpec, sequence};
 use mote_metrics::{Changes, Confusion, Decisions, SegmentErrors};
 use serde::{Deserialize, Serialize};
@@ -65,11 +66,15 @@ pub(crate) fn impossible(experiment: &Experiment) -> Option<&'static str> {
 }
 
 /// Runs `decider` on all streams of the test users of `fold`.
+///
+/// # Errors
+/// [`Error::Stopped`]; when the engine refuses the network.
 pub(crate) fn run_fold(
     experiment: &Experiment,
     fold: &Fold,
     settings: StreamSettings,
     decider: &Decider<'_>,
+    observer: &Observer,
 ) -> Result<FoldStreams> {
     let windows = experiment.windows();
     let rate_hz = f64::from(windows.rate_hz);
@@ -91,6 +96,9 @@ pub(crate) fn run_fold(
             ..figures::Streams::default()
         };
         for &user in &fold.test_users {
+            if observer.is_stopped() {
+                return Err(Error::Stopped);
+            }
             let stretches = &experiment.loaded.stretches;
             let stream = sequence(stretches, user, windows.channels, rate_hz, &spec);
             let from = samples(SCORED_FROM_S);
