@@ -143,19 +143,21 @@ pub fn sequence(
         let most = others()
             .max_by_key(|(_, n)| *n)
             .filter(|(_, n)| 2 * n > total);
-        let class = match most {
-            Some(&(class, _)) => class,
-            None => {
-                let mut at = rng.random_range(0..sum);
-                let chosen = others().find(|&&(_, n)| {
-                    let found = at < n;
-                    at = at.saturating_sub(n);
-                    found
-                });
-                chosen.expect("the number is below the sum").0
-            }
+        let chosen = most.or_else(|| {
+            let mut at = rng.random_range(0..sum);
+            others().find(|&&(_, n)| {
+                let found = at < n;
+                at = at.saturating_sub(n);
+                found
+            })
+        });
+        // The sum is not zero, so one of the others is chosen, and has samples left.
+        let Some(&(class, _)) = chosen else {
+            return stream;
         };
-        let rest = left.get_mut(&class).expect("the class has samples left");
+        let Some(rest) = left.get_mut(&class) else {
+            return stream;
+        };
         let which = rng.random_range(0..rest.len());
         let stretch = rest[which];
         let have = stretch.len() / channels;
