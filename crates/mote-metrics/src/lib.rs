@@ -4,10 +4,12 @@
 //! Training, the search and the report judge by the same functions, so a figure of the search is the figure of the report.
 //! The index of the largest score is `mote::kernels::argmax`, which the device runs too.
 
+mod calibration;
 mod confusion;
 mod pareto;
 mod stream;
 
+pub use calibration::expected_calibration_error;
 pub use confusion::{ClassScores, Confusion, Scores};
 pub use pareto::{dominates, pareto_front};
 pub use stream::{Changes, Decisions, SegmentErrors};

@@ -4,7 +4,7 @@
 //! it, techniques rewrite it, the format writer and the code generator read it.
 
 use crate::Error;
-use crate::op::{FILTER_QUANT, Filter, Op, Weights};
+use crate::op::{FILTER_QUANT, Filter, Op, SOFTMAX_QUANT, Weights};
 use crate::shapes::output_shape;
 use serde::{Deserialize, Serialize};
 
@@ -182,6 +182,19 @@ impl Graph {
             output,
         });
         self.output = output;
+        Ok(output)
+    }
+
+    /// Appends a softmax behind the output, on the grid that it has in int8.
+    ///
+    /// # Errors
+    /// As [`Graph::push`].
+    pub fn push_softmax(&mut self, name: impl Into<String>) -> Result<TensorId, Error> {
+        let int8 = self.tensor(self.output)?.quant.is_some();
+        let output = self.push(name, Op::Softmax)?;
+        if let Some(tensor) = self.tensors.get_mut(output) {
+            tensor.quant = int8.then_some(SOFTMAX_QUANT);
+        }
         Ok(output)
     }
 

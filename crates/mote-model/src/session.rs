@@ -3,7 +3,7 @@
 //! [`compile`] writes the model as it lies in flash, and a [`Session`] runs it.
 
 use crate::stream::Schedule;
-use crate::{Error, Graph, Quant, Strategy, TensorId, blob::to_words, plan, sensor};
+use crate::{Error, Graph, Op, Quant, Strategy, TensorId, blob::to_words, plan, sensor};
 use mote::kernels::argmax;
 use mote::{Interpreter, Model, StepOutcome, View, registry};
 
@@ -20,6 +20,11 @@ pub fn compile(graph: &Graph) -> Result<Compiled, Error> {
         outputs,
         grids: graph.tensors.iter().map(|t| t.quant).collect(),
         input: graph.input,
+        output: graph.output,
+        probabilities: graph
+            .nodes
+            .last()
+            .is_some_and(|node| matches!(node.op, Op::Softmax)),
         stream: Schedule::of(graph),
     })
 }
@@ -32,6 +37,9 @@ pub struct Compiled {
     outputs: Vec<TensorId>,
     grids: Vec<Option<Quant>>,
     input: TensorId,
+    output: TensorId,
+    /// Whether the last layer is a softmax.
+    probabilities: bool,
     stream: Option<Schedule>,
 }
 
@@ -39,6 +47,25 @@ impl Compiled {
     /// Returns the bytes of flash that the model takes.
     pub fn bytes(&self) -> usize {
         self.words.len() * 4
+    }
+
+    /// Returns the real numbers that `scores` stand for.
+    pub fn reals(&self, scores: &Scores) -> Vec<f32> {
+        match scores {
+            Scores::F32(scores) => scores.clone(),
+            Scores::I8(scores) => {
+                let grid = self.grids.get(self.output).copied().flatten();
+                let (scale, zero) = grid.map_or((1.0, 0), |q| (q.scale, q.zero_point));
+                let steps = scores.iter().map(|&q| i32::from(q) - i32::from(zero));
+                steps.map(|steps| scale * steps as f32).collect()
+            }
+        }
+    }
+
+    /// Returns the probability that the network gives to its decision; `None` when its scores are no probabilities.
+    pub fn confidence(&self, scores: &Scores) -> Option<f32> {
+        let reals = self.probabilities.then(|| self.reals(scores))?;
+        reals.into_iter().reduce(f32::max)
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Artifact {
     pub stream: Option<Stream>,
     /// The filter over decisions; `None` when each decision stands for itself.
     pub filter: Option<Filter>,
+    /// Whether the filter's levels go through a softmax: its temperature is in their costs and weight.
+    pub confidence: bool,
     /// The filter that was learnt with the network as it is now, if a technique trained it.
     pub learnt_filter: Option<Filter>,
     /// The network in the form that training can continue from, if a technique trained it.
@@ -46,6 +48,7 @@ impl Artifact {
             runtime: Runtime::BASELINE,
             stream: None,
             filter: None,
+            confidence: false,
             learnt_filter: None,
             trained: None,
         }
@@ -84,6 +87,9 @@ impl Artifact {
         let mut graph = Cow::Borrowed(&self.graph);
         if let Some(filter) = &self.filter {
             graph.to_mut().push_filter("filter", filter.clone())?;
+            if self.confidence {
+                graph.to_mut().push_softmax("confidence")?;
+            }
         }
         Ok(match self.stream {
             None => graph,

@@ -5,6 +5,8 @@
 //! Viterbi recursion of a hidden Markov model whose states are the activities (Rabiner 1989, section III.B): additions
 //! and maxima, some bytes of state. Training on streams learns the costs and the weight of the evidence with the network.
 
+mod temperature;
+
 use crate::artifact::{Artifact, Context};
 use crate::error::Error;
 use crate::technique::{Change, Kind, Technique};
@@ -30,6 +32,9 @@ pub struct Filter {
     /// Factor of a decision's scores: more decides faster, less decides steadier.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub weight: Option<f64>,
+    /// Whether scores become probabilities, by a softmax whose temperature is fitted on streams of the training users: so
+    /// that firmware can say that it is not sure.
+    pub confidence: bool,
 }
 
 impl Technique for Filter {
@@ -80,12 +85,39 @@ impl Technique for Filter {
                 (filter, line)
             }
         };
-        artifact.filter = Some(filter);
+        artifact.filter = Some(filter.clone());
         // Says now, with this technique's name, what would fail later.
         artifact.network()?;
+        let mut lines = vec![line];
+        if self.confidence {
+            let fit = temperature::fit(artifact, context).map_err(|e| match e {
+                temperature::Refusal::NoStreams => Self::impossible(
+                    "the temperature of probabilities is fitted on the recordings of training users, and this network \
+                     came without any; leave `confidence` out",
+                ),
+                temperature::Refusal::Error(e) => e,
+            })?;
+            // All levels are divided by the temperature when costs and weight are.
+            let cooled = |x: &f32| x / fit.temperature as f32;
+            artifact.filter = Some(Operator {
+                costs: filter.costs.iter().map(cooled).collect(),
+                weight: cooled(&filter.weight),
+                ..filter
+            });
+            artifact.confidence = true;
+            artifact.network()?;
+            lines.push(format!(
+                "probabilities have the temperature {:.2}; expected calibration error on the {} training users {:.3}, \
+                 with the temperature 1 {:.3}",
+                fit.temperature,
+                fit.users,
+                fit.error,
+                fit.error_before
+            ));
+        }
         Ok(Change {
             technique: Self::NAME.to_owned(),
-            lines: vec![line],
+            lines,
         })
     }
 }

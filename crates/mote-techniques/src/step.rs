@@ -3,9 +3,10 @@
 use crate::artifact::{Artifact, Context};
 use crate::error::Error;
 use crate::options::{self, TechniqueInfo};
-use crate::technique::{Change, Technique};
+use crate::technique::{Change, Kind, Technique};
 use crate::{arena, contrastive, filter, flatten, int8, lazy, paged, pca, prune_channels, qat};
 use crate::{static_pruning, streaming};
+use mote_model::Graph;
 use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -58,9 +59,17 @@ macro_rules! registry {
             /// # Errors
             /// As [`Technique::apply`].
             pub fn apply(&self, artifact: &mut Artifact, context: &Context) -> Result<Change, Error> {
-                match self {
-                    $(Self::$technique(technique) => technique.apply(artifact, context),)*
+                let filtered = artifact.filter.is_some().then(|| artifact.graph.clone());
+                let (change, kind) = match self {
+                    $(Self::$technique(technique) => {
+                        let kind = <$module::$technique as Technique>::KIND;
+                        (technique.apply(artifact, context)?, kind)
+                    })*
+                };
+                if let Some(before) = filtered {
+                    behind_a_filter(self.name(), kind, &before, &artifact.graph)?;
                 }
+                Ok(change)
             }
 
             fn from_text(name: &str, text: &str) -> Result<Self, Error> {
@@ -111,6 +120,26 @@ registry! {
     streaming::Streaming,
     filter::Filter,
     paged::Paged,
+}
+
+/// Refuses what `technique` made of the network `before` when a filter was set on that already.
+fn behind_a_filter(
+    technique: &'static str,
+    kind: Kind,
+    before: &Graph,
+    after: &Graph,
+) -> Result<(), Error> {
+    let why = match kind {
+        _ if after.has_exits() => {
+            "an early exit ends a run before the filter, which would miss that decision; use `lazy` or `filter`"
+                .to_owned()
+        }
+        Kind::Model if before != after => format!(
+            "it changes the network that the filter was set on; name `{technique}` before `filter`"
+        ),
+        _ => return Ok(()),
+    };
+    Err(Error::Impossible { technique, why })
 }
 
 fn unknown(name: &str) -> Error {
@@ -205,6 +234,7 @@ mod tests {
             "lazy:exit=none",
             "stream:hop=20,tick=10",
             "filter:dwell=30,weight=0.3",
+            "filter:confidence=true",
             "paged:window=512",
         ] {
             let step: Step = text.parse().unwrap();

@@ -1,7 +1,7 @@
 //! A small trained network, for tests of techniques that go on training it.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(dead_code, clippy::unwrap_used, reason = "helpers of tests")]
 
-use mote_data::Windows;
+use mote_data::{Stretch, Windows};
 use mote_model::session::{Session, compile};
 use mote_model::{Block, Cnn};
 use mote_techniques::{Artifact, Context, Error, Step, Training};
@@ -12,6 +12,8 @@ pub struct Setting {
     pub train: Vec<usize>,
     pub config: TrainConfig,
     pub trained: Trained,
+    /// Recordings, for techniques that want streams.
+    pub stretches: Vec<Stretch>,
 }
 
 impl Setting {
@@ -52,13 +54,23 @@ impl Setting {
             learning_rate: 1e-2,
             ..TrainConfig::default()
         };
-        let trained = train(job(&windows, &all), &config, Hooks::default()).unwrap();
+        let trained = train(job(&windows, &all, &[]), &config, Hooks::default()).unwrap();
         Self {
             windows,
             train: all,
             config,
             trained,
+            stretches: Vec::new(),
         }
+    }
+
+    /// Leaves the first `time` samples of each window.
+    pub fn cut(&mut self, time: usize) {
+        let stride = self.windows.stride();
+        let kept = time * self.windows.channels;
+        let windows = self.windows.x.chunks_exact(stride);
+        self.windows.x = windows.flat_map(|window| window[..kept].to_vec()).collect();
+        self.windows.time = time;
     }
 
     pub fn context(&self) -> Context<'_> {
@@ -69,7 +81,7 @@ impl Setting {
             training: Some(Training {
                 trained: &self.trained,
                 config: &self.config,
-                job: job(&self.windows, &self.train),
+                job: job(&self.windows, &self.train, &self.stretches),
                 stop: None,
                 directory: None,
                 others: None,
@@ -99,10 +111,10 @@ impl Setting {
     }
 }
 
-fn job<'a>(windows: &'a Windows, train: &'a [usize]) -> Job<'a> {
+pub fn job<'a>(windows: &'a Windows, train: &'a [usize], stretches: &'a [Stretch]) -> Job<'a> {
     Job {
         windows,
-        stretches: &[],
+        stretches,
         train,
         validation: &[],
         fold: 0,
