@@ -6,6 +6,7 @@
 mod ablation;
 mod headline;
 mod sections;
+mod streams;
 mod table;
 mod tables;
 
@@ -32,6 +33,17 @@ impl<'a> Page<'a> {
     fn on(&self, target: &Target) -> Vec<(Series<'a>, &'a DeviceFigures)> {
         let found = self.series.iter().map(|&s| (s, target.find(s.run)));
         found.filter_map(|(s, d)| Some((s, d?))).collect()
+    }
+
+    /// Returns the metrics to choose from.
+    fn metrics(&self) -> Vec<Metric> {
+        Metric::of(self.results)
+    }
+
+    /// Returns the metric that is quoted first: on streams, where any run was judged on them.
+    fn metric(&self) -> Metric {
+        let first = self.metrics().first().copied();
+        first.unwrap_or(Metric::MacroF1)
     }
 }
 
@@ -72,6 +84,7 @@ pub fn render_html(results: &Results) -> String {
                         (tiles(&page))
                         (controls(&page))
                         (headline::headline(&page))
+                        (streams::streams(&page))
                         (sections::cost(&page))
                         (sections::memory(&page))
                         (tables::envelope(&page))
@@ -130,18 +143,17 @@ fn tiles(page: &Page<'_>) -> Markup {
 fn best(page: &Page<'_>) -> Markup {
     // Equally good: the first. A leaking run's accuracy is not comparable.
     let honest = page.series.iter().filter(|s| !s.run.leaks);
-    let accuracy = honest.reduce(|best, s| {
-        let better = s.run.metrics.macro_f1.mean > best.run.metrics.macro_f1.mean;
-        if better { s } else { best }
-    });
+    let metric = page.metric();
+    let known = honest.filter_map(|s| Some((s, metric.estimate(s.run)?.mean)));
+    let accuracy = known.reduce(|best, s| if s.1 > best.1 { s } else { best });
     let smallest = page
         .series
         .iter()
         .filter_map(|s| Some((s, s.run.model.bytes?)))
         .min_by_key(|(_, bytes)| *bytes);
     html! {
-            @if let Some(s) = accuracy {
-                (tile("Best m-F1", &format::share(s.run.metrics.macro_f1.mean), s.name, None))
+            @if let Some((s, share)) = accuracy {
+                (tile(&format!("Best {}", metric.name()), &format::share(share), s.name, None))
             }
             @if let Some((s, bytes)) = smallest {
                 (tile("Smallest model", &format::bytes(bytes as f64), s.name, None))
@@ -220,7 +232,7 @@ fn controls(page: &Page<'_>) -> Markup {
             label {
                 "Metric "
                 select data-picks="metric" {
-                    @for metric in Metric::ALL { option value=(metric.key()) { (metric.name()) } }
+                    @for metric in page.metrics() { option value=(metric.key()) { (metric.name()) } }
                 }
             }
             @if !page.targets.is_empty() {

@@ -40,7 +40,7 @@ pub(crate) fn no_stream(_: &Subject<'_>) -> String {
 /// Says why a delay is missing.
 pub(crate) fn no_delay(subject: &Subject<'_>) -> String {
     match subject.run.stream {
-        Some(_) => "so many changes were never noticed".to_owned(),
+        Some(_) => "too many changes were never noticed".to_owned(),
         None => no_stream(subject),
     }
 }

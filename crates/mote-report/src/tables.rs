@@ -65,7 +65,8 @@ pub(crate) fn about_streams(results: &Results) -> Option<String> {
     ))
 }
 
-/// Builds the table of what every run costs on `target`; without weights outside the image where no run has them.
+/// Builds the table of what every run costs on `target`; without weights outside the image and time between decisions
+/// where no run has them.
 pub(crate) fn costs<'a>(results: &'a Results, target: &Target) -> Table<'a> {
     let figures = [
         "flash_code",
@@ -86,10 +87,14 @@ pub(crate) fn costs<'a>(results: &'a Results, target: &Target) -> Table<'a> {
     ];
     let table = Table::new(&figures, subjects(results, Some(target), |_| true));
     let mut devices = table.subjects.iter().filter_map(|s| s.device);
-    match devices.any(|d| d.flash_external.is_some()) {
-        true => table,
-        false => table.without(&["flash_external"]),
-    }
+    let external = devices.any(|d| d.flash_external.is_some());
+    let timed = table.subjects.iter().any(|s| s.run.hop_s.is_some());
+    let needless = [("flash_external", external), ("cycles_per_second", timed)];
+    let needless: Vec<&str> = needless
+        .iter()
+        .filter_map(|&(name, needed)| (!needed).then_some(name))
+        .collect();
+    table.without(&needless)
 }
 
 /// Builds the table of how much of the envelope every run that was measured on `target` uses.
@@ -112,6 +117,7 @@ pub(crate) fn headline<'a>(
     shown: impl Fn(&Subject<'_>) -> bool,
 ) -> Table<'a> {
     let figures = [
+        "stream_headline",
         "accuracy",
         "macro_f1",
         "flash",
@@ -121,6 +127,10 @@ pub(crate) fn headline<'a>(
         "energy_uj",
     ];
     let table = Table::new(&figures, subjects(results, target, shown)).without_leaks();
+    let table = match results.runs.iter().any(|run| run.stream.is_some()) {
+        true => table,
+        false => table.without(&["stream_headline"]),
+    };
     match target {
         Some(_) => table,
         None => table.without_empty_columns(),

@@ -382,6 +382,41 @@ fn the_headline_holds_the_hybrid_against_baseline_and_claims() {
     assert!(!many.contains("data-plot=\"hybrid"));
 }
 
+#[test]
+fn streams_are_quoted_before_windows() {
+    let html = render_html(&common::streams());
+    let headline = part(&html, "id=\"headline\"", "</table>");
+    let place = |text: &str| headline.find(text).unwrap_or(headline.len());
+    assert!(place(">stream</span>") < place(">accuracy<"), "{headline}");
+    assert!(html.find("id=\"streams\"") < html.find("id=\"cost\""));
+    assert!(html.contains("Best m-F1 on streams"));
+    assert!(part(&html, "data-picks=\"metric\"", "</option>").contains("m-F1 on streams"));
+
+    let section = part(&html, "id=\"streams\"", "</section>");
+    // Rows that decided alike share a line and a strip; the one that was not run has none and says why.
+    let mut twins = common::streams();
+    twins.runs[1].stream = twins.runs[0].stream.clone();
+    let twins = render_html(&twins);
+    for (plot, html, count) in [
+        ("bouts", section, 3),
+        ("since", section, 3),
+        ("bouts", &twins, 2),
+    ] {
+        let plot = part(html, &format!("data-plot=\"stream-{plot}\""), "</figure>");
+        assert_eq!(plot.matches("<polyline").count(), count, "{plot}");
+    }
+    assert_eq!(section.matches("data-plot=\"stream-strip\"").count(), 3);
+    assert_eq!(twins.matches("data-plot=\"stream-strip\"").count(), 2);
+    assert!(section.contains("not run on continuous streams"));
+    assert!(section.contains("too many changes were never noticed"));
+    assert!(section.contains("What user 1600 did"));
+
+    let without = render_html(&common::results());
+    for absent in ["id=\"streams\"", "on streams", ">stream</span>"] {
+        assert!(!without.contains(absent), "{absent}");
+    }
+}
+
 /// Renders the page in a real browser and checks the tree it built: every plot with marks inside, the script
 /// ran to its end, nothing threw.
 #[test]
@@ -395,6 +430,7 @@ fn chromium_builds_every_plot_without_errors() {
         ("page-many", loud),
         ("page-system", common::system()),
         ("page-hybrid", common::hybrid()),
+        ("page-streams", common::streams()),
     ] {
         let paths = write_report(&results, &directory(name)).unwrap();
         let Some(dom) = dump_dom(&paths.html) else {

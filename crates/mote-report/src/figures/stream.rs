@@ -41,6 +41,14 @@ pub(super) const FIGURES: &[Figure] = &[
         ..STREAM
     },
     Figure {
+        name: "stream_headline",
+        title: "m-F1",
+        unit: "stream",
+        help: "Macro-averaged F1 per sample of continuous streams, mean over folds.",
+        value: |s| Some(of(s)?.macro_f1.mean),
+        ..STREAM
+    },
+    Figure {
         name: "stream_accuracy",
         title: "accuracy",
         help: "Share of samples of continuous streams decided right, mean over folds.",

@@ -9,7 +9,7 @@ use crate::ablation::{self, Hybrid};
 use crate::claims;
 use crate::figures::{Subject, figure, memory};
 use crate::format::{self, ABSENT};
-use crate::plots::{self, Axis, MemoryKind, Metric, Point, Series};
+use crate::plots::{self, Axis, MemoryKind, Point, Series};
 use crate::schema::Run;
 use crate::tables;
 use crate::view::{self, Target};
@@ -47,9 +47,15 @@ pub(super) fn tiles(page: &Page<'_>) -> Option<Markup> {
         *page.series.get(hybrid.run)?,
         *page.series.get(hybrid.baseline)?,
     );
-    let f1 = |s: Series<'_>| format::share(s.run.metrics.macro_f1.mean);
+    // Both of the same kind.
+    let mut metrics = page.metrics().into_iter();
+    let metric = metrics.find(|m| [own, base].iter().all(|s| m.estimate(s.run).is_some()))?;
+    let f1 = |s: Series<'_>| {
+        let estimate = metric.estimate(s.run);
+        estimate.map_or_else(|| ABSENT.to_owned(), |e| format::share(e.mean))
+    };
     Some(html! {
-        (tile(&format!("m-F1 of {}", own.name), &f1(own), &format!("{}: {}", base.name, f1(base)), None))
+        (tile(&format!("{} of {}", metric.name(), own.name), &f1(own), &format!("{}: {}", base.name, f1(base)), None))
         @for (choice, target) in page.targets.iter().enumerate() {
             @let (after, before) = (own.on(target), base.on(target));
             @for cost in &TILE_COSTS {
@@ -75,7 +81,7 @@ fn times(old: f64, new: f64) -> String {
     }
 }
 
-/// Returns whether each run is shown: all of a few, and of many those that are on the Pareto front of m-F1 and memory,
+/// Returns whether each run is shown: all of a few, and of many those that are on the Pareto front of m-F1 (on streams where there are any) and memory,
 /// baselines and hybrids.
 fn shown(page: &Page<'_>, target: Option<&Target>) -> Vec<bool> {
     let all = tables::subjects(page.results, target, |_| true);
@@ -89,7 +95,8 @@ fn shown(page: &Page<'_>, target: Option<&Target>) -> Vec<bool> {
     });
     let place = |s: &Subject<'_>| {
         let cost = (cost.value)(s)?;
-        (!s.run.leaks).then_some([-s.run.metrics.macro_f1.mean, cost])
+        let share = page.metric().estimate(s.run)?;
+        (!s.run.leaks).then_some([-share.mean, cost])
     };
     let places: Vec<_> = all.iter().filter_map(place).collect();
     let beaten = |place: &[f64; 2]| places.iter().any(|other| dominates(other, place));
@@ -161,11 +168,12 @@ fn way(page: &Page<'_>, target: &Target) -> Markup {
 /// Draws accuracy against flash and RAM together, of the runs of the table.
 fn against_memory(page: &Page<'_>, target: &Target) -> Markup {
     let shown = shown(page, Some(target));
+    let metric = page.metric();
     let points: Vec<Point> = page
         .on(target)
         .into_iter()
         .filter(|(s, _)| shown[s.index])
-        .filter_map(|(s, d)| Some(point(s, Metric::MacroF1, memory(d)? as f64)))
+        .filter_map(|(s, d)| point(s, metric, memory(d)? as f64))
         .collect();
     let axis = Axis {
         title: "flash and RAM",
@@ -174,8 +182,8 @@ fn against_memory(page: &Page<'_>, target: &Target) -> Markup {
     };
     html! {
         @if points.len() > 1 {
-            (framed("accuracy-memory", &html! { "m-F1 against flash and RAM" },
-                &plots::scatter(&points, &axis, Metric::MacroF1.name())))
+            (framed("accuracy-memory", &html! { (metric.name()) " against flash and RAM" },
+                &plots::scatter(&points, &axis, metric.name())))
         }
     }
 }

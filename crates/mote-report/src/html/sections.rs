@@ -4,7 +4,7 @@ use super::{Page, chip, chips, distinct, framed, pane, section, when_target};
 use crate::figures::figure;
 use crate::format;
 use crate::plots::{self, Axis, Family, MemoryKind, Metric, Point, Series};
-use crate::schema::{DeviceFigures, Estimate};
+use crate::schema::DeviceFigures;
 use crate::tables;
 use crate::view::Target;
 use maud::{Markup, html};
@@ -77,17 +77,10 @@ const DEVICE_COSTS: [Cost; 4] = [
     },
 ];
 
-fn estimate(series: Series<'_>, metric: Metric) -> Estimate {
-    match metric {
-        Metric::MacroF1 => series.run.metrics.macro_f1,
-        Metric::Accuracy => series.run.metrics.accuracy,
-    }
-}
-
-/// Places a run in the plane of a cost and a share.
-pub(super) fn point(series: Series<'_>, metric: Metric, x: f64) -> Point {
-    let share = estimate(series, metric);
-    Point {
+/// Places a run in the plane of a cost and a share; `None` when it lacks the share.
+pub(super) fn point(series: Series<'_>, metric: Metric, x: f64) -> Option<Point> {
+    let share = metric.estimate(series.run)?;
+    Some(Point {
         index: series.index,
         color: series.color,
         name: series.name.to_owned(),
@@ -95,15 +88,15 @@ pub(super) fn point(series: Series<'_>, metric: Metric, x: f64) -> Point {
         y: share.mean,
         interval: share.ci95,
         ranked: !series.run.leaks,
-    }
+    })
 }
 
 /// Draws accuracy against size of the model, and against flash, RAM, latency and energy on each board.
 pub(super) fn cost(page: &Page<'_>) -> Markup {
     let body = html! {
-        @for metric in Metric::ALL {
+        @for (number, metric) in page.metrics().into_iter().enumerate() {
             @let when = format!("metric={}", metric.key());
-            @let default = metric == Metric::MacroF1;
+            @let default = number == 0;
             @for (choice, target) in page.targets.iter().enumerate() {
                 @let when = format!("{when} {}", when_target(choice));
                 @for cost in &DEVICE_COSTS {
@@ -137,7 +130,7 @@ fn tradeoff(
     let subjects = tables::subjects(page.results, target, |_| true);
     let known = subjects
         .iter()
-        .filter_map(|s| Some(point(page.series[s.index], metric, value(s)?)));
+        .filter_map(|s| point(page.series[s.index], metric, value(s)?));
     let points: Vec<Point> = known.collect();
     let caption = html! { (metric.name()) " against " (cost.axis.title) };
     let plot = framed(
@@ -219,16 +212,20 @@ pub(super) fn layers(page: &Page<'_>) -> Markup {
 
 /// Draws the spread over users.
 pub(super) fn users(page: &Page<'_>) -> Markup {
-    let groups = distinct(&page.series, |run| {
-        let users = &run.metrics.per_user;
-        (!users.is_empty()).then_some(users)
-    });
+    let groups = |metric: Metric| {
+        distinct(&page.series, |run| {
+            let (users, _) = metric.users(run);
+            (!users.is_empty()).then_some(users)
+        })
+    };
+    let metrics = page.metrics();
+    let plots: Vec<_> = metrics.into_iter().map(|m| (m, groups(m))).collect();
     let body = html! {
-        @if !groups.is_empty() {
+        @if plots.iter().any(|(_, groups)| !groups.is_empty()) {
             div.grid {
-                @for metric in Metric::ALL {
+                @for (metric, groups) in plots.iter().filter(|(_, groups)| !groups.is_empty()) {
                     (framed("users", &html! { (metric.name()) " of each user" },
-                        &plots::users(&groups, metric)))
+                        &plots::users(groups, *metric)))
                 }
             }
         }

@@ -8,9 +8,11 @@ mod confusion;
 mod curves;
 mod labels;
 mod layers;
+mod lines;
 mod memory;
 mod scale;
 mod scatter;
+mod strip;
 mod users;
 mod waterfall;
 
@@ -19,13 +21,15 @@ pub(crate) use confusion::confusion;
 pub(crate) use curves::curves;
 pub(crate) use labels::{Family, labels};
 pub(crate) use layers::layers;
+pub(crate) use lines::{Line, TimeAxis, lines};
 pub(crate) use memory::{MemoryKind, memory};
 pub(crate) use scatter::{Axis, Point, scatter};
+pub(crate) use strip::strip;
 pub(crate) use users::users;
 pub(crate) use waterfall::{Stage, waterfall};
 
 use crate::figures::Subject;
-use crate::schema::Run;
+use crate::schema::{Estimate, Results, Run, UserScores};
 use crate::view::Target;
 use maud::{Markup, html};
 
@@ -75,17 +79,45 @@ fn class(color: usize) -> String {
 /// Which accuracy figure a plot shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Metric {
+    Stream,
     MacroF1,
     Accuracy,
 }
 
 impl Metric {
-    /// All of them, the default first.
-    pub const ALL: [Self; 2] = [Self::MacroF1, Self::Accuracy];
+    /// Returns those that some run has, the default first.
+    pub fn of(results: &Results) -> Vec<Self> {
+        let streams = results.runs.iter().any(|run| run.stream.is_some());
+        let stream = streams.then_some(Self::Stream);
+        let windows = [Self::MacroF1, Self::Accuracy];
+        stream.into_iter().chain(windows).collect()
+    }
+
+    /// Returns the figure of a run.
+    pub fn estimate(self, run: &Run) -> Option<Estimate> {
+        match self {
+            Self::Stream => Some(run.stream.as_ref()?.macro_f1),
+            Self::MacroF1 => Some(run.metrics.macro_f1),
+            Self::Accuracy => Some(run.metrics.accuracy),
+        }
+    }
+
+    /// Returns the figures of each user, and the figure that is meant.
+    pub fn users(self, run: &Run) -> (&[UserScores], fn(&UserScores) -> f64) {
+        match self {
+            Self::Stream => {
+                let users = run.stream.as_ref().map(|s| s.per_user.as_slice());
+                (users.unwrap_or_default(), |u| u.macro_f1)
+            }
+            Self::MacroF1 => (&run.metrics.per_user, |u| u.macro_f1),
+            Self::Accuracy => (&run.metrics.per_user, |u| u.accuracy),
+        }
+    }
 
     /// Returns the value in attributes.
     pub fn key(self) -> &'static str {
         match self {
+            Self::Stream => "stream",
             Self::MacroF1 => "f1",
             Self::Accuracy => "accuracy",
         }
@@ -94,6 +126,7 @@ impl Metric {
     /// Returns the name as users see it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Stream => "m-F1 on streams",
             Self::MacroF1 => "m-F1",
             Self::Accuracy => "accuracy",
         }

@@ -3,7 +3,7 @@
 use super::scale::Scale;
 use super::{Metric, Series, WIDTH, line, n, svg, text};
 use crate::format;
-use crate::schema::UserScores;
+use crate::schema::{Quantiles, UserScores};
 use maud::{Markup, html};
 
 const ROW: f64 = 52.0;
@@ -14,17 +14,16 @@ const RADIUS: f64 = 3.0;
 
 /// Draws one row per group of pipelines with the same per-user figures.
 pub(crate) fn users(groups: &[Vec<Series<'_>>], metric: Metric) -> Markup {
-    let value = |user: &UserScores| match metric {
-        Metric::MacroF1 => user.macro_f1,
-        Metric::Accuracy => user.accuracy,
-    };
     let shown: Vec<(Series<'_>, String)> = groups
         .iter()
         .filter_map(|group| Some((*group.first()?, name(group))))
         .collect();
     let all: Vec<f64> = shown
         .iter()
-        .flat_map(|(s, _)| s.run.metrics.per_user.iter().map(value))
+        .flat_map(|(s, _)| {
+            let (users, value) = metric.users(s.run);
+            users.iter().map(value)
+        })
         .collect();
     let lowest = all.iter().copied().fold(1.0, f64::min);
     let x = Scale::linear((lowest - 0.05).max(0.0), 1.0, LEFT, RIGHT);
@@ -38,10 +37,8 @@ pub(crate) fn users(groups: &[Vec<Series<'_>>], metric: Metric) -> Markup {
         @for (row, (series, name)) in shown.iter().enumerate() {
             @let y = TOP + ROW * row as f64;
             @let middle = y + 33.0;
-            @let quantiles = match metric {
-                Metric::MacroF1 => series.run.metrics.user_quantiles.macro_f1,
-                Metric::Accuracy => series.run.metrics.user_quantiles.accuracy,
-            };
+            @let (users, value) = metric.users(series.run);
+            @let quantiles = Quantiles::of(&users.iter().map(value).collect::<Vec<_>>());
             g class=(series.class()) {
                 text x=(n(LEFT)) y=(n(y + 14.0)) class="name" {
                     (format::shorten(name, 25)) title { (name) }
@@ -55,11 +52,11 @@ pub(crate) fn users(groups: &[Vec<Series<'_>>], metric: Metric) -> Markup {
                         (format::share(quantiles.q75))
                     }
                 }
-                @for (user, shift) in swarm(&series.run.metrics.per_user, &x, value) {
+                @for (user, shift) in swarm(users, &x, value) {
                     circle cx=(n(x.at(value(user)))) cy=(n(middle + shift)) r=(n(RADIUS)) class="dot" {
                         title {
                             "user " (user.user) ": " (metric.name()) " " (format::share(value(user)))
-                            " on " (format::integer(user.windows)) " windows"
+                            " on " (format::integer(user.windows)) @if metric == Metric::Stream { " samples" } @else { " windows" }
                         }
                     }
                 }

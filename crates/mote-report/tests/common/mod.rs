@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 use mote_report::{
-    Data, DeviceFigures, EarlyExit, Epoch, Estimate, FoldPredictions, LayerCost, MeasurementStatus,
-    Method, Results, Run, Smoothed, evaluate,
+    BoutFigures, Data, Delay, DeviceFigures, EarlyExit, Epoch, Estimate, FoldPredictions,
+    LayerCost, MeasurementStatus, Method, Results, Run, Smoothed, StreamFigures, Strip, UserScores,
+    evaluate,
 };
 use std::collections::BTreeMap;
 
@@ -213,6 +214,77 @@ pub fn results() -> Results {
     lda.model.parameters = Some(215);
     lda.model.bytes = Some(860);
     results.runs = vec![float, int8, forest, lda];
+    results
+}
+
+/// Figures on streams of a pipeline that notices changes after `delay` seconds and is then right with probability `skill`.
+pub fn stream(skill: f64, delay: f64) -> StreamFigures {
+    let mut noise = Noise((skill * 1e6) as u64);
+    let estimate = |mean| Estimate {
+        mean,
+        ci95: Some(0.02),
+    };
+    let by_bout = [5.0, 10.0, 20.0, 60.0].map(|seconds: f64| BoutFigures {
+        seconds,
+        macro_f1: skill * (1.0 - delay / seconds).max(0.1) - 0.01,
+        accuracy: skill * (1.0 - delay / seconds).max(0.1),
+    });
+    // Bouts of 37 s, each decided as the one before it until the delay is over, with an error now and then.
+    let truth: Vec<usize> = (0..1500).map(|t| t / 37 * 2 % LABELS.len()).collect();
+    let late = delay.round() as usize;
+    let decided = (0..1500)
+        .map(|t: usize| {
+            let class = truth[t.checked_sub(late)?];
+            let right = t % 100 > 5 || noise.next() < skill;
+            Some(if right {
+                class
+            } else {
+                (class + 1) % LABELS.len()
+            })
+        })
+        .collect();
+    StreamFigures {
+        bout_s: 30.0,
+        least_bout_s: 3.0,
+        fade_s: 0.5,
+        macro_f1: estimate(skill * (1.0 - delay / 30.0)),
+        accuracy: estimate(skill * (1.0 - delay / 30.0) + 0.01),
+        by_bout: by_bout.to_vec(),
+        delay_s: Delay {
+            median: Some(delay),
+            p90: (delay < 5.0).then_some(3.0 * delay),
+            missed: delay / 50.0,
+        },
+        false_changes_per_hour: 40.0 / delay,
+        since_change: (0..40)
+            .map(|i| f64::from(i) * 0.5)
+            .map(|t| [t, skill * (1.0 - (-t / delay).exp())])
+            .collect(),
+        per_user: (0..USERS)
+            .map(|user| UserScores {
+                user: 1600 + user,
+                windows: 17_000,
+                accuracy: skill - 0.2 * noise.next().powi(3),
+                macro_f1: skill - 0.25 * noise.next().powi(3),
+            })
+            .collect(),
+        strip: Some(Strip {
+            user: 1600,
+            seconds: 1.0,
+            truth,
+            decided,
+        }),
+        ..StreamFigures::default()
+    }
+}
+
+/// [`results`] judged on streams: the forest notices changes late, and the last pipeline was not run on them.
+pub fn streams() -> Results {
+    let mut results = results();
+    let delays = [1.0, 1.0, 6.0];
+    for (run, delay) in results.runs.iter_mut().zip(delays) {
+        run.stream = Some(stream(run.metrics.accuracy.mean, delay));
+    }
     results
 }
 
