@@ -6,7 +6,7 @@
 
 mod layer;
 
-use crate::interface::{Elem, Interface};
+use crate::interface::{Elem, Interface, Meaning};
 use crate::self_test::{DECISIONS, decisions, digest};
 use crate::{Deployment, Error, File, fill};
 use layer::Layers;
@@ -78,14 +78,16 @@ pub(crate) fn files(deployment: &Deployment, interface: &Interface) -> Result<Ve
         ("ram", &(plan.arena + 4).to_string()),
         ("score_scale", &format!("{:?}", scores.scale)),
         ("score_zero", &scores.zero_point.to_string()),
+        ("probability", interface.meaning.of_a_score()),
+        ("confidence_doc", interface.meaning.confidence()),
         (
-            "probability",
-            if interface.softmax {
-                ": a probability"
-            } else {
-                ""
+            "least_zero",
+            match interface.meaning {
+                Meaning::Levels => "",
+                _ => " + MOTE_SCORE_ZERO",
             },
         ),
+        ("confidence", confidence(interface.meaning)),
         ("in_zero", &input.zero_point.to_string()),
         ("input", &(4 * input.offset).to_string()),
         ("output", &(4 * output.offset).to_string()),
@@ -116,6 +118,23 @@ pub(crate) fn files(deployment: &Deployment, interface: &Interface) -> Result<Ve
         ),
         File::new("README.md", fill(include_str!("c/README.md.txt"), values)),
     ])
+}
+
+/// Returns the code that makes the confidence in a decision out of its largest score.
+fn confidence(meaning: Meaning) -> &'static str {
+    match meaning {
+        Meaning::Levels => {
+            "    int32_t next = INT8_MIN;
+    for (int32_t i = 0; i < MOTE_CLASSES; i++) {
+        if (i != decision->index && decision->scores[i] > next) {
+            next = decision->scores[i];
+        }
+    }
+    confidence -= next;
+"
+        }
+        _ => "",
+    }
 }
 
 /// Writes the code that moves what the next window needs to the beginning of the input.

@@ -2,6 +2,7 @@
 
 use crate::interface::{Elem, Interface};
 use crate::{Deployment, Evidence, Target};
+use mote_model::Op;
 use mote_report::{DeviceFigures, Estimate, Metrics, Quantiles, Run};
 use std::fmt::Display;
 
@@ -101,6 +102,26 @@ impl Card {
                 }
             ),
         ];
+        let filters = graph.nodes.iter().filter_map(|node| match &node.op {
+            Op::Filter(filter) => Some(filter),
+            _ => None,
+        });
+        items.extend(filters.map(|filter| {
+            let changes = filter.costs.iter().copied().filter(|&cost| cost > 0.0);
+            let (least, most) = changes.fold((f32::INFINITY, 0.0f32), |(least, most), cost| {
+                (least.min(cost), most.max(cost))
+            });
+            format!(
+                "Filter: a decision changes only for evidence that lasts. A change costs {least:.1} to {most:.1} nats, and \
+                 scores count {:.2} times per step.",
+                filter.weight
+            )
+        }));
+        items.push(format!(
+            "Confidence in a decision: {} The exported code says \"not sure\" below a threshold of the application's, and \
+             reports only changes if asked to.",
+            interface.meaning.confidence()
+        ));
         if let Some(evidence) = &deployment.evidence {
             let techniques = &evidence.run.techniques;
             items.push(match techniques.is_empty() {
@@ -283,8 +304,8 @@ impl Card {
     fn limits(&mut self, deployment: &Deployment, interface: &Interface) {
         self.heading("Limits");
         let mut items = vec![
-            "It knows the activities above and nothing else: whatever else the wearer does comes out as one of them. A \
-             score is no measure of whether it does."
+            "It knows the activities above and nothing else: whatever else the wearer does comes out as one of them, often \
+             with much confidence."
                 .to_owned(),
             format!(
                 "It was made for {} Hz. Another rate, another place on the body, another orientation of the sensor, or another \

@@ -2,7 +2,7 @@
 
 use crate::{Deployment, Error};
 use mote_model::stream::Schedule;
-use mote_model::{Op, Quant};
+use mote_model::{Graph, Node, Op, Quant};
 
 /// Type of a sample's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +42,69 @@ pub(crate) struct Interface {
     pub labels: Vec<String>,
     /// Grid of the scores; `None` when they are f32.
     pub scores: Option<Quant>,
-    /// Whether the scores are probabilities.
-    pub softmax: bool,
+    /// What the scores mean.
+    pub meaning: Meaning,
+}
+
+/// What scores mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// Nothing but that the largest one wins.
+    Scores,
+    /// Probabilities.
+    Probabilities,
+    /// Probabilities whose temperature was fitted on training users.
+    Calibrated,
+    /// Levels of a filter: logarithms of probabilities, 0 for the likeliest class.
+    Levels,
+}
+
+impl Meaning {
+    /// Returns what the scores of `graph` mean.
+    fn of(graph: &Graph) -> Self {
+        let filters = |node: &Node| matches!(node.op, Op::Filter(_));
+        let mut last = graph.nodes.iter().rfind(|n| n.output == graph.output);
+        // A pool of one step lets scores pass as they are.
+        while let Some(node) = last
+            && matches!(&node.op, Op::WindowPool(pool) if pool.steps == 1)
+        {
+            let input = node.inputs.first();
+            last = graph.nodes.iter().find(|n| Some(&n.output) == input);
+        }
+        match last.map(|n| &n.op) {
+            Some(Op::Filter(_)) => Meaning::Levels,
+            Some(Op::Softmax) if graph.nodes.iter().any(filters) => Meaning::Calibrated,
+            Some(Op::Softmax) => Meaning::Probabilities,
+            _ => Meaning::Scores,
+        }
+    }
+
+    /// Returns the end of the sentence "a score stands for this real number".
+    pub fn of_a_score(self) -> &'static str {
+        match self {
+            Meaning::Scores => "",
+            Meaning::Probabilities | Meaning::Calibrated => ": a probability",
+            Meaning::Levels => ": nats below the likeliest class",
+        }
+    }
+
+    /// Returns a sentence that says what the confidence in a decision is.
+    pub fn confidence(self) -> &'static str {
+        match self {
+            Meaning::Scores => {
+                "The largest score, as a real number. It is no probability, but grows with what speaks for the class."
+            }
+            Meaning::Probabilities => {
+                "The network's probability of the class. It was not calibrated: expect it to be too high."
+            }
+            Meaning::Calibrated => {
+                "The probability that the class is right, calibrated on the users that the network was trained on."
+            }
+            Meaning::Levels => {
+                "Nats by which the class leads the next one: the logarithm of how many times likelier it is. It was not calibrated."
+            }
+        }
+    }
 }
 
 impl Interface {
@@ -92,7 +153,6 @@ impl Interface {
             );
             return Err(Error::invalid("labels", what));
         }
-        let last = graph.nodes.iter().rfind(|n| n.output == graph.output);
         Ok(Self {
             elem: match (&graph.frontend, input.quant) {
                 (Some(_), _) => Elem::Count,
@@ -105,7 +165,7 @@ impl Interface {
             schedule: schedule.unwrap_or(Schedule::WINDOWS),
             labels,
             scores: output.quant,
-            softmax: last.is_some_and(|n| matches!(n.op, Op::Softmax)),
+            meaning: Meaning::of(graph),
         })
     }
 

@@ -1,7 +1,7 @@
 //! A crate of its own: the generated pipeline, the engine's sources, and a type that takes samples.
 
 use crate::generate;
-use crate::interface::{Elem, Interface};
+use crate::interface::{Elem, Interface, Meaning};
 use crate::self_test::{DECISIONS, decisions, digest};
 use crate::{Deployment, Error, File, fill};
 use mote_model::{Backend, Graph, Op, Runtime, WeightMemory};
@@ -47,14 +47,9 @@ pub(crate) fn files(deployment: &Deployment, interface: &Interface) -> Result<Ve
         ("score", score),
         ("score_zero", if score == "f32" { "0.0" } else { "0" }),
         ("real", &real),
-        (
-            "probability",
-            if interface.softmax {
-                ": a probability"
-            } else {
-                ""
-            },
-        ),
+        ("probability", interface.meaning.of_a_score()),
+        ("confidence_doc", interface.meaning.confidence()),
+        ("confidence", confidence(interface.meaning)),
         ("unit", interface.unit()),
         ("channels", &interface.channels.to_string()),
         ("rate", &format!("{:?}", deployment.rate_hz as f32)),
@@ -136,6 +131,22 @@ pub(crate) fn files(deployment: &Deployment, interface: &Interface) -> Result<Ve
         ));
     }
     Ok(files)
+}
+
+/// Returns the code of the confidence in a decision.
+fn confidence(meaning: Meaning) -> &'static str {
+    match meaning {
+        Meaning::Levels => {
+            "let mut next = f32::NEG_INFINITY;
+        for (class, &score) in self.scores.iter().enumerate() {
+            if class != self.class {
+                next = next.max(Self::real(score));
+            }
+        }
+        self.scores.get(self.class).map_or(0.0, |&score| Self::real(score) - next)"
+        }
+        _ => "self.scores.get(self.class).map_or(0.0, |&score| Self::real(score))",
+    }
 }
 
 const DRIVER_REMARK: &str = "\

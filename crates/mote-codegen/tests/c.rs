@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{deployment, directory, expected, load, networks};
+use common::{deployment, directory, expected, load, medium_confidence, networks, reports};
 use mote_codegen::{Deployment, Target, export};
 use mote_model::Runtime;
 use std::fs;
@@ -111,6 +111,61 @@ fn on_the_host() {
             &deployment,
             name.contains("every") || name.contains("stream"),
         );
+    }
+}
+
+/// Prints what there is to report about the made-up motion.
+const REPORTS: &str = r#"
+#include "mote.h"
+#include <stdio.h>
+
+static int listen(mote_state *state, const int16_t *sample, mote_decision *decision)
+{
+    static mote_reported reported;
+    int decided = mote_push(state, sample, decision);
+    if (decided) {
+        int report = mote_report(&reported, decision, MOTE_LEAST(LEAST));
+        if (report != MOTE_NO_CHANGE) {
+            printf("%d\n", report);
+        }
+    }
+    return decided;
+}
+
+#define mote_push listen
+#include "mote_self_test.c"
+
+int main(void)
+{
+    static mote_state state;
+    return mote_self_test(&state);
+}
+"#;
+
+#[test]
+fn only_changes_are_reported_and_what_is_not_sure() {
+    if !has("cc") {
+        return;
+    }
+    for name in ["separable", "sure stream", "steps stream", "pairs stream"] {
+        let deployment = networks().into_iter().find(|d| d.name == name).unwrap();
+        let least = medium_confidence(&deployment);
+        let dir = directory("c-reports").join(name);
+        export(&deployment, Target::C, &dir).unwrap();
+        fs::write(dir.join("main.c"), REPORTS).unwrap();
+        output(
+            Command::new("cc")
+                .args(WARNINGS)
+                .arg(format!("-DLEAST={least:?}f"))
+                .args(["mote.c", "main.c", "-o", "main"])
+                .current_dir(&dir),
+        );
+        let found = output(&mut Command::new(dir.join("main")));
+        let wanted = reports(&deployment, least);
+        assert!(wanted.contains(&None) && wanted.iter().any(Option::is_some));
+        let line = |report: &Option<usize>| report.map_or("-1\n".into(), |k| format!("{k}\n"));
+        let wanted: String = wanted.iter().map(line).collect();
+        assert_eq!(found, wanted, "{name}");
     }
 }
 

@@ -3,7 +3,10 @@
 
 mod common;
 
-use common::{crate_name, deployment, directory, expected, load, networks, with_frontend};
+use common::{
+    crate_name, deployment, directory, expected, load, medium_confidence, networks, reports,
+    with_frontend,
+};
 use mote_codegen::{Deployment, Target, export};
 use mote_model::Runtime;
 use std::fmt::Write as _;
@@ -51,6 +54,7 @@ fn check(name: &str, deployments: &[Deployment]) {
     let mut wanted = String::new();
     for deployment in deployments {
         let (package, module) = (crate_name(deployment, "-"), crate_name(deployment, "_"));
+        let least = medium_confidence(deployment);
         export(deployment, Target::Rust, &dir.join(&package)).unwrap();
         writeln!(manifest, "{package} = {{ path = {package:?} }}").unwrap();
         write!(
@@ -58,17 +62,27 @@ fn check(name: &str, deployments: &[Deployment]) {
             "    let mut detector = {module}::Detector::new();
     let mut signal = {module}::self_test::Signal::default();
     let mut decisions = 0;
+    let mut changes = {module}::Changes::new({least:?});
+    let mut reports = Vec::new();
     while decisions < {module}::self_test::DECISIONS {{
         if let Some(decision) = detector.push(signal.sample()) {{
             println!(\"{{}} {{:?}}\", decision.class, decision.scores);
+            reports.extend(changes.report(&decision));
             decisions += 1;
         }}
     }}
+    println!(\"{{reports:?}}\");
     assert_eq!({module}::self_test::run(&mut {module}::Detector::new()), Ok(()));
 "
         )
         .unwrap();
         wanted.push_str(&expected(deployment));
+        let report = |report: &Option<usize>| match report {
+            Some(class) => format!("Activity({class})"),
+            None => "NotSure".to_owned(),
+        };
+        let reports: Vec<String> = reports(deployment, least).iter().map(report).collect();
+        wanted.push_str(&format!("[{}]\n", reports.join(", ")));
     }
     fs::create_dir_all(dir.join("src")).unwrap();
     fs::write(dir.join("Cargo.toml"), manifest).unwrap();
@@ -84,7 +98,14 @@ fn check(name: &str, deployments: &[Deployment]) {
 #[test]
 fn int8_networks_decide_as_the_engine() {
     // Not all that C is tested with: each takes seconds to compile.
-    let chosen = ["every operator", "A", "separable stream", "A per tensor"];
+    let chosen = [
+        "every operator",
+        "A",
+        "separable stream",
+        "steps stream",
+        "sure stream",
+        "A per tensor",
+    ];
     let chosen = networks()
         .into_iter()
         .filter(|d| chosen.contains(&d.name.as_str()));

@@ -1,10 +1,16 @@
 //! Networks to export.
-#![allow(dead_code, clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
 
 use mote_codegen::Deployment;
-use mote_codegen::self_test::{Scores, decisions};
+use mote_codegen::self_test::{DECISIONS, Scores, decisions};
 use mote_import::tflite::import;
 use mote_model::Runtime;
+use mote_model::op::FILTER_QUANT;
 use mote_model::stream::stream;
 use mote_model::{
     Activation, Conv1d, Dense, Exit, Filter, Frontend, Graph, LeakyRelu, Node, Op, Pool, PoolKind,
@@ -175,6 +181,14 @@ fn per_step(dearer: f32) -> Graph {
     graph
 }
 
+/// The same, with probabilities.
+fn sure() -> Graph {
+    let mut graph = per_step(0.0);
+    graph.push_softmax("confidence").unwrap();
+    graph.validate().unwrap();
+    graph
+}
+
 /// A separable network's convolutions over a window of `time` steps.
 fn trunk(random: &mut Random, time: usize) -> Graph {
     let mut graph = Graph::new("separable", Shape::new(time, 3));
@@ -304,10 +318,67 @@ pub fn networks() -> Vec<Deployment> {
         stream_of("separable stream", separable()),
         stream_every("steps stream", per_step(0.0), 2, None),
         stream_every("pairs stream", per_step(0.5), 12, Some(4)),
+        stream_every("sure stream", sure(), 4, Some(2)),
         deployment("filter", with_frontend(per_step(0.5)), Runtime::COMPILED, 3),
         deployment("A per tensor", load("A_int8_pt"), Runtime::COMPILED, 10),
         deployment("C24", load("C24_int8"), Runtime::COMPILED, 24),
     ]
+}
+
+/// The confidence in each decision, and its class.
+fn confidences(deployment: &Deployment) -> Vec<(f32, usize)> {
+    let graph = &deployment.graph;
+    let quant = graph.tensors[graph.output].quant;
+    let of = |decision: Scores| {
+        let class = decision.class();
+        let reals: Vec<f32> = match (decision, quant) {
+            (Scores::I8(scores), Some(Quant { scale, zero_point })) => {
+                let zero = f32::from(zero_point);
+                scores
+                    .iter()
+                    .map(|&s| scale * (f32::from(s) - zero))
+                    .collect()
+            }
+            (Scores::F32(scores), _) => scores,
+            (Scores::I8(_), None) => panic!("int8 scores have a grid"),
+        };
+        let best = reals[class];
+        // Levels of a filter say nothing but by how much one leads.
+        let confidence = match quant == Some(FILTER_QUANT) {
+            true => {
+                let others = reals.iter().enumerate().filter(|&(k, _)| k != class);
+                best - others
+                    .map(|(_, &real)| real)
+                    .fold(f32::NEG_INFINITY, f32::max)
+            }
+            false => best,
+        };
+        (confidence, class)
+    };
+    decisions(deployment).unwrap().into_iter().map(of).collect()
+}
+
+/// A confidence that about half of the decisions have.
+pub fn medium_confidence(deployment: &Deployment) -> f32 {
+    let mut all: Vec<f32> = confidences(deployment).into_iter().map(|c| c.0).collect();
+    all.sort_by(f32::total_cmp);
+    // The least of them may be the medium one, too.
+    let least = all[0];
+    all.into_iter()
+        .skip(DECISIONS / 2)
+        .find(|&c| c > least)
+        .unwrap()
+}
+
+/// What a deployment that reports only changes says about its decisions: the class, or that it is not sure below the
+/// confidence `least`.
+pub fn reports(deployment: &Deployment, least: f32) -> Vec<Option<usize>> {
+    let decisions = confidences(deployment).into_iter();
+    let mut reports: Vec<Option<usize>> = decisions
+        .map(|(confidence, class)| (confidence >= least).then_some(class))
+        .collect();
+    reports.dedup();
+    reports
 }
 
 /// One line per decision: class and scores.
