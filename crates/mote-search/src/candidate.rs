@@ -38,6 +38,11 @@ pub struct Candidate {
     pub bits: u8,
     /// Whether samples are consumed as they arrive.
     pub stream: bool,
+    /// Average time of one activity that the filter over decisions counts with, in milliseconds; written in seconds. 0 is
+    /// what was learnt with the network, or the filter's own choice.
+    pub dwell_ms: u32,
+    /// Weight of scores in the filter, in thousandths; written as a number. 0 is as for `dwell_ms`.
+    pub weight_milli: u32,
     /// Whether an early exit decides easy windows, and nothing is loaded before it is needed.
     pub lazy: bool,
     /// Bytes of RAM through which weights are paged from an external storage; 0 is none.
@@ -134,7 +139,16 @@ impl Candidate {
             }));
         }
         if self.train != Train::Windows {
-            steps.push(Filter::default().into());
+            let given = |milli: u32| (milli > 0).then(|| f64::from(milli) / 1e3);
+            let (dwell, weight) = (given(self.dwell_ms), given(self.weight_milli));
+            steps.push(
+                Filter {
+                    dwell,
+                    weight,
+                    confidence: false,
+                }
+                .into(),
+            );
         }
         if self.page > 0 {
             steps.push(Paged { window: self.page }.into());
@@ -172,6 +186,11 @@ impl fmt::Display for Candidate {
         }
         if self.stream {
             f.write_str(",run=stream")?;
+        }
+        for (name, milli) in [("dwell", self.dwell_ms), ("weight", self.weight_milli)] {
+            if milli > 0 {
+                write!(f, ",{name}={}", f64::from(milli) / 1e3)?;
+            }
         }
         if self.lazy {
             f.write_str(",exit=lazy")?;
@@ -211,6 +230,8 @@ fn parse(text: &str) -> Result<Candidate, String> {
         qat: 0,
         bits: 8,
         stream: false,
+        dwell_ms: 0,
+        weight_milli: 0,
         lazy: false,
         page: 0,
     };
@@ -253,12 +274,14 @@ fn parse(text: &str) -> Result<Candidate, String> {
                 }
             }
             "run" => candidate.stream = one_of(name, value, ["windows", "stream"])?,
+            "dwell" => candidate.dwell_ms = milliseconds(name, value)?,
+            "weight" => candidate.weight_milli = thousandths(name, value)?,
             "exit" => candidate.lazy = one_of(name, value, ["none", "lazy"])?,
             "page" => candidate.page = number(name, value, 0..=1 << 20)?,
             _ => {
                 return Err(format!(
                     "`{name}` is not known; there are: window, hop, pad, net, train, epochs, contrastive, pca, prune, \
-                     qat, bits, run, exit, page"
+                     qat, bits, run, dwell, weight, exit, page"
                 ));
             }
         }
@@ -267,6 +290,11 @@ fn parse(text: &str) -> Result<Candidate, String> {
         return Err("net= is missing".to_owned());
     }
     match candidate.train {
+        Train::Windows if candidate.dwell_ms > 0 || candidate.weight_milli > 0 => {
+            return Err(
+                "dwell= and weight= are of the filter of a network trained on streams".to_owned(),
+            );
+        }
         Train::Windows if candidate.window_ms == 0 => return Err("window= is missing".to_owned()),
         Train::Windows => {}
         _ if candidate.cnn.padding != Padding::Valid || candidate.pca > 0 => {
@@ -313,6 +341,13 @@ fn milliseconds(name: &str, value: &str) -> Result<u32, String> {
         _ => Err(format!(
             "{name}={value} is no time from 0.001 to 3600 seconds"
         )),
+    }
+}
+
+fn thousandths(name: &str, value: &str) -> Result<u32, String> {
+    match value.parse::<f64>() {
+        Ok(x) if (0.001..=100.0).contains(&x) => Ok((x * 1e3).round() as u32),
+        _ => Err(format!("{name}={value} is no number from 0.001 to 100")),
     }
 }
 
@@ -392,6 +427,12 @@ mod tests {
                         qat,
                         bits,
                         stream,
+                        dwell_ms: if train == Train::Windows { 0 } else { hop_ms },
+                        weight_milli: if train == Train::Windows {
+                            0
+                        } else {
+                            hop_ms % 7
+                        },
                         lazy,
                         page,
                     }

@@ -99,6 +99,8 @@ impl Space {
             qat: 0,
             bits: 8,
             stream,
+            dwell_ms: 0,
+            weight_milli: 0,
             lazy: !stream && rng.random_bool(0.2),
             page: 0,
         };
@@ -125,6 +127,7 @@ impl Space {
                 }
                 7 if candidate.train != Train::Windows => {
                     candidate.train = Train::Windows;
+                    (candidate.dwell_ms, candidate.weight_milli) = (0, 0);
                     candidate.window_ms = pick(&self.windows_ms, 3000, rng);
                 }
                 7 if candidate.stream && rng.random_bool(0.5) => {
