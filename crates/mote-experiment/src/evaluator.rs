@@ -9,7 +9,7 @@ use crate::pipeline::Pipeline;
 use crate::plan;
 use crate::stream::{self, Decider, FoldStreams, NetworkDecider, StreamSettings};
 use mote_model::Graph;
-use mote_report::{ModelSize, StreamFigures};
+use mote_report::ModelSize;
 use mote_techniques::{Artifact, Change, Context};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -127,8 +127,8 @@ impl Evaluator {
         network: &TrainedNetwork,
         settings: StreamSettings,
         observer: &Observer,
-    ) -> Result<StreamFigures> {
-        let folds = experiment.each_fold(|index, fold| {
+    ) -> Result<Vec<Arc<FoldStreams>>> {
+        experiment.each_fold(|index, fold| {
             let applied = self.apply(experiment, pipeline, network, index)?;
             let deployed = applied.artifact.network()?;
             let hop = plan::hop(experiment, pipeline.candidate.as_ref(), &applied.artifact);
@@ -145,8 +145,7 @@ impl Evaluator {
             let streams = Arc::new(streams);
             known().insert(key, Arc::clone(&streams));
             Ok(streams)
-        })?;
-        Ok(stream::figures(experiment, settings, &folds))
+        })
     }
 
     /// Returns what the engine predicts for the test windows of fold `index`.

@@ -91,6 +91,7 @@ mod trained;
 mod trials;
 mod versions;
 mod window_cache;
+mod window_loss;
 
 pub use classical::kind as classical_model;
 pub use device::boards;

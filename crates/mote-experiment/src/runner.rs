@@ -14,7 +14,7 @@ use crate::settings::ComparisonSettings;
 use crate::stream::StreamSettings;
 use crate::trained::TrainedPipeline;
 use crate::window_cache::WindowCache;
-use crate::{classical, device, network, plan, smooth, stream, versions};
+use crate::{classical, device, network, plan, smooth, stream, versions, window_loss};
 use mote_device::board::Board;
 use mote_report::{DeviceFigures, Epoch, Results, Run, Smoothed};
 use mote_train::Trained;
@@ -242,7 +242,8 @@ impl ComparisonRunner {
                 settings,
                 &self.observer,
             )?;
-            run.stream = Some(streams);
+            run.stream = Some(stream::figures(experiment, settings, &streams));
+            run.windows = stream::window_figures(&streams);
         }
         add_history(&mut run, &network.folds);
         self.observer.tell(Event::Evaluated { run: &run });
@@ -261,6 +262,7 @@ impl ComparisonRunner {
     ) -> Result<Run> {
         let mut run = evaluate::row(experiment, pipeline, outcomes)?;
         run.metrics_smoothed = self.smoothed(experiment, outcomes)?;
+        run.window_loss = window_loss::window_loss(experiment);
         Ok(run)
     }
 

@@ -45,7 +45,7 @@ pub use mote_metrics::{ClassScores, Confusion, Scores};
 pub use schema::{
     BoutFigures, Data, Delay, DeviceFigures, EarlyExit, Epoch, Estimate, FoldResult, Host,
     LayerCost, MeasurementStatus, Method, Metrics, ModelSize, Quantiles, Results, Run, SCHEMA,
-    Smoothed, StreamFigures, Strip, UserQuantiles, UserScores,
+    Smoothed, StreamFigures, Strip, UserQuantiles, UserScores, WindowFigures, WindowLoss,
 };
 pub use store::{Paths, read, write_report};
 pub use terminal::{TableOptions, render_table};

@@ -37,6 +37,11 @@ pub(crate) fn no_stream(_: &Subject<'_>) -> String {
     "not run on continuous streams".to_owned()
 }
 
+/// Says why a figure on windows of a common length is missing.
+pub(crate) fn no_window(_: &Subject<'_>) -> String {
+    "its decisions need more signal than such a window has".to_owned()
+}
+
 /// Says why a delay is missing.
 pub(crate) fn no_delay(subject: &Subject<'_>) -> String {
     match subject.run.stream {

@@ -142,6 +142,12 @@ pub struct Run {
     /// is on both sides of the split, and in older files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamFigures>,
+    /// Figures on windows of other lengths, of networks that decide at every step of a stream; empty for others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<WindowFigures>,
+    /// What each class loses to the length of the windows; empty where windows were not cut from recordings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub window_loss: Vec<WindowLoss>,
     /// Each fold, in order; may be empty when only the summary was kept.
     #[serde(default)]
     pub fold_results: Vec<FoldResult>,
@@ -191,6 +197,8 @@ impl Run {
             metrics,
             metrics_smoothed: None,
             stream: None,
+            windows: Vec::new(),
+            window_loss: Vec::new(),
             fold_results: Vec::new(),
             model: ModelSize::default(),
             host: Host::default(),
@@ -264,6 +272,31 @@ pub struct StreamFigures {
     /// Truth and decisions of one user, for a picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strip: Option<Strip>,
+}
+
+/// Figures on windows that hold one activity each and overlap by half, cut from the test users' recordings. A network that
+/// decides at every step begins each window anew, and its last decision counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct WindowFigures {
+    /// Length of the windows, in seconds.
+    pub seconds: f64,
+    /// Mean F1 of the classes present in truth or decision, mean over folds.
+    pub macro_f1: f64,
+    /// Share of windows decided right, mean over folds.
+    pub accuracy: f64,
+}
+
+/// What a class loses to the length of the windows: a window needs that much signal without a change, and recordings end.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct WindowLoss {
+    /// The class.
+    pub label: String,
+    /// Signal of the class on the common grid, in seconds.
+    pub signal_s: f64,
+    /// Windows cut from it. Each stands for as much signal as lies between two windows.
+    pub windows: usize,
+    /// Signal that no window stands for, in seconds.
+    pub lost_s: f64,
 }
 
 /// Figures on streams whose bouts all have one length.

@@ -2,7 +2,8 @@
 
 use crate::ablation::Ablation;
 use crate::figures::Subject;
-use crate::schema::{Results, Run};
+use crate::format;
+use crate::schema::{Results, Run, WindowLoss};
 use crate::table::Table;
 use crate::view::Target;
 
@@ -62,6 +63,92 @@ pub(crate) fn about_streams(results: &Results) -> Option<String> {
          each) and {change}. Every row runs sample by sample as on the device, and every sample from 10 s on is scored. \
          Windows, below, hold one activity each; life does not.",
         stream.bout_s
+    ))
+}
+
+/// Builds the table of windows of common lengths, of the runs that decide at every step; `None` when there is none.
+pub(crate) fn windows(results: &Results) -> Option<Table<'_>> {
+    let figures = [
+        "window_3_macro_f1",
+        "window_3_accuracy",
+        "window_10_macro_f1",
+        "window_10_accuracy",
+    ];
+    let known = |s: &Subject<'_>| !s.run.windows.is_empty();
+    let table = Table::new(&figures, subjects(results, None, known));
+    (!table.subjects.is_empty()).then_some(table)
+}
+
+/// Says what the figures of [`windows`] are.
+pub(crate) const ABOUT_WINDOWS: &str = "For comparison with the literature: windows of one activity each, half \
+    overlapping, of the same test users. The network begins each window anew, and its last decision counts.";
+
+/// What windows of one length leave out.
+pub(crate) struct Loss<'a> {
+    /// Length of the windows, in seconds.
+    pub window_s: f64,
+    /// Positions of the runs with such windows.
+    pub runs: Vec<usize>,
+    /// What each class loses.
+    pub classes: &'a [WindowLoss],
+}
+
+impl Loss<'_> {
+    /// Returns windows, and the share of all signal that they do not stand for.
+    pub fn total(&self) -> (usize, f64) {
+        let sum = |of: fn(&WindowLoss) -> f64| self.classes.iter().map(of).sum::<f64>();
+        let windows = self.classes.iter().map(|c| c.windows).sum();
+        (windows, sum(|c| c.lost_s) / sum(|c| c.signal_s).max(1e-9))
+    }
+}
+
+/// Lists what windows leave out, once for each length, the shortest first.
+pub(crate) fn losses(results: &Results) -> Vec<Loss<'_>> {
+    let mut losses: Vec<Loss<'_>> = Vec::new();
+    for (index, run) in results.runs.iter().enumerate() {
+        let Some(window_s) = run.window_s.filter(|_| !run.window_loss.is_empty()) else {
+            continue;
+        };
+        let same = |l: &&mut Loss<'_>| l.window_s == window_s && l.classes == run.window_loss;
+        match losses.iter_mut().find(same) {
+            Some(loss) => loss.runs.push(index),
+            None => losses.push(Loss {
+                window_s,
+                runs: vec![index],
+                classes: &run.window_loss,
+            }),
+        }
+    }
+    losses.sort_by(|a, b| a.window_s.total_cmp(&b.window_s));
+    losses
+}
+
+/// Says in a sentence what windows of several lengths leave out; `None` when all have one length.
+pub(crate) fn about_losses(results: &Results) -> Option<String> {
+    let losses = losses(results);
+    if losses.len() < 2 {
+        return None;
+    }
+    let parts: Vec<String> = losses
+        .iter()
+        .map(|loss| {
+            let (windows, share) = loss.total();
+            let classes = loss.classes.iter().filter(|c| c.signal_s > 0.0);
+            let classes: Vec<String> = classes
+                .map(|c| format!("{} {:.0} %", c.label, 100.0 * c.lost_s / c.signal_s))
+                .collect();
+            format!(
+                "{} windows of {} s leave out {:.0} % of the signal ({})",
+                format::integer(windows as u64),
+                format::significant(loss.window_s),
+                100.0 * share,
+                classes.join(", ")
+            )
+        })
+        .collect();
+    Some(format!(
+        "Figures on windows of different lengths are of different moments, those on streams of the same: {}.",
+        parts.join("; ")
     ))
 }
 

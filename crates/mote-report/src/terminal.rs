@@ -113,6 +113,13 @@ pub fn render_table(results: &Results, options: &TableOptions) -> String {
         page.text(&tables::about_streams(results).unwrap_or_default());
     }
     page.figures(&targets);
+    if let Some(losses) = tables::about_losses(results) {
+        page.text(&losses);
+    }
+    if let Some(windows) = tables::windows(results) {
+        page.table("on windows of common lengths", &windows, Show::Values);
+        page.text(tables::ABOUT_WINDOWS);
+    }
     page.changes(&targets);
     if let Some(about) = tables::about_smoothing(results) {
         page.table(

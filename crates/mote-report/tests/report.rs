@@ -410,6 +410,19 @@ fn streams_are_quoted_before_windows() {
     assert!(section.contains("not run on continuous streams"));
     assert!(section.contains("too many changes were never noticed"));
     assert!(section.contains("What user 1600 did"));
+    let losses = part(section, "data-plot=\"window-loss\"", "</table>");
+    // Windows of 3 s lose 300 of 2,000 s of the first class, those of 10 s lose half.
+    let long = part(losses, "10 s ", "</tr>");
+    assert!(part(losses, "3 s ", "</tr>").contains("title=\"300 of 2,000 s\">15 %<"));
+    assert!(
+        long.contains(">50 %<") && long.contains("chip s2"),
+        "{long}"
+    );
+    let windows = part(section, "On windows of common lengths", "</table>");
+    assert!(
+        windows.contains(">0.830<") && windows.contains(">0.910<"),
+        "{windows}"
+    );
 
     let without = render_html(&common::results());
     for absent in ["id=\"streams\"", "on streams", ">stream</span>"] {

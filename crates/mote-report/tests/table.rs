@@ -249,3 +249,23 @@ fn smoothed_decisions_have_a_table_of_their_own() {
     let without = render_table(&common::system(), &TableOptions::default());
     assert!(!without.contains("smoothed"));
 }
+
+#[test]
+fn streams_come_before_windows_and_losses_are_told() {
+    let table = render_table(&common::streams(), &options(120));
+    // Lines are broken where the width ends.
+    let table = table.split_whitespace().collect::<Vec<_>>().join(" ");
+    let place = |text: &str| table.find(text).unwrap_or(table.len());
+    let order = [
+        "on continuous streams",
+        "on windows",
+        "windows of 10 s leave out 47 % of the signal (walk 50 %",
+        "on windows of common lengths",
+    ];
+    let places = order.map(place);
+    assert!(places.is_sorted() && places[3] < table.len(), "{table}");
+    let plain = render_table(&common::results(), &options(120));
+    for absent in ["continuous streams", "leave out", "common lengths"] {
+        assert!(!plain.contains(absent), "{absent}");
+    }
+}

@@ -31,7 +31,8 @@ pub(crate) struct NetworkDecider {
     channels: usize,
     /// Samples between two windows; a stream decides when it does.
     hop: usize,
-    stream: bool,
+    /// When a stream decides; `None` for whole windows.
+    stream: Option<Schedule>,
 }
 
 impl NetworkDecider {
@@ -43,15 +44,30 @@ impl NetworkDecider {
             time: shape.time,
             channels: shape.channels,
             hop: hop.max(1),
-            stream: Schedule::of(network).is_some(),
+            stream: Schedule::of(network),
         })
+    }
+
+    /// Returns whether the network is a stream that decides about one step, so that it takes windows of any length.
+    pub fn decides_per_step(&self) -> bool {
+        self.stream.is_some_and(|s| s.receptive_field.is_some())
+    }
+
+    /// Returns the last decision on `x`, `[time][channels]`, from a fresh state; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the engine refuses the network.
+    pub fn last(&self, x: &[f32]) -> Result<Option<usize>> {
+        let mut last = None;
+        self.each(x, |_, class| last = Some(class))?;
+        Ok(last)
     }
 
     /// Calls `each` with every decision on `x`, `[time][channels]`, and the sample that it came with.
     fn each(&self, x: &[f32], mut each: impl FnMut(usize, usize)) -> Result<()> {
         let mut engine = Session::new(&self.compiled)?;
         let run = self.time * self.channels;
-        if self.stream {
+        if self.stream.is_some() {
             let mut counts = Vec::with_capacity(run);
             for (tick, samples) in x.chunks_exact(run).enumerate() {
                 counts.clear();

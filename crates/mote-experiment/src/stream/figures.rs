@@ -1,15 +1,18 @@
 //! From counts in each fold to the figures of a row.
 
+use super::windows::LENGTHS_S;
 use super::{FIXED_S, LEAST_S, MEAN_S, STRIP_S, StreamSettings};
 use crate::experiment::Experiment;
-use mote_metrics::{Changes, Confusion, SegmentErrors};
-use mote_report::{BoutFigures, Delay, Estimate, StreamFigures, Strip, UserScores};
+use mote_metrics::{Changes, Confusion, Scores, SegmentErrors};
+use mote_report::{BoutFigures, Delay, Estimate, StreamFigures, Strip, UserScores, WindowFigures};
 use std::borrow::Borrow;
 
 /// What a row did on the streams of one fold: those of exponential bouts, then those of each fixed length.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FoldStreams {
     pub by_bouts: Vec<Streams>,
+    /// Of windows of each length; empty for rows that are not run on them.
+    pub windows: Vec<Confusion>,
     strip: Option<Strip>,
 }
 
@@ -46,6 +49,28 @@ impl FoldStreams {
             });
         }
     }
+}
+
+/// Returns the figures of a row on windows of common lengths; empty for rows that were not run on them.
+pub(crate) fn window_figures(folds: &[impl Borrow<FoldStreams>]) -> Vec<WindowFigures> {
+    let lengths = LENGTHS_S.into_iter().enumerate();
+    lengths
+        .filter_map(|(i, seconds)| {
+            let folds = folds.iter().filter_map(|f| f.borrow().windows.get(i));
+            let scores: Vec<_> = folds
+                .filter(|c| c.total() > 0)
+                .map(Confusion::scores)
+                .collect();
+            let mean = |of: fn(&Scores) -> f64| {
+                Estimate::over(&scores.iter().map(of).collect::<Vec<_>>()).mean
+            };
+            (!scores.is_empty()).then(|| WindowFigures {
+                seconds,
+                macro_f1: mean(|s| s.macro_f1),
+                accuracy: mean(|s| s.accuracy),
+            })
+        })
+        .collect()
 }
 
 /// Returns the figures of a row from what it did in every fold.

@@ -1,13 +1,15 @@
 //! The protocol `stream`: rows are judged on continuous streams of users that no network has seen.
 //!
 //! [`Protocol`] splices the recordings of each test user into streams, the same for every row. A row runs sample by
-//! sample as it will on the device ([`decide`]), and every sample from ten seconds on is scored ([`figures`]).
+//! sample as it will on the device ([`decide`]), and every sample from ten seconds on is scored ([`figures`]). Networks that
+//! decide at every step are run on [`windows`] of common lengths, too.
 
 mod decide;
 mod figures;
+mod windows;
 
 pub(crate) use decide::{Decider, NetworkDecider};
-pub(crate) use figures::{FoldStreams, figures};
+pub(crate) use figures::{FoldStreams, figures, window_figures};
 
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -65,7 +67,7 @@ pub(crate) fn impossible(experiment: &Experiment) -> Option<&'static str> {
     None
 }
 
-/// Runs `decider` on all streams of the test users of `fold`.
+/// Runs `decider` on all streams of the test users of `fold`, and on windows when it takes windows of any length.
 ///
 /// # Errors
 /// [`Error::Stopped`]; when the engine refuses the network.
@@ -76,8 +78,8 @@ pub(crate) fn run_fold(
     decider: &Decider<'_>,
     observer: &Observer,
 ) -> Result<FoldStreams> {
-    let windows = experiment.windows();
-    let rate_hz = f64::from(windows.rate_hz);
+    let data = experiment.windows();
+    let rate_hz = f64::from(data.rate_hz);
     let samples = |seconds: f64| (seconds * rate_hz).round() as usize;
     let exponential = Bouts::Exponential {
         mean: MEAN_S,
@@ -92,7 +94,7 @@ pub(crate) fn run_fold(
             seed: experiment.seed,
         };
         let mut of = figures::Streams {
-            confusion: Confusion::new(&windows.labels),
+            confusion: Confusion::new(&data.labels),
             ..figures::Streams::default()
         };
         for &user in &fold.test_users {
@@ -100,7 +102,7 @@ pub(crate) fn run_fold(
                 return Err(Error::Stopped);
             }
             let stretches = &experiment.loaded.stretches;
-            let stream = sequence(stretches, user, windows.channels, rate_hz, &spec);
+            let stream = sequence(stretches, user, data.channels, rate_hz, &spec);
             let from = samples(SCORED_FROM_S);
             if stream.classes.len() <= from {
                 continue;
@@ -112,8 +114,8 @@ pub(crate) fn run_fold(
                 starts: &stream.starts,
                 from,
             };
-            let mut confusion = Confusion::new(&windows.labels);
-            let classes = windows.labels.len();
+            let mut confusion = Confusion::new(&data.labels);
+            let classes = data.labels.len();
             for (&truth, &decided) in stream.classes.iter().zip(&decided).skip(from) {
                 // Where nothing was decided yet, it was not the right thing.
                 confusion.add(truth, decided.unwrap_or((truth + 1) % classes));
@@ -133,6 +135,11 @@ pub(crate) fn run_fold(
             of.users.push((user, confusion));
         }
         streams.by_bouts.push(of);
+    }
+    if let Decider::Network(network) = decider
+        && network.decides_per_step()
+    {
+        streams.windows = windows::confusions(experiment, fold, network, observer)?;
     }
     Ok(streams)
 }

@@ -2,7 +2,7 @@
 
 use super::{Better, Figure, Format, Subject};
 use crate::reasons;
-use crate::schema::StreamFigures;
+use crate::schema::{StreamFigures, WindowFigures};
 
 /// Where a figure on streams starts from.
 const STREAM: Figure = Figure {
@@ -27,6 +27,11 @@ fn of<'a>(subject: &Subject<'a>) -> Option<&'a StreamFigures> {
 fn by_bout(subject: &Subject<'_>, seconds: f64) -> Option<f64> {
     let bouts = &of(subject)?.by_bout;
     Some(bouts.iter().find(|b| b.seconds == seconds)?.accuracy)
+}
+
+/// Returns the figures of a subject on windows of `seconds`.
+fn on_windows<'a>(subject: &Subject<'a>, seconds: f64) -> Option<&'a WindowFigures> {
+    subject.run.windows.iter().find(|w| w.seconds == seconds)
 }
 
 /// All of them.
@@ -125,6 +130,42 @@ pub(super) const FIGURES: &[Figure] = &[
         better: Better::Smaller,
         format: Format::Decimal,
         value: |s| Some(of(s)?.false_changes_per_hour),
+        ..STREAM
+    },
+    Figure {
+        name: "window_3_macro_f1",
+        title: "m-F1",
+        unit: "3 s",
+        help: "Macro-averaged F1 on windows of 3 s, mean over folds.",
+        value: |s| Some(on_windows(s, 3.0)?.macro_f1),
+        why: reasons::no_window,
+        ..STREAM
+    },
+    Figure {
+        name: "window_3_accuracy",
+        title: "accuracy",
+        unit: "3 s",
+        help: "Accuracy on windows of 3 s, mean over folds.",
+        value: |s| Some(on_windows(s, 3.0)?.accuracy),
+        why: reasons::no_window,
+        ..STREAM
+    },
+    Figure {
+        name: "window_10_macro_f1",
+        title: "m-F1",
+        unit: "10 s",
+        help: "Macro-averaged F1 on windows of 10 s, mean over folds.",
+        value: |s| Some(on_windows(s, 10.0)?.macro_f1),
+        why: reasons::no_window,
+        ..STREAM
+    },
+    Figure {
+        name: "window_10_accuracy",
+        title: "accuracy",
+        unit: "10 s",
+        help: "Accuracy on windows of 10 s, mean over folds.",
+        value: |s| Some(on_windows(s, 10.0)?.accuracy),
+        why: reasons::no_window,
         ..STREAM
     },
 ];

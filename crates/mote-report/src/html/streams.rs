@@ -2,6 +2,7 @@
 
 use super::table::{Look, draw};
 use super::{Page, chips, distinct, framed, section};
+use crate::format;
 use crate::plots::{self, Line, TimeAxis};
 use crate::schema::StreamFigures;
 use crate::tables;
@@ -34,6 +35,8 @@ pub(super) fn streams(page: &Page<'_>) -> Markup {
             (since_change(page))
         }
         (strips(page))
+        (windows(page))
+        (losses(page))
     };
     section("streams", "On a continuous stream", &about, &body)
 }
@@ -143,4 +146,78 @@ fn strips(page: &Page<'_>) -> Markup {
             }
         }
     }
+}
+
+/// Draws figures on windows of common lengths; nothing when no run has them.
+fn windows(page: &Page<'_>) -> Markup {
+    let Some(table) = tables::windows(page.results) else {
+        return html! {};
+    };
+    let look = Look {
+        class: "",
+        remarks: &|_| Vec::new(),
+        baseline: None,
+        foot: None,
+    };
+    html! {
+        h3 { "On windows of common lengths" }
+        p.about { (tables::ABOUT_WINDOWS) }
+        (draw(page, &table, &look))
+    }
+}
+
+/// Draws what each class loses to the length of the windows.
+fn losses(page: &Page<'_>) -> Markup {
+    let losses = tables::losses(page.results);
+    let Some(first) = losses.first() else {
+        return html! {};
+    };
+    html! {
+        h3 { "What windows leave out" }
+        p.about {
+            "A window needs that much signal of one activity without a gap, so longer ones are fewer, and what is left are \
+             the longer bouts. Each window stands for the signal between it and the next; cells say which share of a class \
+             no window stands for. Figures on windows of different lengths are of different moments, those on streams of the \
+             same."
+        }
+        div.scroll tabindex="0" {
+            table data-plot="window-loss" {
+                thead {
+                    tr {
+                        th scope="col" { "windows of" }
+                        th scope="col" { "windows" }
+                        th scope="col" { "all" span.unit { "lost" } }
+                        @for class in first.classes { th scope="col" { (class.label) span.unit { "lost" } } }
+                    }
+                }
+                tbody {
+                    @for loss in &losses {
+                        @let (windows, share) = loss.total();
+                        tr {
+                            th scope="row" {
+                                (format::significant(loss.window_s)) " s "
+                                @for &run in &loss.runs {
+                                    @let series = page.series[run];
+                                    span class={ "chip " (series.class()) } title=(series.name) { (series.index + 1) }
+                                }
+                            }
+                            td { (format::integer(windows as u64)) }
+                            td { (percent(share)) }
+                            @for class in loss.classes {
+                                td title=(format!("{} of {} s", format::integer(class.lost_s.round() as u64),
+                                    format::integer(class.signal_s.round() as u64))) {
+                                    (percent(class.lost_s / class.signal_s.max(1e-9)))
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes a share in whole per cent.
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
 }
