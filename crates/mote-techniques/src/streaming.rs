@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Streaming {
-    /// Samples between two decisions; by default the task's hop, rounded down to a multiple of the network's stride.
+    /// Samples between two decisions; by default the task's hop, rounded down to a multiple of the network's stride, or,
+    /// for a network that decides at every step, two steps where they come within half a second, else one.
     #[schemars(range(min = 1))]
     pub hop: Option<usize>,
     /// Samples consumed at a time, a divisor of the hop; by default what suits the network.
@@ -53,7 +54,13 @@ impl Technique for Streaming {
             ));
         }
         let stride = stream::total_stride(&artifact.graph);
-        let whole = (context.windows.hop / stride).max(1) * stride;
+        let half_second = f64::from(context.windows.rate_hz) / 2.0;
+        let whole = match stream::decides_per_step(&artifact.graph) {
+            // Convolutions load their weights once for two steps.
+            true if 2.0 * stride as f64 <= half_second => 2 * stride,
+            true => stride,
+            false => (context.windows.hop / stride).max(1) * stride,
+        };
         let hop = self.hop.unwrap_or(whole);
         let windowed = plan(&artifact.graph, Strategy::Overlap)?.arena;
         artifact.stream = Some(Stream {
