@@ -67,21 +67,145 @@ pub fn depthwise_inside(
     }
     // SAFETY: as in `depthwise`, with all taps inside.
     unsafe {
-        column_blocks(
+        inside_blocks(
             conv.weights.as_ptr(),
             x.as_ptr(),
             conv.tap,
             y.as_ptr(),
-            0,
-            taps,
-            0,
-            conv.channels.as_ptr(),
             i32::from(conv.output.zero_point),
+            conv.channels.as_ptr(),
+            taps,
             blocks,
-            &0,
         );
     }
     Ok(())
+}
+
+/// One tap of four channels: its input in r8, r0 the weights, r4 to r7 the sums.
+macro_rules! tap {
+    () => {
+        "ldr r9, [r0], #4
+         sxtb16 r10, r8
+         sxtb16 r11, r9
+         smlabb r4, r10, r11, r4
+         smlatt r6, r10, r11, r6
+         sxtb16 r8, r8, ror #8
+         sxtb16 r9, r9, ror #8
+         smlabb r5, r8, r9, r5
+         smlatt r7, r8, r9, r7"
+    };
+}
+
+/// As `store_one`, with 1 in r11.
+macro_rules! store {
+    ($sum:literal) => {
+        concat!(
+            "ldrd r8, r9, [r3], #8
+             asr r10, r8, #7
+             add ",
+            $sum,
+            ", r10, ",
+            $sum,
+            ", lsl #1
+             smmulr ",
+            $sum,
+            ", ",
+            $sum,
+            ", r9
+             lsl r9, r11, r8
+             sub r9, r9, ",
+            $sum,
+            ", lsr #31
+             add ",
+            $sum,
+            ", ",
+            $sum,
+            ", r9, lsr #1
+             asr ",
+            $sum,
+            ", ",
+            $sum,
+            ", r8
+             add ",
+            $sum,
+            ", ",
+            $sum,
+            ", r2
+             ssat ",
+            $sum,
+            ", #8, ",
+            $sum,
+            "
+             strb ",
+            $sum,
+            ", [r1], #1"
+        )
+    };
+}
+
+/// One output step of a depthwise convolution whose taps are all inside, four channels at a time. Over the taps: r0
+/// weights, r1 input, r2 its step, r3 pairs of taps left, r4 to r7 the sums, r8 to r11 words in flight, r12 the input of
+/// the block, lr the output. Over the sums: r1 output, r2 zero point, r3 channels.
+///
+/// # Safety
+/// There is as much of everything as the counts say; neither `blocks` nor `taps` is zero.
+#[unsafe(naked)]
+unsafe extern "C" fn inside_blocks(
+    weights: *const u32,
+    x: *const Cell<i8>,
+    row: usize,
+    y: *const Cell<i8>,
+    zero: i32,
+    channels: *const [u32; 2],
+    taps: usize,
+    blocks: usize,
+) {
+    naked_asm!(
+        dsp!(),
+        // Saved: 0 row. Arguments: 40 zero, 44 channels, 48 taps, 52 blocks.
+        "push {{r2, r4-r11, lr}}",
+        "mov r12, r1",
+        "mov lr, r3",
+        "1:",
+        "ldr r3, [sp, #48]",
+        "mov r1, r12",
+        "mov r4, #0",
+        "mov r5, #0",
+        "mov r6, #0",
+        "mov r7, #0",
+        "lsrs r3, r3, #1",
+        "bcc 2f",
+        // An odd tap comes alone.
+        "ldr r8, [r1]",
+        "add r1, r1, r2",
+        tap!(),
+        "cbz r3, 3f",
+        "2:",
+        "ldr r8, [r1]",
+        tap!(),
+        "ldr r8, [r1, r2]",
+        "add r1, r1, r2, lsl #1",
+        tap!(),
+        "subs r3, r3, #1",
+        "bne 2b",
+        "3:",
+        "mov r1, lr",
+        "mov r11, #1",
+        "ldrd r2, r3, [sp, #40]",
+        store!("r4"),
+        store!("r5"),
+        store!("r6"),
+        store!("r7"),
+        "mov lr, r1",
+        "str r3, [sp, #44]",
+        "ldr r3, [sp, #52]",
+        "ldr r2, [sp]",
+        "add r12, r12, #4",
+        "subs r3, r3, #1",
+        "str r3, [sp, #52]",
+        "bne 1b",
+        "pop {{r2, r4-r11, pc}}",
+    )
 }
 
 /// One depthwise output channel, of which the sum is in a register: as `store`.
