@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use mote_data::WindowSpec;
-use mote_experiment::{DataSettings, SplitSettings, TrialSettings, WINDOW_S};
+use mote_experiment::{DataSettings, SplitSettings, StreamSettings, TrialSettings, WINDOW_S};
 use mote_search::{Candidate, Fidelity, export};
 use std::path::PathBuf;
 
@@ -95,6 +95,29 @@ impl From<Optimize> for mote_device::core::Optimize {
     }
 }
 
+/// How rows are judged on continuous streams.
+#[derive(clap::Args, Clone)]
+pub struct StreamArgs {
+    /// Time over which one activity fades into the next on continuous streams, in seconds; 0 is a hard cut.
+    #[arg(long, value_name = "SECONDS", default_value_t = StreamSettings::default().fade_s)]
+    pub fade: f64,
+    /// Leave the figures on continuous streams out.
+    #[arg(long, conflicts_with = "fade")]
+    pub no_stream: bool,
+}
+
+impl StreamArgs {
+    /// Returns the settings; `None` when streams are left out.
+    pub fn settings(&self) -> Result<Option<StreamSettings>> {
+        ensure!(
+            (0.0..=10.0).contains(&self.fade),
+            "--fade {}: give seconds from 0 to 10",
+            self.fade
+        );
+        Ok((!self.no_stream).then_some(StreamSettings { fade_s: self.fade }))
+    }
+}
+
 /// What all candidates of a search have in common.
 #[derive(clap::Args, Clone)]
 pub struct TrialArgs {
@@ -119,6 +142,8 @@ pub struct TrialArgs {
     /// What the compiler optimises the firmware for.
     #[arg(long, value_enum, default_value_t = Optimize::Speed)]
     pub optimize: Optimize,
+    #[command(flatten)]
+    pub stream: StreamArgs,
     /// Folder for checkpoints, images and results.
     #[arg(long, default_value = "out")]
     pub out: PathBuf,
@@ -144,6 +169,7 @@ impl TrialArgs {
             split: self.split.settings()?,
             board: self.board.clone(),
             optimize: self.optimize.into(),
+            stream: self.stream.settings()?,
             threads: self.threads,
             out: self.out.clone(),
         })
@@ -171,9 +197,15 @@ impl TrialArgs {
         add("--seed", split.seed.to_string());
         add("--board", self.board.clone());
         add("--optimize", optimize.to_owned());
+        if !self.stream.no_stream {
+            add("--fade", self.stream.fade.to_string());
+        }
         add("--spec", spec.to_string());
         add("--try-folds", fidelity.folds.to_string());
         add("--percent", fidelity.percent.to_string());
+        if self.stream.no_stream {
+            words.push("--no-stream".to_owned());
+        }
         words
     }
 

@@ -127,7 +127,7 @@ impl Shown {
         match event {
             Event::TrialDone { record } => ui.detail(format_args!(
                 "m-F1 {:.3} of {} folds, {} % of the epochs, {:.0} s: {}",
-                record.macro_f1,
+                record.score(),
                 record.fidelity.folds,
                 record.fidelity.percent,
                 record.seconds,
@@ -166,7 +166,7 @@ fn front_so_far(status: &Status<'_>, ui: &Ui) {
     for record in status.front.iter().take(8) {
         ui.info(format_args!(
             "  {}",
-            candidate_row(record.macro_f1, &record.figures, &record.candidate)
+            candidate_row(record.score(), &record.figures, &record.candidate)
         ));
     }
 }

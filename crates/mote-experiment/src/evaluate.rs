@@ -2,11 +2,13 @@
 
 use crate::error::Result;
 use crate::experiment::Experiment;
+use crate::observer::Observer;
 use crate::pipeline::Pipeline;
+use crate::stream::{self, Decider, NetworkDecider, StreamSettings};
 use mote_data::{Fold, Windows};
 use mote_model::session::{self, Scores, Session};
 use mote_model::{Graph, Op};
-use mote_report::{EarlyExit, FoldPredictions, FoldResult, Metrics, ModelSize, Run};
+use mote_report::{EarlyExit, FoldPredictions, FoldResult, Metrics, ModelSize, Run, StreamFigures};
 use mote_techniques::{Change, Step};
 use std::time::Instant;
 
@@ -132,6 +134,27 @@ pub fn metrics(
         &experiment.windows().labels,
         &predictions,
     )?)
+}
+
+/// Runs `network` on the continuous streams of the test users of `fold`, with a decision per hop of the windows where it
+/// is no stream itself; or says why there are no streams.
+///
+/// # Errors
+/// When the engine refuses the network.
+pub fn streams(
+    experiment: &Experiment,
+    fold: &Fold,
+    network: &Graph,
+    settings: StreamSettings,
+) -> Result<Result<StreamFigures, &'static str>> {
+    if let Some(why) = stream::impossible(experiment) {
+        return Ok(Err(why));
+    }
+    let hop = experiment.windows().hop;
+    let decider = Decider::Network(NetworkDecider::new(network, hop)?);
+    let observer = Observer::silent();
+    let counts = stream::run_fold(experiment, fold, settings, &decider, &observer)?;
+    Ok(Ok(stream::figures(experiment, settings, &[counts])))
 }
 
 /// Returns the row of a pipeline from its outcomes in all folds.

@@ -20,7 +20,7 @@ pub struct FitSettings {
     pub trials: TrialSettings,
     /// Limits beside those of the board. Without a latency, a decision takes no longer than the hop.
     pub limits: Limits,
-    /// What is to be small; without, the highest m-F1 is best.
+    /// What is to be small; without, the highest m-F1 (on streams, where candidates are judged on them) is best.
     pub minimize: Option<Objective>,
     /// What there is to choose from.
     pub space: Space,
@@ -92,6 +92,14 @@ impl Fit {
         }
         let trials = Trials::new(settings.trials.clone(), Some(store), repeat, observer)?;
         let experiment = trials.experiment(&first[0])?;
+        let limits = &settings.limits;
+        if (limits.max_delay_s.is_some() || limits.max_false_changes.is_some())
+            && let Some(why) = trials.runner.no_streams(&experiment)
+        {
+            return Err(Error::Invalid(format!(
+                "--max-delay and --max-false-changes need candidates that are judged on continuous streams: {why}"
+            )));
+        }
         retain(&mut known, &trials.context(&experiment), observer);
         Ok(Self {
             search: search_settings(&settings, &trials, first, experiment.folds.len()),
@@ -221,8 +229,8 @@ fn judge(goal: &Goal, outcome: &mut Outcome) {
             .map(|r| NearMiss {
                 candidate: r.candidate.clone(),
                 figures: *r.best_figures(),
-                macro_f1: Some(r.macro_f1),
-                broken: goal.limits.broken(r.best_figures(), Some(r.macro_f1)),
+                macro_f1: Some(r.score()),
+                broken: goal.limits.broken(r.best_figures(), Some(r.quality())),
             })
             .collect();
     }

@@ -42,10 +42,15 @@ impl Cost {
 
 /// Returns the runs on the front of the file that are better than `run` in something, the nearest in m-F1 first.
 pub fn neighbours<'r>(results: &'r Results, run: &Run) -> Vec<&'r Run> {
+    // A run that was judged on streams is compared with others that were.
+    let share = |r: &Run| match &run.stream {
+        Some(_) => r.stream.as_ref().map(|s| s.macro_f1.mean),
+        None => Some(r.metrics.macro_f1.mean),
+    };
     let values = |r: &Run| {
         let cost = Cost::of(r)?;
         let [flash, ram, work] = [cost.flash, cost.ram, cost.work].map(|c| c as f64);
-        Some([-r.metrics.macro_f1.mean, flash, ram, work])
+        Some([-share(r)?, flash, ram, work])
     };
     let Some(own) = values(run) else {
         return Vec::new();
@@ -62,7 +67,10 @@ pub fn neighbours<'r>(results: &'r Results, run: &Run) -> Vec<&'r Run> {
         .filter(|(_, v)| v.iter().zip(&own).any(|(a, b)| a < b))
         .map(|(r, _)| *r)
         .collect();
-    let distance = |r: &Run| (r.metrics.macro_f1.mean - run.metrics.macro_f1.mean).abs();
+    let distance = |r: &Run| match (share(r), share(run)) {
+        (Some(a), Some(b)) => (a - b).abs(),
+        _ => f64::INFINITY,
+    };
     front.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
     front.truncate(MOST);
     front

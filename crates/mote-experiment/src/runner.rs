@@ -272,6 +272,14 @@ impl ComparisonRunner {
         stream::impossible(experiment).is_none().then_some(settings)
     }
 
+    /// Says why rows are not judged on streams of `experiment`; `None` when they are.
+    pub(crate) fn no_streams(&self, experiment: &Experiment) -> Option<&'static str> {
+        match self.settings.stream {
+            None => Some("streams are left out (--no-stream)"),
+            Some(_) => stream::impossible(experiment),
+        }
+    }
+
     fn smoothed(&self, experiment: &Experiment, outcomes: &[Outcome]) -> Result<Option<Smoothed>> {
         let smooth = self.settings.smooth;
         smooth

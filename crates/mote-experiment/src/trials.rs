@@ -6,11 +6,14 @@ use crate::observer::{Event, Observer};
 use crate::pipeline::Pipeline;
 use crate::runner::{ComparisonRunner, Extent, PipelineResult};
 use crate::settings::{ComparisonSettings, DataSettings, SplitSettings};
+use crate::stream::StreamSettings;
 use crate::trained::TrainedPipeline;
 use mote_device::board::Board;
 use mote_device::core::Optimize;
 use mote_search::network::Shapes;
-use mote_search::{Calibration, Candidate, Fidelity, Figures, Prediction, Record, Store, Trial};
+use mote_search::{
+    Calibration, Candidate, Fidelity, Figures, OnStream, Prediction, Record, Store, Trial,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +31,9 @@ pub struct TrialSettings {
     pub board: String,
     /// What the compiler optimises firmware for.
     pub optimize: Optimize,
+    /// How candidates are judged on continuous streams; they are not when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamSettings>,
     /// Folds worked on at a time; one per core when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
@@ -42,6 +48,7 @@ impl TrialSettings {
             boards: vec![self.board.clone()],
             optimize: self.optimize,
             split: self.split.clone(),
+            stream: self.stream,
             threads: self.threads,
             ..ComparisonSettings::new(self.data.clone(), self.out.clone())
         }
@@ -51,7 +58,7 @@ impl TrialSettings {
 /// Version of the code that decides what a trial finds: training, techniques, the engine and the cost model with its
 /// calibration. Raise it with a change that gives the same candidate other figures; trials of other versions are then
 /// run again instead of being compared.
-const CODE: u32 = 1;
+const CODE: u32 = 2;
 
 /// Everything beside candidate and fidelity that decides what a trial finds. Only trials with the same context are
 /// compared with each other.
@@ -76,6 +83,9 @@ pub struct TrialContext {
     pub board: String,
     /// What the compiler optimises firmware for.
     pub optimize: Optimize,
+    /// How candidates are judged on continuous streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamSettings>,
 }
 
 /// Returns the command line that repeats a trial, for people and for shells.
@@ -153,6 +163,7 @@ impl Trials {
             rate_hz: window.rate_hz,
             board: self.board().name.clone(),
             optimize: self.settings.optimize,
+            stream: self.settings.stream,
         }
     }
 
@@ -233,6 +244,12 @@ impl Trials {
             command: (self.repeat)(candidate, fidelity),
             macro_f1: metrics.macro_f1.mean,
             accuracy: metrics.accuracy.mean,
+            stream: result.run.stream.as_ref().map(|stream| OnStream {
+                macro_f1: stream.macro_f1.mean,
+                accuracy: stream.accuracy.mean,
+                delay_s: stream.delay_s.median,
+                false_changes_per_hour: stream.false_changes_per_hour,
+            }),
             figures: predicted.figures(self.board(), candidate.hop_s()),
             predicted,
             measured: None,
@@ -303,6 +320,7 @@ impl Trial for Trials {
                     command: (self.repeat)(candidate, fidelity),
                     macro_f1: 0.0,
                     accuracy: 0.0,
+                    stream: None,
                     predicted: Prediction {
                         flash_code: 0,
                         flash_model: 0,

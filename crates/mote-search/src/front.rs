@@ -1,4 +1,5 @@
-//! Compares trials: dominance, fronts, and the order in which candidates are promoted.
+//! Compares trials: dominance, fronts, and the order in which candidates are promoted. The m-F1 is that on continuous
+//! streams, where candidates are judged on them.
 
 use crate::limits::{Figures, Limits, Objective};
 use crate::record::Record;
@@ -20,7 +21,7 @@ impl Goal {
     /// Returns all values to minimise, among them the negated m-F1.
     fn values(&self, record: &Record) -> Vec<f64> {
         let f = record.best_figures();
-        let mut all = vec![-record.macro_f1];
+        let mut all = vec![-record.score()];
         match self.objective {
             Some(objective) => all.push(objective.of(f)),
             None => all.extend(costs(f)),
@@ -31,7 +32,7 @@ impl Goal {
     /// Returns by how much a record breaks the limits, as a share of them; 0 when it keeps all.
     pub fn excess(&self, record: &Record) -> f64 {
         self.limits
-            .excess(record.best_figures(), Some(record.macro_f1))
+            .excess(record.best_figures(), Some(record.quality()))
     }
 
     /// Returns whether `a` is better than `b`: it breaks the limits less; or both keep them, and `a` is worse in
@@ -46,8 +47,8 @@ impl Goal {
     /// Returns the indices of `records`, the first to be promoted first: front by front (NSGA-II, Deb et al. 2002), and
     /// within a front those with the most distant neighbours first. Records far below the best m-F1 are left out.
     pub fn order(&self, records: &[&Record]) -> Vec<usize> {
-        let best = records.iter().map(|r| r.macro_f1).fold(0.0, f64::max);
-        let hope = |i: &usize| records[*i].macro_f1 >= best - HOPELESS;
+        let best = records.iter().map(|r| r.score()).fold(0.0, f64::max);
+        let hope = |i: &usize| records[*i].score() >= best - HOPELESS;
         let mut left: Vec<usize> = (0..records.len()).filter(hope).collect();
         let mut order = Vec::with_capacity(left.len());
         while !left.is_empty() {
@@ -110,8 +111,8 @@ impl Goal {
             }
         }
         front.sort_by(|a, b| {
-            b.macro_f1
-                .total_cmp(&a.macro_f1)
+            b.score()
+                .total_cmp(&a.score())
                 .then(a.candidate.cmp(&b.candidate))
         });
         front
@@ -124,14 +125,14 @@ impl Goal {
         let Some(objective) = self.objective else {
             return front.first().copied();
         };
-        let top = front.first()?.macro_f1;
+        let top = front.first()?.score();
         let enough = self.limits.min_f1.unwrap_or(top - 0.01);
-        let fine = front.into_iter().filter(|r| r.macro_f1 >= enough);
+        let fine = front.into_iter().filter(|r| r.score() >= enough);
         fine.min_by(|a, b| {
             let of = |r: &Record| objective.of(r.best_figures());
             of(a)
                 .total_cmp(&of(b))
-                .then(b.macro_f1.total_cmp(&a.macro_f1))
+                .then(b.score().total_cmp(&a.score()))
         })
     }
 }
@@ -149,6 +150,7 @@ fn costs(f: &Figures) -> [f64; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::OnStream;
     use crate::record::tests::record;
 
     fn at(window: usize, f1: f64, flash: u64, ram: u64) -> Record {
@@ -158,6 +160,35 @@ mod tests {
             ..Figures::default()
         };
         record(&format!("window={window},net=c8k3"), f1, figures)
+    }
+
+    #[test]
+    fn streams_decide_where_there_are_any() {
+        let on_stream = |mut record: Record, macro_f1, delay_s| {
+            record.stream = Some(OnStream {
+                macro_f1,
+                delay_s,
+                ..OnStream::default()
+            });
+            record
+        };
+        let records = [
+            on_stream(at(1, 0.95, 10_000, 1000), 0.80, Some(6.0)),
+            on_stream(at(2, 0.90, 10_000, 1000), 0.92, Some(1.5)),
+            on_stream(at(3, 0.93, 9_000, 1000), 0.85, None),
+        ];
+        let records: Vec<&Record> = records.iter().collect();
+        let goal = Goal::default();
+        assert_eq!(goal.best(&records).unwrap().macro_f1, 0.90);
+        assert_eq!(goal.front(&records).len(), 2);
+        let quick = Goal {
+            limits: Limits {
+                max_delay_s: Some(2.0),
+                ..Limits::default()
+            },
+            objective: None,
+        };
+        assert_eq!(quick.front(&records), [records[1]]);
     }
 
     #[test]

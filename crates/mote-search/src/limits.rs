@@ -48,8 +48,25 @@ pub struct Limits {
     pub latency_ms: Option<f64>,
     /// Milliwatts on average.
     pub power_mw: Option<f64>,
-    /// Macro-averaged F1 on users that were not trained on.
+    /// Macro-averaged F1 on users that were not trained on, on streams where candidates are judged on them.
     pub min_f1: Option<f64>,
+    /// Seconds within which half of the changes on a stream are noticed.
+    #[serde(default)]
+    pub max_delay_s: Option<f64>,
+    /// Decisions per hour that leave the right activity.
+    #[serde(default)]
+    pub max_false_changes: Option<f64>,
+}
+
+/// How well a tried candidate decides; what is not known breaks no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Quality {
+    /// Macro-averaged F1.
+    pub macro_f1: f64,
+    /// Seconds within which half of the changes are noticed; infinite when fewer are.
+    pub delay_s: Option<f64>,
+    /// Decisions per hour that leave the right activity.
+    pub false_changes_per_hour: Option<f64>,
 }
 
 /// One limit.
@@ -66,6 +83,10 @@ pub enum Limit {
     Power,
     /// [`Limits::min_f1`].
     F1,
+    /// [`Limits::max_delay_s`].
+    Delay,
+    /// [`Limits::max_false_changes`].
+    FalseChanges,
 }
 
 impl Limit {
@@ -77,14 +98,16 @@ impl Limit {
             Limit::Latency => "--latency",
             Limit::Power => "--power",
             Limit::F1 => "--min-f1",
+            Limit::Delay => "--max-delay",
+            Limit::FalseChanges => "--max-false-changes",
         }
     }
 }
 
 impl Limits {
-    /// Returns the limits that `figures` and the m-F1 break, and by what share of each limit. An unknown figure or m-F1
-    /// breaks no limit.
-    pub fn broken(&self, figures: &Figures, f1: Option<f64>) -> Vec<(Limit, f64)> {
+    /// Returns the limits that `figures` and `quality` break, and by what share of each limit. What is not known breaks
+    /// no limit.
+    pub fn broken(&self, figures: &Figures, quality: Option<Quality>) -> Vec<(Limit, f64)> {
         let over = |limit: Option<f64>, value: Option<f64>| {
             let (limit, value) = limit.zip(value)?;
             (value > limit).then(|| value / limit.max(f64::MIN_POSITIVE) - 1.0)
@@ -92,16 +115,24 @@ impl Limits {
         let bytes =
             |limit: Option<u64>, value: u64| over(limit.map(|l| l as f64), Some(value as f64));
         let milliwatts = figures.power_uw.map(|p| p / 1e3);
+        let f1 = quality.map(|q| q.macro_f1);
         let short = self
             .min_f1
             .zip(f1)
             .and_then(|(least, f1)| (f1 < least).then(|| (least - f1) / least));
+        let delay = quality.and_then(|q| q.delay_s);
+        let false_changes = quality.and_then(|q| q.false_changes_per_hour);
         [
             (Limit::Flash, bytes(self.flash, figures.flash)),
             (Limit::Ram, bytes(self.ram, figures.ram)),
             (Limit::Latency, over(self.latency_ms, figures.latency_ms)),
             (Limit::Power, over(self.power_mw, milliwatts)),
             (Limit::F1, short),
+            (Limit::Delay, over(self.max_delay_s, delay)),
+            (
+                Limit::FalseChanges,
+                over(self.max_false_changes, false_changes),
+            ),
         ]
         .into_iter()
         .filter_map(|(limit, excess)| Some((limit, excess?)))
@@ -109,8 +140,8 @@ impl Limits {
     }
 
     /// Returns the sum of [`Limits::broken`]; 0 when all limits hold.
-    pub fn excess(&self, figures: &Figures, f1: Option<f64>) -> f64 {
-        self.broken(figures, f1)
+    pub fn excess(&self, figures: &Figures, quality: Option<Quality>) -> f64 {
+        self.broken(figures, quality)
             .iter()
             .map(|(_, excess)| excess)
             .sum()
@@ -125,6 +156,9 @@ impl fmt::Display for Limits {
             self.latency_ms.map(|v| format!("latency {v} ms")),
             self.power_mw.map(|v| format!("power {v} mW")),
             self.min_f1.map(|v| format!("m-F1 {v} at least")),
+            self.max_delay_s.map(|v| format!("delay {v} s")),
+            self.max_false_changes
+                .map(|v| format!("{v} false changes per hour")),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         match parts.is_empty() {
@@ -299,12 +333,40 @@ mod tests {
             ..Figures::default()
         };
         assert_eq!(limits.broken(&figures, None), [(Limit::Flash, 0.5)]);
-        let both = limits.broken(&figures, Some(0.6));
+        let quality = Some(Quality {
+            macro_f1: 0.6,
+            ..Quality::default()
+        });
+        let both = limits.broken(&figures, quality);
         assert_eq!(both[1].0, Limit::F1);
-        assert!((limits.excess(&figures, Some(0.6)) - 0.75).abs() < 1e-9);
+        assert!((limits.excess(&figures, quality) - 0.75).abs() < 1e-9);
         assert_eq!(
             limits.to_string(),
             "flash 1000 B, power 0.5 mW, m-F1 0.8 at least"
         );
+    }
+
+    #[test]
+    fn delay_and_false_changes_may_be_limits() {
+        let limits = Limits {
+            max_delay_s: Some(2.0),
+            max_false_changes: Some(40.0),
+            ..Limits::default()
+        };
+        let broken = |delay_s, false_changes_per_hour| {
+            let quality = Quality {
+                macro_f1: 0.9,
+                delay_s,
+                false_changes_per_hour,
+            };
+            limits.broken(&Figures::default(), Some(quality))
+        };
+        assert_eq!(broken(Some(2.0), Some(40.0)), []);
+        assert_eq!(broken(Some(3.0), Some(40.0)), [(Limit::Delay, 0.5)]);
+        assert_eq!(broken(Some(1.0), Some(50.0)), [(Limit::FalseChanges, 0.25)]);
+        let never = broken(Some(f64::INFINITY), None);
+        assert_eq!(never, [(Limit::Delay, f64::INFINITY)]);
+        assert_eq!(broken(None, None), [], "not judged on streams");
+        assert_eq!(limits.to_string(), "delay 2 s, 40 false changes per hour");
     }
 }

@@ -4,7 +4,7 @@
 //! as much as a byte is refused and never a figure.
 
 use crate::candidate::Candidate;
-use crate::limits::Figures;
+use crate::limits::{Figures, Quality};
 use crate::prediction::Prediction;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -50,6 +50,9 @@ pub struct Record {
     pub macro_f1: f64,
     /// Share of test windows that were classified correctly, mean over folds.
     pub accuracy: f64,
+    /// The same on continuous streams; absent where candidates are not judged on them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<OnStream>,
     /// What the trained network takes, by the cost model.
     pub predicted: Prediction,
     /// The same as figures of the board.
@@ -64,7 +67,35 @@ pub struct Record {
     pub failed: Option<String>,
 }
 
+/// What a candidate does on continuous streams of the test users.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct OnStream {
+    /// Macro-averaged F1 per sample, mean over folds.
+    pub macro_f1: f64,
+    /// Share of samples decided right, mean over folds.
+    pub accuracy: f64,
+    /// Time within which half of the changes were noticed, in seconds; `null` when fewer were.
+    pub delay_s: Option<f64>,
+    /// Decisions that left the right activity, per hour.
+    pub false_changes_per_hour: f64,
+}
+
 impl Record {
+    /// Returns the m-F1 that candidates are compared by: on streams, or on windows where there are no streams.
+    pub fn score(&self) -> f64 {
+        self.stream.map_or(self.macro_f1, |s| s.macro_f1)
+    }
+
+    /// Returns what limits are held against.
+    pub fn quality(&self) -> Quality {
+        Quality {
+            macro_f1: self.score(),
+            // A change that is never noticed takes forever.
+            delay_s: self.stream.map(|s| s.delay_s.unwrap_or(f64::INFINITY)),
+            false_changes_per_hour: self.stream.map(|s| s.false_changes_per_hour),
+        }
+    }
+
     /// Returns measured figures, else predicted ones.
     pub fn best_figures(&self) -> &Figures {
         self.measured.as_ref().unwrap_or(&self.figures)
@@ -139,6 +170,7 @@ pub(crate) mod tests {
             command: format!("mote trial --spec {candidate}"),
             macro_f1,
             accuracy: macro_f1,
+            stream: None,
             predicted: Prediction {
                 flash_code: 0,
                 flash_model: figures.flash,

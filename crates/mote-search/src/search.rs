@@ -460,12 +460,11 @@ impl<'a, P: Fn(&Candidate) -> Result<Figures, Error>> Search<'a, P> {
             }
             for record in &tried {
                 let figures = *record.best_figures();
-                let macro_f1 = Some(record.macro_f1);
                 self.remember(NearMiss {
                     candidate: record.candidate.clone(),
                     figures,
-                    macro_f1,
-                    broken: goal.limits.broken(&figures, macro_f1),
+                    macro_f1: Some(record.score()),
+                    broken: goal.limits.broken(&figures, Some(record.quality())),
                 });
             }
         } else {

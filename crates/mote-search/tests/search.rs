@@ -81,6 +81,7 @@ impl Trial for Formula {
             command: String::new(),
             macro_f1,
             accuracy: macro_f1,
+            stream: None,
             figures: predicted.figures(&self.board, candidate.hop_s()),
             predicted,
             measured: None,

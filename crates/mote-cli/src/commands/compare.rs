@@ -1,13 +1,11 @@
 //! `mote compare`: the main job.
 
 use super::report::print_table;
-use crate::args::{DataArgs, Optimize, SplitArgs, command_line};
+use crate::args::{DataArgs, Optimize, SplitArgs, StreamArgs, command_line};
 use crate::progress::observer;
 use crate::ui::Ui;
-use anyhow::{Result, ensure};
-use mote_experiment::{
-    ComparisonRunner, ComparisonSettings, StreamSettings, built_in_experiment, select,
-};
+use anyhow::Result;
+use mote_experiment::{ComparisonRunner, ComparisonSettings, built_in_experiment, select};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -42,12 +40,8 @@ pub struct Args {
     /// Smooth decisions, too: each from the mean of the last so many outputs within a recording. Reported apart.
     #[arg(long, value_name = "WINDOWS", value_parser = clap::value_parser!(u16).range(2..))]
     smooth: Option<u16>,
-    /// Time over which one activity fades into the next on continuous streams, in seconds; 0 is a hard cut.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.5)]
-    fade: f64,
-    /// Leave the figures on continuous streams out.
-    #[arg(long, conflicts_with = "fade")]
-    no_stream: bool,
+    #[command(flatten)]
+    stream: StreamArgs,
     /// Leave the device columns out.
     #[arg(long)]
     no_device: bool,
@@ -58,11 +52,6 @@ pub struct Args {
 
 impl Args {
     fn settings(&self) -> Result<ComparisonSettings> {
-        ensure!(
-            (0.0..=10.0).contains(&self.fade),
-            "--fade {}: give seconds from 0 to 10",
-            self.fade
-        );
         Ok(ComparisonSettings {
             data: self.data.settings(),
             split: self.split.settings()?,
@@ -74,7 +63,7 @@ impl Args {
             },
             optimize: self.optimize.into(),
             smooth: self.smooth.map(usize::from),
-            stream: (!self.no_stream).then_some(StreamSettings { fade_s: self.fade }),
+            stream: self.stream.settings()?,
             threads: self.threads,
             out: self.out.clone(),
         })

@@ -1,6 +1,7 @@
 //! `mote eval`: a network file on the test users of one fold, by the engine.
 
-use crate::args::{DataArgs, SplitArgs};
+use super::explain::on_streams;
+use crate::args::{DataArgs, SplitArgs, StreamArgs};
 use crate::progress::observer;
 use crate::ui::Ui;
 use anyhow::{Context, Result, ensure};
@@ -21,6 +22,8 @@ pub struct Args {
     /// Fold whose test users are evaluated, counted from 1; the one named at training.
     #[arg(long, default_value_t = 1)]
     fold: usize,
+    #[command(flatten)]
+    stream: StreamArgs,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -49,8 +52,16 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let predicted = evaluate::predict(&graph, windows, &fold.test)?;
     let folds = std::slice::from_ref(fold);
     let (metrics, _) = evaluate::metrics(&experiment, folds, &[&predicted.classes])?;
+    let streams = match args.stream.settings()? {
+        None => None,
+        Some(settings) => Some(evaluate::streams(&experiment, fold, &graph, settings)?),
+    };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&metrics)?);
+        let mut figures = serde_json::to_value(&metrics)?;
+        if let Some(Ok(stream)) = &streams {
+            figures["stream"] = serde_json::to_value(stream)?;
+        }
+        println!("{}", serde_json::to_string_pretty(&figures)?);
         return Ok(ExitCode::SUCCESS);
     }
     let pooled = metrics.pooled;
@@ -66,6 +77,15 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         fold.test_users,
         fold.test.len()
     );
+    match &streams {
+        Some(Ok(stream)) => {
+            println!("on continuous streams");
+            on_streams(stream);
+            println!("on windows");
+        }
+        Some(Err(why)) => println!("streams     none: {why}"),
+        None => {}
+    }
     println!(
         "accuracy    {:.3}\nbalanced    {:.3}\nm-F1        {:.3}",
         pooled.accuracy, pooled.balanced_accuracy, pooled.macro_f1

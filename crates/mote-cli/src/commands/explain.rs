@@ -6,7 +6,7 @@ use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
 use mote_codegen::Deployment;
 use mote_experiment::{Cost, LeaveOneOut, WithoutTechnique, deployment, neighbours};
-use mote_report::{Results, Run};
+use mote_report::{Results, Run, StreamFigures};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -94,7 +94,12 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
 
 /// Says what `other` takes and gives more than `run`.
 fn change(run: &Run, other: &Run) -> String {
-    let points = (other.metrics.macro_f1.mean - run.metrics.macro_f1.mean) * 100.0;
+    let streams = run.stream.as_ref().zip(other.stream.as_ref());
+    let (before, after, place) = match streams {
+        Some((a, b)) => (a.macro_f1, b.macro_f1, " on streams"),
+        None => (run.metrics.macro_f1, other.metrics.macro_f1, ""),
+    };
+    let points = (after.mean - before.mean) * 100.0;
     let costs = match (Cost::of(run), Cost::of(other)) {
         (Some(a), Some(b)) => format!(
             ", flash {:+} B, RAM {:+} B, {} {:+}",
@@ -105,7 +110,7 @@ fn change(run: &Run, other: &Run) -> String {
         ),
         _ => String::new(),
     };
-    format!("m-F1 {points:+.1} points{costs}")
+    format!("m-F1{place} {points:+.1} points{costs}")
 }
 
 fn head(results: &Results, run: &Run) {
@@ -113,9 +118,18 @@ fn head(results: &Results, run: &Run) {
     if results.data.synthetic {
         println!("  SYNTHETIC recordings: the figures say nothing about people");
     }
+    if let Some(stream) = &run.stream {
+        on_streams(stream);
+    }
     println!(
-        "  m-F1 {:.3}, accuracy {:.3}",
-        run.metrics.macro_f1.mean, run.metrics.accuracy.mean
+        "  m-F1 {:.3}, accuracy {:.3}{}",
+        run.metrics.macro_f1.mean,
+        run.metrics.accuracy.mean,
+        if run.stream.is_some() {
+            " on windows"
+        } else {
+            ""
+        }
     );
     for device in &run.device {
         match Cost::on(device) {
@@ -138,6 +152,28 @@ fn head(results: &Results, run: &Run) {
     for note in &run.notes {
         println!("  {note}");
     }
+}
+
+/// Prints figures on continuous streams.
+pub fn on_streams(stream: &StreamFigures) {
+    println!(
+        "  m-F1 {:.3}, accuracy {:.3} on continuous streams: bouts of {} s on average, changes fade over {} s",
+        stream.macro_f1.mean, stream.accuracy.mean, stream.bout_s, stream.fade_s
+    );
+    let bouts: Vec<String> = stream
+        .by_bout
+        .iter()
+        .map(|b| format!("{:.3} at {} s", b.accuracy, b.seconds))
+        .collect();
+    println!("  accuracy by length of bouts: {}", bouts.join(", "));
+    let within =
+        |delay: Option<f64>| delay.map_or("never".to_owned(), |seconds| format!("{seconds:.1} s"));
+    println!(
+        "  half of the changes are noticed within {}, nine of ten within {}; {:.1} false changes per hour",
+        within(stream.delay_s.median),
+        within(stream.delay_s.p90),
+        stream.false_changes_per_hour
+    );
 }
 
 fn worth(run: &Run, without: &[WithoutTechnique]) {

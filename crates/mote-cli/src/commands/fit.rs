@@ -22,6 +22,7 @@ use std::time::Duration;
 Examples:
   mote fit --task motionsense/6 --data DIR --board nrf52840 --flash 32K --ram 2K --latency 5ms
   mote fit --task wisdm-2019-watch/5 --data DIR --min-f1 0.88 --minimize ram --budget 1h
+  mote fit --task wisdm-2019-watch/5 --data DIR --max-delay 2s --max-false-changes 40
   mote fit --task motionsense/6 --data DIR --preset balanced        no search
   mote fit --export-trials jobs --candidates 200; (cd jobs; sbatch slurm.sh); mote fit --collect jobs/records
 
@@ -41,9 +42,15 @@ pub struct Args {
     /// Most power on average: 1mW.
     #[arg(long, value_parser = limits::milliwatts)]
     power: Option<f64>,
-    /// Least macro-averaged F1.
+    /// Least macro-averaged F1, on continuous streams where the data has recordings.
     #[arg(long)]
     min_f1: Option<f64>,
+    /// Longest time within which half of the changes of activity are noticed: 2s.
+    #[arg(long, value_parser = limits::seconds)]
+    max_delay: Option<f64>,
+    /// Most decisions per hour that leave the right activity.
+    #[arg(long)]
+    max_false_changes: Option<f64>,
     /// What is to be small: ram, flash, energy or latency. Default: the highest m-F1 is best.
     #[arg(long)]
     minimize: Option<Objective>,
@@ -98,6 +105,8 @@ impl Args {
                 latency_ms: self.latency,
                 power_mw: self.power,
                 min_f1: self.min_f1,
+                max_delay_s: self.max_delay,
+                max_false_changes: self.max_false_changes,
             },
             minimize: self.minimize,
             space: space(self)?,

@@ -14,7 +14,7 @@ pub fn print(found: &Found, out: &Path) {
         for record in &outcome.front {
             println!(
                 "{}",
-                candidate_row(record.macro_f1, record.best_figures(), &record.candidate)
+                candidate_row(record.score(), record.best_figures(), &record.candidate)
             );
             if let Some(name) = names.get(&record.candidate) {
                 let measured = record.measured.as_ref();
