@@ -4,7 +4,8 @@
 //! `<!-- /measured -->` in `README.md`, `docs/*.md` and `docs/techniques/*.md` becomes a table of those rows of
 //! `results.json`; in `README.md`, `<!-- headline -->` becomes a table of what fits on a screen and `<!-- measured -->`
 //! the tables that `cargo xtask compare` prints, both for the first board. Blocks whose task or rows are not in the
-//! results keep what they have.
+//! results keep what they have. Likewise a block between `<!-- streams: TASK: row, row -->` and `<!-- /streams -->` becomes
+//! a table of what those rows do on continuous streams.
 
 use crate::command::root;
 use crate::marked_blocks::rewrite;
@@ -34,6 +35,13 @@ pub fn docs(args: &Args) -> Result<()> {
                 .context("expected `measured: BOARD: row, row`")?;
             let names: Vec<_> = names.split(',').map(str::trim).collect();
             Ok(mote_report::render_figures(&results, board.trim(), &names))
+        })?;
+        rewrite(&page, "<!-- streams: ", |head| {
+            let (task, names) = head
+                .split_once(':')
+                .context("expected `streams: TASK: row, row`")?;
+            let names: Vec<_> = names.split(',').map(str::trim).collect();
+            Ok(mote_report::render_streams(&results, task.trim(), &names))
         })?;
     }
     if args.readme {

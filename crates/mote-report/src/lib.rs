@@ -39,7 +39,7 @@ mod view;
 
 pub use error::{Error, Result};
 pub use html::render_html;
-pub use markdown::{render_figures, render_headline};
+pub use markdown::{render_figures, render_headline, render_streams};
 pub use metrics::{FoldPredictions, evaluate};
 pub use mote_metrics::{ClassScores, Confusion, Scores};
 pub use schema::{

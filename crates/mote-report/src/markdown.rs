@@ -55,6 +55,20 @@ pub fn render_figures(results: &Results, board: &str, names: &[&str]) -> Option<
     ))
 }
 
+/// Renders what the pipelines `names` do on continuous streams of `task`, in that order; `None` for the results of another
+/// task, and when one of them was not run on streams.
+pub fn render_streams(results: &Results, task: &str, names: &[&str]) -> Option<String> {
+    if task != results.task {
+        return None;
+    }
+    let table = tables::documented_streams(results, names)?;
+    let split = results.runs.first().map_or("", |r| r.split.as_str());
+    Some(format!(
+        "{task}, {split}:\n\n{}",
+        render(&table, "pipeline", None)
+    ))
+}
+
 /// Draws `table`; `title` heads the pipelines, and `first` is a row of its own above them.
 fn render(table: &Table<'_>, title: &str, first: Option<(String, Vec<String>)>) -> String {
     let heading = |figure: &Figure| match figure.unit {

@@ -33,22 +33,36 @@ pub(crate) fn runs(results: &Results) -> Table<'_> {
     Table::new(&figures, subjects(results, None, |_| true))
 }
 
+/// The figures on continuous streams.
+const STREAMS: [&str; 10] = [
+    "stream_macro_f1",
+    "stream_accuracy",
+    "stream_5",
+    "stream_10",
+    "stream_20",
+    "stream_60",
+    "delay_median",
+    "delay_p90",
+    "delay_missed",
+    "false_changes",
+];
+
 /// Builds the table of what every run does on continuous streams; `None` when none was run on them.
 pub(crate) fn streams(results: &Results) -> Option<Table<'_>> {
-    let figures = [
-        "stream_macro_f1",
-        "stream_accuracy",
-        "stream_5",
-        "stream_10",
-        "stream_20",
-        "stream_60",
-        "delay_median",
-        "delay_p90",
-        "delay_missed",
-        "false_changes",
-    ];
     let any = results.runs.iter().any(|run| run.stream.is_some());
-    any.then(|| Table::new(&figures, subjects(results, None, |_| true)))
+    any.then(|| Table::new(&STREAMS, subjects(results, None, |_| true)))
+}
+
+/// Builds the same of single runs, in the order of `names`, for documentation; `None` when one of them is not there, or
+/// was not run on streams.
+pub(crate) fn documented_streams<'a>(results: &'a Results, names: &[&str]) -> Option<Table<'a>> {
+    let position = |name: &&str| {
+        let mut runs = results.runs.iter();
+        runs.position(|r| r.pipeline == **name && r.stream.is_some())
+    };
+    let rows: Option<Vec<usize>> = names.iter().map(position).collect();
+    let rows = rows?.into_iter().map(|row| subject(results, row, None));
+    Some(Table::new(&STREAMS, rows.collect()))
 }
 
 /// Says how streams are made and scored; `None` when no run has such figures.

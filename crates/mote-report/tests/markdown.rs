@@ -2,7 +2,7 @@
 
 mod common;
 
-use mote_report::{render_figures, render_headline};
+use mote_report::{render_figures, render_headline, render_streams};
 
 #[test]
 fn headline_has_the_claims_and_what_ran() {
@@ -30,6 +30,21 @@ fn headline_has_the_claims_and_what_ran() {
         run.device.clear();
     }
     assert_eq!(render_headline(&results), None);
+}
+
+#[test]
+fn streams_are_those_asked_for_of_this_task() {
+    let results = common::streams();
+    let task = results.task.as_str();
+    let table = render_streams(&results, task, &["forest", "cnn-f32"]).unwrap();
+    let rows: Vec<_> = table.lines().skip(4).collect();
+    assert!(
+        rows[0].starts_with("| `forest` | 0.622") && rows[1].starts_with("| `cnn-f32` | 0.803"),
+        "{table}"
+    );
+    assert_eq!(render_streams(&results, task, &["lda"]), None, "not run");
+    assert_eq!(render_streams(&results, task, &["no such row"]), None);
+    assert_eq!(render_streams(&results, "another/2", &["forest"]), None);
 }
 
 #[test]
