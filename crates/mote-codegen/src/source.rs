@@ -170,7 +170,14 @@ impl GeneratorInput<'_> {
     /// Writes the list of operators that the pipeline registers: items of the module `registry`, or its constant `ALL`.
     fn operators(&self, registry: &str) -> Result<String, Error> {
         if self.runtime.operators == Operators::All {
-            return Ok(format!("{registry}::ALL"));
+            // Operators that only imported networks have would be a burden that networks of one's own do not carry.
+            let trained =
+                |node: mote::Node| mote::registry::TRAINED.iter().any(|k| k.op == node.op());
+            let list = match self.model.nodes().all(trained) {
+                true => "TRAINED",
+                false => "ALL",
+            };
+            return Ok(format!("{registry}::{list}"));
         }
         let mut names: Vec<&str> = Vec::new();
         for node in self.model.nodes() {

@@ -19,10 +19,7 @@ pub use blob::to_blob;
 pub use cnn::{Block, Cnn, ConvGeometry, ConvLayer, Nonlinearity, Padding};
 pub use error::Error;
 pub use graph::{Frontend, Graph, Node, Quant, SENSOR_G_PER_COUNT, Shape, Tensor, TensorId};
-pub use op::{
-    Activation, Conv1d, Dense, Exit, Filter, History, LeakyRelu, Op, Pool, PoolKind, Weights,
-    WindowPool,
-};
+pub use op::*;
 pub use plan::{Plan, Strategy, plan};
 pub use runtime::{ArenaLayout, Backend, Init, Operators, Runtime, WeightMemory};
 pub use session::Session;

@@ -129,7 +129,7 @@ impl Graph {
                 }
                 Op::WindowPool(pool) => {
                     let state = self.check_state(node, |x| pool.state(x))?;
-                    let int8_sums = pool.kind == PoolKind::Average && state.quant.is_some();
+                    let int8_sums = pool.kind != PoolKind::Max && state.quant.is_some();
                     if int8_sums && pool.hop.min(pool.steps) > MAX_SUM {
                         let what = format!(
                             "{} steps from window to window; int8 sums are kept over no more than {MAX_SUM}: decide \

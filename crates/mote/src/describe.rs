@@ -334,7 +334,9 @@ mod tests {
                 seen.push(node.op());
             }
         }
-        assert!(ENTRIES.iter().all(|entry| seen.contains(&entry.op)));
+        for entry in ENTRIES {
+            assert!(seen.contains(&entry.op), "{}", entry.name);
+        }
         assert!(
             ENTRIES
                 .iter()

@@ -53,6 +53,9 @@ macro_rules! operators {
         /// Every operator.
         pub const ALL: &[Kernel] = &[$($name),*];
 
+        /// Whether only imported networks have an operator, in the order of [`ALL`].
+        const IMPORTED: &[bool] = &[$(<op::$($operator)::+ as Operator>::IMPORTED),*];
+
         /// Element types of every operator, in the order of [`ALL`].
         const ELEMENTS: &[[Elem; 2]] = &[$([
             <op::$($operator)::+ as Operator>::Input::ELEM,
@@ -65,11 +68,40 @@ macro_rules! operators {
 
 for_each_operator!(operators);
 
+/// The operators of all networks that Mote trains.
+pub const TRAINED: &[Kernel] = &trained::<_, { count_trained() }>(ALL);
+
 /// The int8 operators.
 pub const ALL_INT8: &[Kernel] = &only::<{ count(Elem::I8) }>(Elem::I8);
 
 /// The f32 operators.
 pub const ALL_F32: &[Kernel] = &only::<{ count(Elem::F32) }>(Elem::F32);
+
+/// Counts the operators that not only imported networks have.
+pub(crate) const fn count_trained() -> usize {
+    let (mut index, mut count) = (0, 0);
+    while index < IMPORTED.len() {
+        if !IMPORTED[index] {
+            count += 1;
+        }
+        index += 1;
+    }
+    count
+}
+
+/// Collects the entries of `all` whose operators not only imported networks have, of which there are `N`.
+pub(crate) const fn trained<T: Copy, const N: usize>(all: &[T]) -> [T; N] {
+    let mut kept = [all[0]; N];
+    let (mut index, mut next) = (0, 0);
+    while index < IMPORTED.len() {
+        if !IMPORTED[index] {
+            kept[next] = all[index];
+            next += 1;
+        }
+        index += 1;
+    }
+    kept
+}
 
 /// Whether both element types of an operator are `elem`.
 const fn is_only(elements: [Elem; 2], elem: Elem) -> bool {

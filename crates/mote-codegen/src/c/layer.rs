@@ -50,10 +50,27 @@ const PARTS: &[Part] = parts! {
     "history": [];
     "windows": [];
     "window_max": ["windows"];
-    "window_average": ["windows", "mean"];
+    "sums": [];
+    "window_average": ["windows", "sums", "mean"];
     "levels": [];
     "filter": ["levels"];
     "filter_change": ["levels"];
+    "rescale": ["base", "multiplier"];
+    "mean_pool": ["pool", "rescale"];
+    "window_mean": ["windows", "sums", "rescale"];
+    "lookup": [];
+    "copy": [];
+    "transpose": [];
+    "concat": ["base", "multiplier"];
+    "mul": ["base", "multiplier"];
+    "scale_channels": ["base", "multiplier"];
+    "shift_channels": ["base", "multiplier"];
+    "image": [];
+    "max_pool_2d": ["image"];
+    "average_pool_2d": ["image", "mean"];
+    "image_weights": ["image", "channel"];
+    "conv_2d": ["image_weights"];
+    "depthwise_2d": ["image_weights"];
     "frontend": ["base", "multiplier"];
 };
 

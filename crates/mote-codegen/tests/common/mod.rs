@@ -13,8 +13,9 @@ use mote_model::Runtime;
 use mote_model::op::FILTER_QUANT;
 use mote_model::stream::stream;
 use mote_model::{
-    Activation, Conv1d, Dense, Exit, Filter, Frontend, Graph, LeakyRelu, Node, Op, Pool, PoolKind,
-    Quant, Shape, Tensor, Weights,
+    Activation, Axis, Concat, Constant, Conv1d, Conv2d, Dense, Exit, Filter, Frontend, Function,
+    Graph, Image, LeakyRelu, Node, Op, Pool, Pool2d, PoolKind, Quant, Reshape, Shape, Tensor,
+    Transpose, Weights, WithConstants,
 };
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -137,6 +138,121 @@ pub fn every_operator() -> Graph {
         .to_vec();
     graph.validate().unwrap();
     with_frontend(graph)
+}
+
+/// A network with the operators that only imported ones have: layers over two axes, and what stands between them.
+fn imported() -> Graph {
+    let mut random = Random(44);
+    let mut graph = Graph::new("imported", Shape::new(30, 3));
+    graph.tensors[0].quant = random.quant();
+    let axis = |input, kernel, stride, padding| Axis {
+        input,
+        kernel,
+        stride,
+        dilation: 1,
+        padding,
+    };
+    let image = |axes, channels| Image { axes, channels };
+    let conv = |image: Image, out_channels, depthwise, activation| {
+        Op::Conv2d(Conv2d {
+            image,
+            out_channels,
+            depthwise,
+            activation,
+            weights: NO_WEIGHTS,
+        })
+    };
+    let window = [axis(30, 5, 2, [2, 2]), axis(3, 2, 1, [0, 1])];
+    let relu = Activation::Relu;
+    random.push(&mut graph, conv(image(window, 1), 7, false, relu));
+    let window = [axis(15, 3, 1, [1, 1]), axis(3, 3, 1, [1, 1])];
+    random.push(
+        &mut graph,
+        conv(image(window, 7), 7, true, Activation::None),
+    );
+    let window = [axis(15, 2, 2, [1, 0]), axis(3, 2, 1, [0, 0])];
+    let pool = |kind, image| Op::Pool2d(Pool2d { image, kind });
+    random.push(&mut graph, pool(PoolKind::Max, image(window, 7)));
+    let window = [axis(8, 3, 1, [1, 1]), axis(2, 2, 1, [1, 0])];
+    random.push(&mut graph, pool(PoolKind::Average, image(window, 7)));
+    let shape = Shape::new(2, 56);
+    let turn = Transpose {
+        rows: 8,
+        columns: 2,
+        len: 7,
+        shape,
+    };
+    random.push(&mut graph, Op::Transpose(turn));
+    let shape = Shape::new(16, 7);
+    random.push(&mut graph, Op::Reshape(Reshape { shape }));
+    for kind in [Constant::Mul, Constant::Add, Constant::Sub] {
+        let constants = WithConstants {
+            kind,
+            values: vec![90, -70, 30, 50, 127, -128, 9],
+            quant: Quant {
+                scale: 0.01,
+                zero_point: -20,
+            },
+            activation: Activation::None,
+        };
+        random.push(&mut graph, Op::WithConstants(constants));
+    }
+    let own = graph.output;
+    random.push(&mut graph, Op::Function(Function::HardSwish));
+    for op in [
+        Op::Mul(Activation::None),
+        Op::Concat(Concat {
+            second: Shape::new(16, 7),
+            time: false,
+        }),
+    ] {
+        let channels = if matches!(op, Op::Concat(_)) { 14 } else { 7 };
+        let quant = random.quant();
+        graph.tensors.push(Tensor {
+            shape: Shape::new(16, channels),
+            quant,
+        });
+        let output = graph.tensors.len() - 1;
+        graph.nodes.push(Node {
+            name: op.name().into(),
+            op,
+            inputs: vec![graph.output, own],
+            output,
+        });
+        graph.output = output;
+    }
+    let mean = Pool {
+        kind: PoolKind::Mean,
+        kernel: 16,
+        stride: 1,
+        padding: [0, 0],
+    };
+    random.push(&mut graph, Op::Pool(mean));
+    random.push(
+        &mut graph,
+        Op::Dense(Dense {
+            out_features: 4,
+            activation: Activation::None,
+            weights: NO_WEIGHTS,
+        }),
+    );
+    graph.validate().unwrap();
+    with_frontend(graph)
+}
+
+/// A network whose pool is a mean onto another grid.
+fn mean() -> Graph {
+    let mut graph = load("B_int8");
+    for node in &mut graph.nodes {
+        if let Op::Pool(pool) = &mut node.op {
+            pool.kind = PoolKind::Mean;
+            graph.tensors[node.output].quant = Some(Quant {
+                scale: 0.02,
+                zero_point: -90,
+            });
+        }
+    }
+    graph
 }
 
 /// A separable network without padding, so that it can be streamed too.
@@ -283,12 +399,22 @@ impl Random {
                 let taps = c.kernel * input.shape.channels / c.groups;
                 c.weights = self.weights(c.out_channels, taps, bits);
             }
+            Op::Conv2d(c) => {
+                let inputs = if c.depthwise { 1 } else { c.image.channels };
+                let [rows, columns] = c.image.axes;
+                let taps = rows.kernel * columns.kernel * inputs;
+                c.weights = self.weights(c.out_channels, taps, 8);
+            }
             Op::Dense(d) if d.weights.is_empty() => {
                 d.weights = self.weights(d.out_features, input.shape.len(), 8);
             }
             _ => (),
         }
-        let same = matches!(op, Op::Pool(_));
+        let same = match &op {
+            Op::Pool(pool) => pool.kind != PoolKind::Mean,
+            Op::Pool2d(_) | Op::Reshape(_) | Op::Transpose(_) => true,
+            _ => false,
+        };
         let name = format!("layer {}", graph.nodes.len());
         let output = graph.push(name, op).unwrap();
         graph.tensors[output].quant = if same { input.quant } else { self.quant() };
@@ -320,6 +446,9 @@ pub fn networks() -> Vec<Deployment> {
         stream_every("pairs stream", per_step(0.5), 12, Some(4)),
         stream_every("sure stream", sure(), 4, Some(2)),
         deployment("filter", with_frontend(per_step(0.5)), Runtime::COMPILED, 3),
+        deployment("imported", imported(), Runtime::COMPILED, 30),
+        deployment("mean", with_frontend(mean()), Runtime::COMPILED, 20),
+        stream_of("mean stream", mean()),
         deployment("A per tensor", load("A_int8_pt"), Runtime::COMPILED, 10),
         deployment("C24", load("C24_int8"), Runtime::COMPILED, 24),
     ]

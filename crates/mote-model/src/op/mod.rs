@@ -6,26 +6,36 @@
 
 mod activation;
 mod add;
+mod arrange;
+mod concat;
 mod conv;
 mod convert;
 mod dense;
 mod exit;
 mod filter;
+mod function;
 mod history;
+mod image;
 mod layout;
 mod leaky_relu;
+mod mul;
 mod pool;
 mod softmax;
 mod weights;
 mod window_pool;
 
 pub use activation::Activation;
+pub use arrange::{Reshape, Transpose};
+pub use concat::Concat;
 pub use conv::Conv1d;
 pub use dense::Dense;
 pub use exit::Exit;
 pub use filter::{FILTER_QUANT, Filter};
+pub use function::Function;
 pub use history::History;
+pub use image::{Axis, Conv2d, Image, Pool2d};
 pub use leaky_relu::LeakyRelu;
+pub use mul::{Constant, WithConstants};
 pub use pool::{Pool, PoolKind};
 pub use softmax::SOFTMAX_QUANT;
 pub use weights::Weights;
@@ -52,6 +62,22 @@ pub enum Op {
     Activation(Activation),
     /// `x` where it is positive, else `alpha * x`.
     LeakyRelu(LeakyRelu),
+    /// Element-wise product of two tensors, then a clamp. A second one of a single step counts for all steps.
+    Mul(Activation),
+    /// A tensor and one int8 constant per channel.
+    WithConstants(WithConstants),
+    /// A function of each element.
+    Function(Function),
+    /// Two tensors side by side.
+    Concat(Concat),
+    /// Another shape.
+    Reshape(Reshape),
+    /// Swapped axes.
+    Transpose(Transpose),
+    /// Convolution over two axes.
+    Conv2d(Conv2d),
+    /// Pooling over two axes.
+    Pool2d(Pool2d),
     /// Softmax over all elements; the int8 output has scale 1/256 and zero point -128.
     Softmax,
     /// f32 to int8.
@@ -78,6 +104,14 @@ impl Op {
             Op::Add(activation) => f(&add::Add(*activation)),
             Op::Activation(activation) => f(activation),
             Op::LeakyRelu(leaky) => f(leaky),
+            Op::Mul(activation) => f(&mul::Mul(*activation)),
+            Op::WithConstants(constants) => f(constants),
+            Op::Function(function) => f(function),
+            Op::Concat(concat) => f(concat),
+            Op::Reshape(reshape) => f(reshape),
+            Op::Transpose(transpose) => f(transpose),
+            Op::Conv2d(conv) => f(conv),
+            Op::Pool2d(pool) => f(pool),
             Op::Softmax => f(&softmax::Softmax),
             Op::Quantize => f(&convert::Quantize),
             Op::Dequantize => f(&convert::Dequantize),
@@ -102,6 +136,7 @@ impl Op {
     pub fn weights(&self) -> Option<&Weights> {
         match self {
             Op::Conv1d(c) => Some(&c.weights),
+            Op::Conv2d(c) => Some(&c.weights),
             Op::Dense(d) => Some(&d.weights),
             _ => None,
         }
@@ -111,6 +146,7 @@ impl Op {
     pub fn weights_mut(&mut self) -> Option<&mut Weights> {
         match self {
             Op::Conv1d(c) => Some(&mut c.weights),
+            Op::Conv2d(c) => Some(&mut c.weights),
             Op::Dense(d) => Some(&mut d.weights),
             _ => None,
         }

@@ -1,10 +1,12 @@
 //! Global pooling of a stream.
 
+use super::pool::rescale;
 use super::{Grids, Operator, PoolKind, Site, Streaming};
 use crate::{Error, Shape, Tensor};
 use mote::describe::Encoded;
+use mote::kernels::mean::WindowMeanI8;
 use mote::kernels::window_pool;
-use mote::op::window_pool as engine;
+use mote::op::{mean, window_pool as engine};
 use serde::{Deserialize, Serialize};
 
 /// Why an operator of a stream is not streamed again.
@@ -31,7 +33,7 @@ impl WindowPool {
         let len = match (input.quant, self.kind) {
             (None, _) => shape.state_f32(),
             (Some(_), PoolKind::Max) => shape.state_max_i8(),
-            (Some(_), PoolKind::Average) => shape.state_average_i8(),
+            (Some(_), PoolKind::Average | PoolKind::Mean) => shape.state_average_i8(),
         };
         Tensor {
             shape: Shape::new(1, len),
@@ -56,6 +58,7 @@ impl Operator for WindowPool {
         match self.kind {
             PoolKind::Max => "window_max_pool",
             PoolKind::Average => "window_average_pool",
+            PoolKind::Mean => "window_mean",
         }
     }
 
@@ -76,7 +79,10 @@ impl Operator for WindowPool {
     }
 
     fn grids(&self) -> Grids {
-        Grids::Same
+        match self.kind {
+            PoolKind::Mean => Grids::Free,
+            PoolKind::Max | PoolKind::Average => Grids::Same,
+        }
     }
 
     fn streaming(&self, _: Shape) -> Streaming {
@@ -99,7 +105,11 @@ impl Operator for WindowPool {
             (PoolKind::Max, Some(_)) => Encoded::of::<engine::MaxI8>(&shape),
             (PoolKind::Max, None) => Encoded::of::<engine::MaxF32>(&shape),
             (PoolKind::Average, Some(_)) => Encoded::of::<engine::AverageI8>(&shape),
-            (PoolKind::Average, None) => Encoded::of::<engine::AverageF32>(&shape),
+            (PoolKind::Mean, Some(_)) => Encoded::of::<mean::WindowI8>(&WindowMeanI8 {
+                shape,
+                rescale: rescale(site, self.steps),
+            }),
+            (PoolKind::Average | PoolKind::Mean, None) => Encoded::of::<engine::AverageF32>(&shape),
         })
     }
 }

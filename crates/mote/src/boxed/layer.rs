@@ -70,6 +70,9 @@ macro_rules! kinds {
 
         /// Every operator.
         pub const ALL: &[Kind] = &[$($name),*];
+
+        /// The operators of all networks that Mote trains.
+        pub const TRAINED: &[Kind] = &registry::trained::<_, { registry::count_trained() }>(ALL);
     };
 }
 

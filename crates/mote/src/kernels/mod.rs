@@ -7,18 +7,28 @@
 pub mod activation;
 pub mod add;
 mod argmax;
+pub mod arrange;
+pub mod concat;
 pub mod conv1d;
 pub mod conv1d_i4;
 pub mod conv1d_i8;
+pub mod conv2d;
 pub mod convert;
 pub mod depthwise;
+pub mod depthwise2d;
 pub mod exit;
 pub mod filter;
 pub mod frontend;
+pub mod function;
 pub mod history;
+pub mod image;
 pub mod leaky_relu;
+pub mod lookup;
+pub mod mean;
+pub mod mul;
 pub mod overlap;
 pub mod pool;
+pub mod pool2d;
 pub mod softmax;
 pub mod window_pool;
 

@@ -94,6 +94,22 @@ impl Shape {
         })
     }
 
+    /// What `mean` makes of the sum of each window.
+    ///
+    /// # Errors
+    /// When a buffer does not have the length the shape says.
+    #[inline(always)]
+    pub(super) fn sums_i8(
+        &self,
+        input: &[Cell<i8>],
+        output: &[Cell<i8>],
+        mean: impl Fn(i32) -> i8,
+    ) -> Result<(), Error> {
+        self.run(input, output, 0, |column| {
+            Some(mean(column.fold(0, |sum, x| sum + i32::from(x))))
+        })
+    }
+
     /// Mean of each window, half away from zero.
     ///
     /// # Errors

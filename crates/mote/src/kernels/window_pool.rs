@@ -123,6 +123,19 @@ impl Shape {
         state: &[Cell<i8>],
         output: &[Cell<i8>],
     ) -> Result<bool, Error> {
+        let mean = |sum| pool::mean(sum, self.steps as u32).unwrap_or(0);
+        self.sums_i8(input, state, output, mean)
+    }
+
+    /// As [`Shape::average_i8`], where `mean` makes the result of a sum.
+    #[inline(always)]
+    pub(super) fn sums_i8(
+        &self,
+        input: &[Cell<i8>],
+        state: &[Cell<i8>],
+        output: &[Cell<i8>],
+        mean: impl Fn(i32) -> i8,
+    ) -> Result<bool, Error> {
         expect_len(state, self.state_average_i8())?;
         let (count, lanes) = state
             .split_first_chunk::<COUNT>()
@@ -130,7 +143,7 @@ impl Shape {
         let sum = Sum {
             zero: 0,
             add: |a: i32, b: i32| a + b,
-            mean: |sum| pool::mean(sum, self.steps as u32).unwrap_or(0),
+            mean,
         };
         let lanes: &[[Cell<i8>; 2]] = lanes.as_chunks().0;
         self.blocks(input, count, lanes, output, sum)

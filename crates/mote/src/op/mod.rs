@@ -8,16 +8,25 @@
 
 pub mod activation;
 pub mod add;
+pub mod arrange;
+pub mod concat;
 pub mod conv;
+pub mod conv2d;
 pub mod conv_i4;
 pub mod convert;
 pub mod depthwise;
 mod element;
 pub mod exit;
 pub mod filter;
+pub mod function;
 pub mod history;
+mod image;
 pub mod leaky_relu;
+pub mod lookup;
+pub mod mean;
+pub mod mul;
 pub mod pool;
+pub mod pool2d;
 pub mod softmax;
 pub mod window_pool;
 
@@ -95,6 +104,58 @@ macro_rules! for_each_operator {
             FILTER_F32: filter::F32;
             /// Filter over decisions whose changes all cost the same, int8.
             FILTER_CHANGE_I8: filter::Change;
+            /// Mean over time onto another grid, int8.
+            MEAN_I8: mean::I8;
+            /// Means of windows of a stream onto another grid, int8.
+            WINDOW_MEAN_I8: mean::WindowI8;
+            /// Any function of one value, int8.
+            LOOKUP_I8: lookup::I8;
+            /// Sigmoid, f32.
+            SIGMOID_F32: function::SigmoidF32;
+            /// Hyperbolic tangent, f32.
+            TANH_F32: function::TanhF32;
+            /// Natural logarithm, f32.
+            LOG_F32: function::LogF32;
+            /// `x` times a hard sigmoid, f32.
+            HARD_SWISH_F32: function::HardSwishF32;
+            /// Hard sigmoid, f32.
+            HARD_SIGMOID_F32: function::HardSigmoidF32;
+            /// Another shape, int8.
+            RESHAPE_I8: arrange::ReshapeI8;
+            /// Another shape, f32.
+            RESHAPE_F32: arrange::ReshapeF32;
+            /// Swapped axes, int8.
+            TRANSPOSE_I8: arrange::TransposeI8;
+            /// Swapped axes, f32.
+            TRANSPOSE_F32: arrange::TransposeF32;
+            /// Two tensors side by side, int8.
+            CONCAT_I8: concat::I8;
+            /// Two tensors side by side, f32.
+            CONCAT_F32: concat::F32;
+            /// Product of two tensors, int8.
+            MUL_I8: mul::I8;
+            /// Product of two tensors, f32.
+            MUL_F32: mul::F32;
+            /// A factor per channel, int8.
+            SCALE_I8: mul::ScaleI8;
+            /// A summand per channel, int8.
+            SHIFT_I8: mul::ShiftI8;
+            /// Max pooling over two axes, int8.
+            MAX_POOL_2D_I8: pool2d::MaxI8;
+            /// Max pooling over two axes, f32.
+            MAX_POOL_2D_F32: pool2d::MaxF32;
+            /// Average pooling over two axes, int8.
+            AVERAGE_POOL_2D_I8: pool2d::AverageI8;
+            /// Average pooling over two axes, f32.
+            AVERAGE_POOL_2D_F32: pool2d::AverageF32;
+            /// Convolution over two axes, int8.
+            CONV_2D_I8: conv2d::ConvI8;
+            /// Convolution over two axes, f32.
+            CONV_2D_F32: conv2d::ConvF32;
+            /// Depthwise convolution over two axes, int8.
+            DEPTHWISE_2D_I8: conv2d::DepthwiseI8;
+            /// Depthwise convolution over two axes, f32.
+            DEPTHWISE_2D_F32: conv2d::DepthwiseF32;
         }
     };
 }
@@ -107,6 +168,9 @@ pub(crate) use for_each_operator;
 pub trait Operator {
     /// Code in the record of a node. Its meaning never changes, because a newer engine must read older models.
     const CODE: u8;
+
+    /// Whether only imported networks have it: images that hold the operators of all networks that Mote trains do without.
+    const IMPORTED: bool = false;
 
     /// Tensors read, 1 or 2.
     const INPUTS: usize = 1;

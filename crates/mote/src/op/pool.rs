@@ -185,7 +185,7 @@ impl Describe for AverageF32 {
     }
 }
 
-fn shape(node: &Node<'_>) -> Result<Shape, Error> {
+pub(super) fn shape(node: &Node<'_>) -> Result<Shape, Error> {
     let (input, output) = (node.input()?, node.output()?);
     Ok(Shape {
         in_time: input.time,
@@ -198,7 +198,7 @@ fn shape(node: &Node<'_>) -> Result<Shape, Error> {
 }
 
 #[cfg(feature = "describe")]
-fn fields<T: Element>(shape: &Shape) -> Fields {
+pub(super) fn fields<T: Element>(shape: &Shape) -> Fields {
     Fields {
         kernel: shape.kernel,
         stride: shape.stride,
@@ -208,7 +208,7 @@ fn fields<T: Element>(shape: &Shape) -> Fields {
 }
 
 #[cfg(feature = "describe")]
-fn c_fields(shape: &Shape) -> String {
+pub(super) fn c_fields(shape: &Shape) -> String {
     format!(
         "{}, {}, {}, {}, {}, {}",
         shape.in_time, shape.out_time, shape.channels, shape.kernel, shape.stride, shape.padding

@@ -209,7 +209,7 @@ impl Describe for AverageF32 {
 }
 
 /// Reads the windows; refuses them when they have no steps, or when more than one could end in a run.
-fn shape(node: &Node<'_>, parameters: &[u32]) -> Result<Shape, Error> {
+pub(super) fn shape(node: &Node<'_>, parameters: &[u32]) -> Result<Shape, Error> {
     let &[windows, skip] = words(parameters)?;
     let (steps, hop) = halves(windows);
     let input = node.input()?;
@@ -224,14 +224,14 @@ fn shape(node: &Node<'_>, parameters: &[u32]) -> Result<Shape, Error> {
 }
 
 /// Refuses a node whose state has another length than `state_len` says, or whose output is not one step.
-fn check(node: &Node<'_>, state_len: fn(&Shape) -> usize) -> Result<(), Error> {
+pub(super) fn check(node: &Node<'_>, state_len: fn(&Shape) -> usize) -> Result<(), Error> {
     same_channels(node)?;
     let len = state_len(&shape(node, node.parameters())?);
     ensure(node.second_input()?.len() == len && node.output()?.time == 1)
 }
 
 #[cfg(feature = "describe")]
-fn parameters(shape: &Shape) -> Vec<u32> {
+pub(super) fn parameters(shape: &Shape) -> Vec<u32> {
     vec![
         shape.steps as u32 | (shape.hop as u32) << 16,
         shape.skip as u32,
@@ -239,7 +239,7 @@ fn parameters(shape: &Shape) -> Vec<u32> {
 }
 
 #[cfg(feature = "describe")]
-fn c_fields(shape: &Shape) -> String {
+pub(super) fn c_fields(shape: &Shape) -> String {
     format!(
         "{}, {}, {}, {}, {}, {}",
         shape.in_time,
