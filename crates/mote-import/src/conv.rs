@@ -53,12 +53,41 @@ impl Axis {
         output.ok_or_else(|| "the window does not fit its input".to_owned())
     }
 
+    /// Whether the window looks at one step after the other.
+    pub fn is_pointwise(&self) -> bool {
+        let Window { size, stride, .. } = self.window;
+        size == 1 && stride == 1 && self.padding == [0, 0]
+    }
+
+    /// Whether a single window sees all of the input.
+    pub fn covers_all(&self) -> bool {
+        let [before, _] = self.padding;
+        self.output() == Ok(1)
+            && self.window.dilation == 1
+            && self.window.size >= before.saturating_add(self.input)
+    }
+
     /// Whether each output step depends on the input step at its place only: the window looks at one step after the
     /// other, or there is only one, with zeros around it.
     pub fn is_apart(&self) -> bool {
-        let Window { size, stride, .. } = self.window;
-        let pointwise = size == 1 && stride == 1 && self.padding == [0, 0];
-        pointwise || self.input == 1 && self.output() == Ok(1)
+        self.is_pointwise() || self.input == 1 && self.output() == Ok(1)
+    }
+}
+
+impl From<Axis> for mote_model::Axis {
+    fn from(axis: Axis) -> Self {
+        let Window {
+            size,
+            stride,
+            dilation,
+        } = axis.window;
+        Self {
+            input: axis.input,
+            kernel: size,
+            stride,
+            dilation,
+            padding: axis.padding,
+        }
     }
 }
 
@@ -128,6 +157,50 @@ impl Conv2d {
             weights: repeat(weights, columns, copies),
         };
         Ok((conv, columns))
+    }
+
+    /// The weights as one group, `[out][first axis][second axis][channels]`: zero for channels of other groups.
+    pub fn ungrouped(&self, weights: Weights) -> Weights {
+        let (per_group, channels) = (self.per_group.max(1), self.channels);
+        if per_group == channels {
+            return weights;
+        }
+        let taps = self.time.window.size * self.width.window.size;
+        let group_outputs = (self.out / (channels / per_group)).max(1);
+        fn widen<T: Copy + Default>(
+            weights: &[T],
+            [taps, per_group, channels, group_outputs]: [usize; 4],
+        ) -> Vec<T> {
+            let fields = weights.chunks(per_group).enumerate();
+            fields
+                .flat_map(|(i, own)| {
+                    let first = i / taps.max(1) / group_outputs * per_group;
+                    let mut field = vec![T::default(); channels];
+                    if let Some(place) = field.get_mut(first..first + own.len()) {
+                        place.copy_from_slice(own);
+                    }
+                    field
+                })
+                .collect()
+        }
+        let sizes = [taps, per_group, channels, group_outputs];
+        match weights {
+            Weights::F32 { weights, bias } => Weights::F32 {
+                weights: widen(&weights, sizes),
+                bias,
+            },
+            Weights::I8 {
+                weights,
+                bits,
+                scales,
+                bias,
+            } => Weights::I8 {
+                weights: widen(&weights, sizes),
+                bits,
+                scales,
+                bias,
+            },
+        }
     }
 
     /// The weights of `copies` output columns, `[copy][out][time][field]`: of a field of one column when columns are

@@ -8,39 +8,53 @@
 
 mod constants;
 mod elements;
+mod external;
+mod integers;
+mod join;
 mod layers;
+mod operators;
 mod proto;
+mod reduce;
 mod shapes;
 mod view;
 
 use super::builder::Builder;
+use crate::{Element, Imported, Port};
 use mote_model::MAX_ELEMENTS;
-use mote_model::{Activation, Error, Graph, Op, PoolKind, Tensor};
+use mote_model::{Error, Graph, Op, Tensor};
 use prost::Message;
 use proto::{Model, Node};
 use std::collections::HashMap;
+use std::path::Path;
 use view::{NO_PADDING, View};
 
 /// Reads the model file `bytes` as a network called `name`.
 ///
-/// Supported, in f32 and with a batch of one: `Conv`, `Gemm`, `MatMul` by a constant, `BatchNormalization`,
-/// `MaxPool`, `AveragePool`, `GlobalMaxPool`, `GlobalAveragePool`, `ReduceMean` over time, `Add`, `Sub`, `Mul` and `Div`
-/// with one number per channel, `Add` of two tensors, `Relu`, `LeakyRelu`, `Clip` to 0..6, `Softmax`, `Pad` with zeros before a
-/// convolution, and what only renames: `Reshape`, `Flatten`, `Squeeze`, `Unsqueeze`, `Transpose`, `Identity`,
-/// `Dropout`, `Constant`.
+/// `docs/import.md` lists the supported operators, in f32 and with a batch of one or any size.
 ///
 /// # Errors
 /// [`Error::ModelFile`] when the file is corrupt or uses an operator, type or layout that is not supported; other
 /// errors as [`Graph::validate`].
 pub fn import(name: &str, bytes: &[u8]) -> Result<Graph, Error> {
+    Ok(read(name, bytes, None)?.graph)
+}
+
+/// As [`import`], with what the file says about its input and output. Weights that lie in another file are read from
+/// `folder`.
+///
+/// # Errors
+/// As [`import`]; when there is no folder, or a file is missing there.
+pub fn read(name: &str, bytes: &[u8], folder: Option<&Path>) -> Result<Imported, Error> {
     let damaged = |e| Error::model_file("header", format!("this is no ONNX file: {e}"));
-    let model = Model::decode(bytes).map_err(damaged)?;
+    let mut model = Model::decode(bytes).map_err(damaged)?;
+    external::load(&mut model, folder)?;
     let Some(file) = &model.graph else {
         return Err(Error::model_file(
             "header",
             "this is no ONNX file: it has no graph",
         ));
     };
+    operators::check_all(file)?;
     let opset = model.opsets.iter().find(|o| o.domain.is_empty());
     let mut importer = Importer {
         builder: Builder::new(name),
@@ -50,16 +64,21 @@ pub fn import(name: &str, bytes: &[u8]) -> Result<Graph, Error> {
             .iter()
             .map(|c| (c.name.as_str(), c))
             .collect(),
+        integers: HashMap::new(),
         uses: HashMap::new(),
+        input_order: Vec::new(),
         opset: opset.map_or(0, |o| o.version),
         place: "network inputs".to_owned(),
     };
     for name in file.nodes.iter().flat_map(|n| &n.inputs) {
         *importer.uses.entry(name).or_default() += 1;
     }
-    importer.input(file)?;
+    for output in &file.outputs {
+        *importer.uses.entry(&output.name).or_default() += 1;
+    }
+    let dims = importer.input(file)?;
     for (index, node) in file.nodes.iter().enumerate() {
-        importer.place = place(index, node);
+        importer.place = operators::place(index, node);
         importer.node(node)?;
     }
     importer.place = "network outputs".to_owned();
@@ -67,46 +86,22 @@ pub fn import(name: &str, bytes: &[u8]) -> Result<Graph, Error> {
         let what = format!("{}; exactly one is supported", file.outputs.len());
         return importer.fail(what);
     };
-    let output = importer.view(&output.name)?.tensor;
-    importer.builder.finish(output)
-}
-
-/// Operators, as the format names them.
-const OPERATORS: [&str; 25] = [
-    "Add",
-    "AveragePool",
-    "BatchNormalization",
-    "Clip",
-    "Constant",
-    "Conv",
-    "Div",
-    "Dropout",
-    "Flatten",
-    "Gemm",
-    "GlobalAveragePool",
-    "GlobalMaxPool",
-    "Identity",
-    "LeakyRelu",
-    "MatMul",
-    "MaxPool",
-    "Mul",
-    "Pad",
-    "ReduceMean",
-    "Relu",
-    "Reshape",
-    "Softmax",
-    "Squeeze",
-    "Sub",
-    "Transpose",
-];
-
-/// Where `node` stands, for errors.
-fn place(index: usize, node: &Node) -> String {
-    let writes = node.outputs.first().map_or("", String::as_str);
-    format!(
-        "operator {index}, {}, which writes `{writes}`",
-        node.operator
-    )
+    let view = importer.view(&output.name)?;
+    let output = Port {
+        element: Element::F32,
+        dims: view.extents(),
+        order: view.file_order(),
+    };
+    let input = Port {
+        element: Element::F32,
+        dims,
+        order: std::mem::take(&mut importer.input_order),
+    };
+    Ok(Imported {
+        graph: importer.builder.finish(view.tensor)?,
+        input,
+        output,
+    })
 }
 
 struct Importer<'a> {
@@ -114,6 +109,10 @@ struct Importer<'a> {
     /// By the file's name.
     views: HashMap<&'a str, View>,
     constants: HashMap<&'a str, &'a proto::Tensor>,
+    /// Integers that are known now and feed shapes.
+    integers: HashMap<&'a str, Vec<i64>>,
+    /// For each element of the graph's input, its place in the file's.
+    input_order: Vec<usize>,
     /// Operators that read a value.
     uses: HashMap<&'a str, usize>,
     /// Version of the operators.
@@ -130,7 +129,7 @@ impl<'a> Importer<'a> {
         Error::model_file(&self.place, what)
     }
 
-    fn input(&mut self, file: &'a proto::Graph) -> Result<(), Error> {
+    fn input(&mut self, file: &'a proto::Graph) -> Result<Vec<usize>, Error> {
         // Old files list constants as inputs, too.
         let given = |v: &&proto::Value| !self.constants.contains_key(v.name.as_str());
         let inputs: Vec<&proto::Value> = file.inputs.iter().filter(given).collect();
@@ -157,7 +156,9 @@ impl<'a> Importer<'a> {
             _ => None,
         };
         let extents: Option<Vec<usize>> = shape.dims.iter().enumerate().map(extent).collect();
-        let view = extents.and_then(|extents| View::input(0, &extents));
+        let view = extents
+            .as_deref()
+            .and_then(|extents| View::input(0, extents));
         let small = |v: &View| v.size.iter().product::<usize>() <= MAX_ELEMENTS;
         let Some(view) = view.filter(small) else {
             return self.fail(format!(
@@ -166,62 +167,86 @@ impl<'a> Importer<'a> {
             ));
         };
         self.builder.reshape_input(0, view.shape());
+        self.input_order = view.file_order();
         self.views.insert(name, view);
-        Ok(())
+        Ok(extents.unwrap_or_default())
     }
 
     fn node(&mut self, node: &'a Node) -> Result<(), Error> {
-        if !matches!(node.domain.as_str(), "" | "ai.onnx") {
-            return self.fail(format!("domain `{}` is not supported", node.domain));
-        }
-        if node
-            .outputs
-            .iter()
-            .skip(1)
+        let known = operators::OPERATORS.iter().find(|k| k.0 == node.operator);
+        let Some((_, import)) = known else {
+            return self.fail("not supported");
+        };
+        let further = node.outputs.iter().skip(1);
+        if further
+            .into_iter()
             .any(|o| self.uses.contains_key(o.as_str()))
         {
             return self.fail("its second output is used, which is not supported");
         }
-        match node.operator.as_str() {
-            "Conv" => self.convolution(node),
-            "Gemm" => self.gemm(node),
-            "MatMul" => self.mat_mul(node),
-            "BatchNormalization" => self.batch_norm(node),
-            "MaxPool" => self.pool(node, PoolKind::Max),
-            "AveragePool" => self.pool(node, PoolKind::Average),
-            "GlobalMaxPool" => self.global_pool(node, PoolKind::Max),
-            "GlobalAveragePool" => self.global_pool(node, PoolKind::Average),
-            "ReduceMean" => self.reduce_mean(node),
-            "Add" | "Sub" | "Mul" | "Div" => self.arithmetic(node),
-            "Relu" => self.activation(node, Activation::Relu),
-            "LeakyRelu" => self.leaky_relu(node),
-            "Clip" => self.clip(node),
-            "Softmax" => self.softmax(node),
-            "Pad" => self.pad(node),
-            "Reshape" => self.reshape(node),
-            "Flatten" => self.flatten(node),
-            "Squeeze" => self.squeeze(node),
-            "Unsqueeze" => self.unsqueeze(node),
-            "Transpose" => self.transpose(node),
-            "Identity" | "Dropout" => {
-                let view = self.padded_view(self.operand(node, 0)?)?;
-                self.rename(node, view)
-            }
-            "Constant" => {
-                let value = self
-                    .attribute(node, "value")
-                    .and_then(|a| a.tensor.as_ref());
-                let Some(value) = value else {
-                    return self.fail("only constants given as `value` are supported");
-                };
-                self.constants.insert(self.output(node)?, value);
+        import(self, node)
+    }
+
+    pub(super) fn identity(&mut self, node: &'a Node) -> Result<(), Error> {
+        let name = self.operand(node, 0)?;
+        if let Some(constant) = self.constants.get(name).copied() {
+            self.constants.insert(self.output(node)?, constant);
+            return Ok(());
+        }
+        if let Some(values) = self.integers.get(name).cloned() {
+            self.integers.insert(self.output(node)?, values);
+            return Ok(());
+        }
+        let view = self.padded_view(name)?;
+        self.rename(node, view)
+    }
+
+    pub(super) fn constant_node(&mut self, node: &'a Node) -> Result<(), Error> {
+        let output = self.output(node)?;
+        if let Some(value) = self
+            .attribute(node, "value")
+            .and_then(|a| a.tensor.as_ref())
+        {
+            self.constants.insert(output, value);
+            return Ok(());
+        }
+        let int = self.attribute(node, "value_int").map(|a| vec![a.int]);
+        let ints = self.attribute(node, "value_ints").map(|a| a.ints.clone());
+        match int.or(ints) {
+            Some(values) => {
+                self.integers.insert(output, values);
                 Ok(())
             }
-            _ => self.fail(format!(
-                "not supported; these are: {}",
-                OPERATORS.join(", ")
-            )),
+            None => self
+                .fail("only constants given as `value`, `value_int` or `value_ints` are supported"),
         }
+    }
+
+    /// Makes `anew` of the input, which `old` sees with the same dimensions: nobody has read it yet, so that it may be
+    /// stored as is convenient. Whether that was possible.
+    fn rename_input(&mut self, old: &View, anew: &View) -> bool {
+        let places = old.file_order();
+        let wanted = anew.file_order();
+        if !old.may_be_renamed() || places.len() != wanted.len() {
+            return false;
+        }
+        let mut stored = vec![0; places.len()];
+        for (at, &place) in places.iter().enumerate() {
+            if let Some(slot) = stored.get_mut(place) {
+                *slot = at;
+            }
+        }
+        let file = |place: &usize| {
+            let at = stored.get(*place)?;
+            self.input_order.get(*at).copied()
+        };
+        let order: Option<Vec<usize>> = wanted.iter().map(file).collect();
+        let Some(order) = order.filter(|_| self.builder.reshape_input(old.tensor, anew.shape()))
+        else {
+            return false;
+        };
+        self.input_order = order;
+        true
     }
 
     fn output(&self, node: &'a Node) -> Result<&'a str, Error> {
@@ -234,7 +259,7 @@ impl<'a> Importer<'a> {
         let view = self.padded_view(name)?;
         if view.pad != NO_PADDING {
             return self.fail(format!(
-                "`{name}` is padded; Pad is supported before convolutions only"
+                "`{name}` is padded; Pad is supported before convolutions and pools only"
             ));
         }
         Ok(view)

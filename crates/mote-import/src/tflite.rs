@@ -1,93 +1,79 @@
 //! TensorFlow Lite models.
 //!
 //! Activations of TensorFlow Lite are `[1, height, width, channels]`. A network over time has one spatial axis
-//! and maps directly. A second, short one (the axes of an accelerometer) is folded into the channels; convolutions that
-//! slide along it, too, become ordinary ones with zeros in their weights, pools must not. Reshapes are free, because storage is row-major on both sides.
+//! and maps directly. A second, short one (the axes of an accelerometer) is folded into the channels where that costs
+//! little ([`super::conv`]); otherwise every position is a step, and layers slide over two axes. Reshapes are free,
+//! because storage is row-major on both sides.
 //!
 //! Whatever does not map exactly is an error that names the operator and its place.
 
+mod arithmetic;
 mod constants;
-mod layers;
+mod join;
+mod names;
+mod operators;
+mod reduce;
+mod rename;
 mod schema;
+mod windows;
 
 use super::builder::Builder;
-use mote_model::{Activation, Error, Graph, LeakyRelu, Op, Quant, Shape, Tensor, TensorId};
+use super::{Element, Imported, Port};
+use mote_model::{Activation, Error, Op, Quant, Reshape, Shape, Tensor, TensorId};
+use operators::OPERATORS;
 use schema::{Model, Operator, kind};
 use std::collections::HashMap;
 
 /// Reads the model file `bytes` as a network called `name`.
 ///
-/// Supported, in int8 (symmetric weights, per channel or per tensor) and f32: `CONV_2D`, `DEPTHWISE_CONV_2D`,
-/// `FULLY_CONNECTED`, `AVERAGE_POOL_2D`, `MAX_POOL_2D`, `MEAN` over time, `ADD`, `PAD` before a convolution,
-/// `RELU`, `RELU6`, `LEAKY_RELU`, `SOFTMAX`, `QUANTIZE`, `DEQUANTIZE`, `RESHAPE`, `EXPAND_DIMS`, `SQUEEZE`.
+/// `docs/import.md` lists the supported operators, in int8 (symmetric weights, per channel or per tensor) and f32.
+/// Weights of float16, and of int8 between f32 activations, become f32.
 ///
 /// # Errors
 /// [`Error::ModelFile`] when the file is corrupt or uses an operator, type or layout that is not supported;
-/// other errors as [`Graph::validate`].
-pub fn import(name: &str, bytes: &[u8]) -> Result<Graph, Error> {
+/// other errors as [`Graph::validate`](mote_model::Graph::validate).
+pub fn import(name: &str, bytes: &[u8]) -> Result<mote_model::Graph, Error> {
+    Ok(read(name, bytes)?.graph)
+}
+
+/// As [`import`], with what the file says about its input and output.
+///
+/// # Errors
+/// As [`import`].
+pub fn read(name: &str, bytes: &[u8]) -> Result<Imported, Error> {
     let model = Model::read(bytes)?;
-    let &[input] = model.inputs.as_slice() else {
-        let what = format!("{}; exactly one is supported", model.inputs.len());
-        return Err(Error::model_file("network inputs", what));
+    let one = |what: &'static str, ids: &[i32]| match ids {
+        &[id] => Ok(id),
+        ids => {
+            let text = format!("{}; exactly one is supported", ids.len());
+            Err(Error::model_file(what, text))
+        }
     };
-    let &[output] = model.outputs.as_slice() else {
-        let what = format!("{}; exactly one is supported", model.outputs.len());
-        return Err(Error::model_file("network outputs", what));
-    };
+    let input_id = one("network inputs", &model.inputs)?;
+    let output_id = one("network outputs", &model.outputs)?;
+    operators::check_all(&model)?;
     let mut importer = Importer {
         model: &model,
         builder: Builder::new(name),
         views: HashMap::new(),
+        ints: HashMap::new(),
+        halves: HashMap::new(),
         place: "network inputs".to_owned(),
     };
-    importer.input(input)?;
+    importer.input(input_id)?;
+    let input = importer.port(input_id)?;
     for (index, operator) in model.operators.iter().enumerate() {
-        importer.place = place(index, operator, &model);
+        importer.place = operators::place(index, operator, &model);
         importer.operator(operator)?;
     }
     importer.place = "network outputs".to_owned();
-    let output = importer.view(output)?.tensor;
-    importer.builder.finish(output)
-}
-
-/// `BuiltinOperator`, with the names users know.
-const OPERATORS: [(i32, &str); 17] = [
-    (0, "ADD"),
-    (1, "AVERAGE_POOL_2D"),
-    (3, "CONV_2D"),
-    (4, "DEPTHWISE_CONV_2D"),
-    (6, "DEQUANTIZE"),
-    (9, "FULLY_CONNECTED"),
-    (17, "MAX_POOL_2D"),
-    (19, "RELU"),
-    (21, "RELU6"),
-    (22, "RESHAPE"),
-    (25, "SOFTMAX"),
-    (34, "PAD"),
-    (40, "MEAN"),
-    (43, "SQUEEZE"),
-    (70, "EXPAND_DIMS"),
-    (98, "LEAKY_RELU"),
-    (114, "QUANTIZE"),
-];
-
-fn operator_name(operator: &Operator) -> String {
-    let known = OPERATORS.iter().find(|(code, _)| *code == operator.code);
-    match (operator.custom, known) {
-        (Some(custom), _) => format!("custom operator `{custom}`"),
-        (None, Some((_, name))) => (*name).to_owned(),
-        (None, None) => format!("builtin operator {}", operator.code),
-    }
-}
-
-/// Where `operator` stands, for errors.
-fn place(index: usize, operator: &Operator, model: &Model) -> String {
-    let output = operator.outputs.first();
-    let tensor = output
-        .and_then(|&t| usize::try_from(t).ok())
-        .and_then(|t| model.tensors.get(t));
-    let writes = tensor.map_or(String::new(), |t| format!(", which writes `{}`", t.name));
-    format!("operator {index}, {}{writes}", operator_name(operator))
+    let view = importer.view(output_id)?;
+    let output = importer.port(output_id)?;
+    Ok(Imported {
+        graph: importer.builder.finish(view.tensor)?,
+        input,
+        output,
+    })
 }
 
 /// What a tensor of the file is in the graph.
@@ -98,9 +84,27 @@ struct View {
     dims: [usize; 3],
     /// Zeros before and after, per dimension, that a `PAD` asked for.
     pad: [[usize; 2]; 3],
+    /// Height and width of the blocks that a `SPACE_TO_BATCH_ND` made: the dilation of the convolution behind it.
+    block: [usize; 2],
 }
 
 const NO_PADDING: [[usize; 2]; 3] = [[0; 2]; 3];
+
+impl View {
+    const fn new(tensor: TensorId, dims: [usize; 3]) -> Self {
+        Self {
+            tensor,
+            dims,
+            pad: NO_PADDING,
+            block: [1, 1],
+        }
+    }
+
+    /// Whether it is a tensor as it stands, neither padded nor cut into blocks.
+    fn is_plain(&self) -> bool {
+        self.pad == NO_PADDING && self.block == [1, 1]
+    }
+}
 
 /// Time and channels of `[height, width, channels]`: time is the height, unless there is none.
 fn fold([h, w, c]: [usize; 3]) -> Shape {
@@ -111,11 +115,39 @@ fn fold([h, w, c]: [usize; 3]) -> Shape {
     }
 }
 
+/// Every position of `[height, width, channels]` as a step.
+fn flat([h, w, c]: [usize; 3]) -> Shape {
+    Shape::new(h * w, c)
+}
+
+/// Height, width and channels of a shape with a batch of one; missing ones are 1.
+fn dims_of(shape: &[i32]) -> Option<[usize; 3]> {
+    let extent = |&d: &i32| {
+        let extent = usize::try_from(d).ok();
+        extent.filter(|d| (1..=1 << 20).contains(d))
+    };
+    let shape: Vec<usize> = shape.iter().map(extent).collect::<Option<_>>()?;
+    let ones = shape.iter().take_while(|&&d| d == 1).count();
+    // A batch of one, and what else says nothing. Without a batch, there are steps and channels.
+    let skipped = ones.min(shape.len().saturating_sub(3).max(1));
+    match shape.get(skipped..)? {
+        [] => Some([1, 1, 1]),
+        [c] => Some([1, 1, *c]),
+        [w, c] => Some([1, *w, *c]),
+        [h, w, c] => Some([*h, *w, *c]),
+        _ => None,
+    }
+}
+
 struct Importer<'a> {
     model: &'a Model<'a>,
     builder: Builder,
     /// By index of the file's tensor.
     views: HashMap<i32, View>,
+    /// Numbers that are known now and feed shapes, by index of the file's tensor.
+    ints: HashMap<i32, Vec<i32>>,
+    /// The float16 constants that tensors were converted from.
+    halves: HashMap<i32, i32>,
     place: String,
 }
 
@@ -135,43 +167,31 @@ impl<'a> Importer<'a> {
             shape: fold(dims),
             quant,
         }];
-        let pad = [[0; 2]; 3];
-        self.views.insert(
-            id,
-            View {
-                tensor: 0,
-                dims,
-                pad,
-            },
-        );
+        self.views.insert(id, View::new(0, dims));
         Ok(())
     }
 
-    fn operator(&mut self, operator: &Operator<'a>) -> Result<(), Error> {
-        let known = OPERATORS.iter().find(|(code, _)| *code == operator.code);
-        let Some((_, name)) = known.filter(|_| operator.custom.is_none()) else {
-            let names: Vec<&str> = OPERATORS.iter().map(|(_, name)| *name).collect();
-            return self.fail(format!("not supported; these are: {}", names.join(", ")));
+    /// What the file says about its tensor `id`.
+    fn port(&self, id: i32) -> Result<Port, Error> {
+        let tensor = self.tensor(id)?;
+        let element = match tensor.kind {
+            kind::INT8 => Element::I8,
+            kind::UINT8 => Element::U8,
+            _ => Element::F32,
         };
-        match *name {
-            "CONV_2D" => self.convolution(operator, false),
-            "DEPTHWISE_CONV_2D" => self.convolution(operator, true),
-            "FULLY_CONNECTED" => self.dense(operator),
-            "AVERAGE_POOL_2D" => self.pool(operator, mote_model::PoolKind::Average),
-            "MAX_POOL_2D" => self.pool(operator, mote_model::PoolKind::Max),
-            "MEAN" => self.mean(operator),
-            "ADD" => self.add(operator),
-            "PAD" => self.pad(operator),
-            "RELU" => self.element_wise(operator, Op::Activation(Activation::Relu)),
-            "RELU6" => self.element_wise(operator, Op::Activation(Activation::Relu6)),
-            "LEAKY_RELU" => {
-                let alpha = operator.options.float(0)?;
-                self.element_wise(operator, Op::LeakyRelu(LeakyRelu { alpha }))
-            }
-            "SOFTMAX" => self.softmax(operator),
-            "QUANTIZE" => self.element_wise(operator, Op::Quantize),
-            "DEQUANTIZE" => self.element_wise(operator, Op::Dequantize),
-            _ => self.reshape(operator),
+        let dims = tensor.shape.iter();
+        Ok(Port {
+            element,
+            dims: dims.map(|&d| usize::try_from(d).unwrap_or(1)).collect(),
+            order: (0..self.dims(id)?.iter().product()).collect(),
+        })
+    }
+
+    fn operator(&mut self, operator: &Operator<'a>) -> Result<(), Error> {
+        let known = OPERATORS.iter().find(|known| known.0 == operator.code);
+        match known.filter(|_| operator.custom.is_none()) {
+            Some((_, import)) => import(self, operator),
+            None => self.fail("not supported"),
         }
     }
 
@@ -192,24 +212,17 @@ impl<'a> Importer<'a> {
         id.ok_or_else(|| self.error(format!("operand {n} is missing")))
     }
 
+    /// Whether the file's tensor `id` is known now.
+    fn is_constant(&self, id: i32) -> bool {
+        !self.views.contains_key(&id)
+            && (self.halves.contains_key(&id)
+                || self.tensor(id).is_ok_and(|tensor| !tensor.data.is_empty()))
+    }
+
     /// Height, width and channels of tensor `id`; missing ones are 1.
     fn dims(&self, id: i32) -> Result<[usize; 3], Error> {
         let tensor = self.tensor(id)?;
-        let shape: Option<Vec<usize>> = tensor
-            .shape
-            .iter()
-            .map(|&d| {
-                usize::try_from(d)
-                    .ok()
-                    .filter(|d| (1..=1 << 20).contains(d))
-            })
-            .collect();
-        let dims = match shape.as_deref() {
-            Some(&[c] | &[1, c]) => Some([1, 1, c]),
-            Some(&[1, w, c]) => Some([1, w, c]),
-            Some(&[1, h, w, c]) => Some([h, w, c]),
-            _ => None,
-        };
+        let dims = dims_of(&tensor.shape);
         let small = |d: &[usize; 3]| d.iter().product::<usize>() <= mote_model::MAX_ELEMENTS;
         dims.filter(small).ok_or_else(|| {
             self.error(format!(
@@ -219,41 +232,42 @@ impl<'a> Importer<'a> {
         })
     }
 
-    /// Element type and quantization of activation `id`.
+    /// Element type and quantization of activation `id`. Unsigned bytes are signed ones, 128 lower.
     fn activation_quant(&self, id: i32) -> Result<Option<Quant>, Error> {
         let tensor = self.tensor(id)?;
-        match (
-            tensor.kind,
-            tensor.scale.as_slice(),
-            tensor.zero_point.as_slice(),
-        ) {
-            (kind::FLOAT32, ..) => Ok(None),
-            (kind::INT8, &[scale], &[zero_point]) if i8::try_from(zero_point).is_ok() => {
-                Ok(i8::try_from(zero_point)
-                    .ok()
-                    .map(|zero_point| Quant { scale, zero_point }))
+        let lower = match tensor.kind {
+            kind::FLOAT32 => return Ok(None),
+            kind::INT8 => 0,
+            kind::UINT8 => 128,
+            other => {
+                return self.fail(format!(
+                    "`{}` is {}; activations may be float32, int8, and uint8 at the ends of an int8 network",
+                    tensor.name,
+                    names::element(other)
+                ));
             }
-            (kind::INT8, ..) => self.fail(format!(
-                "`{}` needs one scale and one zero point within int8",
-                tensor.name
-            )),
-            (other, ..) => self.fail(format!(
-                "`{}` has element type {other}; only float32 (0) and int8 (9) are supported",
-                tensor.name
-            )),
+        };
+        if let (&[scale], &[zero]) = (tensor.scale.as_slice(), tensor.zero_point.as_slice()) {
+            let zero = zero.checked_sub(lower).and_then(|z| i8::try_from(z).ok());
+            if let Some(zero_point) = zero {
+                return Ok(Some(Quant { scale, zero_point }));
+            }
         }
+        self.fail(format!(
+            "`{}` needs one scale and one zero point within int8",
+            tensor.name
+        ))
     }
 
     /// The activation that the file's tensor `id` stands for.
-    fn view(&self, id: i32) -> Result<View, Error> {
+    fn view(&mut self, id: i32) -> Result<View, Error> {
         let view = self.padded_view(id)?;
-        if view.pad != NO_PADDING {
-            let name = self.tensor(id)?.name;
-            return self.fail(format!(
-                "`{name}` is padded; PAD is supported before convolutions only"
-            ));
+        if view.is_plain() {
+            return Ok(view);
         }
-        Ok(view)
+        let plain = self.pad_now(&view)?;
+        self.views.insert(id, plain);
+        Ok(plain)
     }
 
     /// As [`Self::view`], for an operator that can pad by itself.
@@ -261,21 +275,21 @@ impl<'a> Importer<'a> {
         let name = self.tensor(id)?.name;
         self.views.get(&id).copied().ok_or_else(|| {
             self.error(format!(
-                "`{name}` is not computed by an earlier operator; constants are supported as weights only"
+                "`{name}` is not computed by an earlier operator; constants are supported as parameters only"
             ))
         })
     }
 
-    /// Makes sure that the time axis of `view` is that of its tensor.
-    fn need_time_axis(&mut self, view: &View) -> Result<(), Error> {
-        let shape = fold(view.dims);
-        if self.builder.graph.tensor(view.tensor)?.shape == shape {
-            return Ok(());
+    /// The tensor of `view` with `shape`: itself, or its elements under another shape.
+    fn shaped(&mut self, view: &View, shape: Shape) -> Result<TensorId, Error> {
+        let Tensor { shape: own, quant } = *self.builder.graph.tensor(view.tensor)?;
+        if own == shape || self.builder.reshape_input(view.tensor, shape) {
+            return Ok(view.tensor);
         }
-        if !self.builder.reshape_input(view.tensor, shape) {
-            return self.fail("reads a reshaped tensor, whose time axis is lost");
-        }
-        Ok(())
+        let op = Op::Reshape(Reshape { shape });
+        Ok(self
+            .builder
+            .node(op, vec![view.tensor], Tensor { shape, quant }))
     }
 
     /// Adds a node and registers its result as the operator's output, with dimensions `dims`.
@@ -288,17 +302,40 @@ impl<'a> Importer<'a> {
         dims: [usize; 3],
     ) -> Result<(), Error> {
         let id = self.operand(&operator.outputs, 0)?;
-        let found = self.dims(id)?;
-        if found != dims {
-            return self.fail(format!(
-                "the output's shape is {found:?}; expected {dims:?}"
-            ));
-        }
+        self.check_output(id, dims)?;
         let quant = self.activation_quant(id)?;
         let tensor = self.builder.node(op, inputs, Tensor { shape, quant });
-        let pad = NO_PADDING;
-        self.views.insert(id, View { tensor, dims, pad });
+        self.views.insert(id, View::new(tensor, dims));
         Ok(())
+    }
+
+    /// Refuses an output whose elements are not those of `dims`.
+    fn check_output(&self, id: i32, dims: [usize; 3]) -> Result<(), Error> {
+        let found = self.dims(id)?;
+        let open = self.tensor(id)?.signature.iter().skip(1).any(|&d| d == -1);
+        if open || found.iter().product::<usize>() == dims.iter().product::<usize>() {
+            return Ok(());
+        }
+        self.fail(format!(
+            "the output's shape is {found:?}; expected {dims:?}"
+        ))
+    }
+
+    /// Makes `view` the operator's output, without computing anything.
+    fn rename(&mut self, operator: &Operator, view: View) -> Result<(), Error> {
+        let id = self.operand(&operator.outputs, 0)?;
+        if self.activation_quant(id)? != self.builder.graph.tensor(view.tensor)?.quant {
+            return self.fail("changes the quantization");
+        }
+        self.views.insert(id, view);
+        Ok(())
+    }
+
+    /// Adds a node on each element.
+    fn element_wise(&mut self, operator: &Operator<'a>, op: Op) -> Result<(), Error> {
+        let view = self.view(self.operand(&operator.inputs, 0)?)?;
+        let shape = self.builder.graph.tensor(view.tensor)?.shape;
+        self.push(operator, op, vec![view.tensor], shape, view.dims)
     }
 
     /// The clamp fused into an operator, from option `field`.
@@ -307,9 +344,15 @@ impl<'a> Importer<'a> {
             0 => Ok(Activation::None),
             1 => Ok(Activation::Relu),
             3 => Ok(Activation::Relu6),
-            other => self.fail(format!(
-                "fused activation {other}; only none (0), RELU (1) and RELU6 (3) are supported"
-            )),
+            other => {
+                let names = ["", "", "RELU_N1_TO_1", "", "TANH", "SIGN_BIT"];
+                let index = usize::try_from(other).ok();
+                let name = index.and_then(|i| names.get(i)).copied();
+                self.fail(format!(
+                    "the fused activation {} is not supported; RELU and RELU6 are: export it as a layer of its own",
+                    name.unwrap_or("is unknown and")
+                ))
+            }
         }
     }
 }

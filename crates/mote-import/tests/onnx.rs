@@ -48,9 +48,9 @@ fn imported_networks_are_streamed_where_that_is_legal() {
 
 #[test]
 fn an_unknown_operator_is_named_with_its_place() {
-    let error = error("cnn", "Relu", "Tanh");
+    let error = error("cnn", "Relu", "Selu");
     assert!(
-        error.contains("operator 2, Tanh, which writes `v2`") && error.contains("MaxPool"),
+        error.contains("operator 2, Selu, which writes `v2`") && error.contains("use ReLU"),
         "{error}"
     );
 }

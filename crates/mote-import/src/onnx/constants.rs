@@ -31,6 +31,14 @@ impl<'a> Importer<'a> {
         let Some(operand) = self.optional(node, n) else {
             return Ok(None);
         };
+        self.integers_of(operand).map(Some)
+    }
+
+    /// The integers of the constant `operand`, or of what has been computed from shapes.
+    pub(super) fn integers_of(&self, operand: &str) -> Result<Vec<i64>, Error> {
+        if let Some(values) = self.integers.get(operand) {
+            return Ok(values.clone());
+        }
         let tensor = self.constant(operand)?;
         let values = match tensor.kind {
             kind::INT64 if tensor.raw.is_empty() => tensor.int64s.clone(),
@@ -50,7 +58,7 @@ impl<'a> Importer<'a> {
             }
             _ => return self.fail(format!("`{operand}` does not hold integers")),
         };
-        Ok(Some(values))
+        Ok(values)
     }
 
     /// Operand `n`, if it is given.
@@ -74,26 +82,27 @@ impl<'a> Importer<'a> {
                  folding and a fixed input shape)"
             ))
         })?;
-        if tensor.location == 1 {
-            return self.fail(format!(
-                "`{name}` lies in another file; export with the weights inside"
-            ));
-        }
         Ok(tensor)
     }
 
     /// Dimensions and values of the f32 constant `name`.
     pub(super) fn floats(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), Error> {
         let tensor = self.constant(name)?;
-        if tensor.kind != kind::FLOAT {
-            return self.fail(format!(
-                "`{name}` has element type {}; only float (1) is supported",
-                tensor.kind
-            ));
-        }
-        let values = match tensor.raw.is_empty() {
-            true => tensor.floats.clone(),
-            false => {
+        let values = match (tensor.kind, tensor.raw.is_empty()) {
+            (kind::FLOAT, true) => tensor.floats.clone(),
+            (kind::FLOAT16, false) => {
+                let (words, _) = tensor.raw.as_chunks();
+                words
+                    .iter()
+                    .map(|w| crate::half(u16::from_le_bytes(*w)))
+                    .collect()
+            }
+            (other, _) if other != kind::FLOAT => {
+                return self.fail(format!(
+                    "`{name}` has element type {other}; float (1) and float16 (10) are supported"
+                ));
+            }
+            _ => {
                 let (words, _) = tensor.raw.as_chunks();
                 words.iter().map(|w| f32::from_le_bytes(*w)).collect()
             }

@@ -5,7 +5,7 @@ use super::proto::Node;
 use super::view::Axis::Channel;
 use super::view::View;
 use crate::conv::MAX_WEIGHTS;
-use mote_model::{Activation, Conv1d, Error, LeakyRelu, Op, Weights};
+use mote_model::{Activation, Conv1d, Error, Function, LeakyRelu, Op, Tensor, Weights};
 
 impl<'a> Importer<'a> {
     pub(super) fn batch_norm(&mut self, node: &'a Node) -> Result<(), Error> {
@@ -40,16 +40,13 @@ impl<'a> Importer<'a> {
     }
 
     pub(super) fn arithmetic(&mut self, node: &'a Node) -> Result<(), Error> {
+        if self.fold_arithmetic(node)? {
+            return Ok(());
+        }
         let (a, b) = (self.operand(node, 0)?, self.operand(node, 1)?);
         let operator = node.operator.as_str();
         if self.views.contains_key(a) && self.views.contains_key(b) {
-            let (left, right) = (self.view(a)?, self.view(b)?);
-            if operator != "Add" || left.size != right.size || left.dims != right.dims {
-                return self.fail("of two tensors, only the sum of equal shapes is supported");
-            }
-            let inputs = vec![left.tensor, right.tensor];
-            let view = View::new(0, left.size, left.dims);
-            return self.push(node, Op::Add(Activation::None), inputs, view);
+            return self.of_two(node, a, b);
         }
         let constant_first = self.constants.contains_key(a);
         let (of_view, of_constant) = if constant_first { (b, a) } else { (a, b) };
@@ -75,6 +72,80 @@ impl<'a> Importer<'a> {
         self.affine(node, view, factor, shift)
     }
 
+    /// A sum, difference or product of two tensors.
+    fn of_two(&mut self, node: &'a Node, a: &str, b: &str) -> Result<(), Error> {
+        let (mut left, mut right) = (self.view(a)?, self.view(b)?);
+        let alike = left.size == right.size && left.dims == right.dims;
+        let op = match node.operator.as_str() {
+            "Add" => Op::Add(Activation::None),
+            "Mul" => Op::Mul(Activation::None),
+            "Sub" if alike => {
+                let count = left.shape().channels;
+                let tensor = self.constant_factor(right.tensor, vec![-1.0; count])?;
+                right = View { tensor, ..right };
+                Op::Add(Activation::None)
+            }
+            _ => {
+                return self
+                    .fail("of two tensors, only sums, differences and products are supported");
+            }
+        };
+        if !alike && node.operator == "Mul" {
+            // One value per channel for all steps.
+            if left.shape().len() < right.shape().len() {
+                std::mem::swap(&mut left, &mut right);
+            }
+            let [steps, width, channels] = left.size;
+            let at = |view: &View| {
+                view.dims
+                    .iter()
+                    .rev()
+                    .position(|d| d.as_slice() == [Channel])
+            };
+            if right.size != [1, 1, channels] || width != 1 || steps == 1 || at(&left) != at(&right)
+            {
+                return self.fail("only one value per channel is repeated over the steps");
+            }
+        } else if !alike {
+            return self.fail("of two tensors of different shapes is not supported");
+        }
+        let view = View::new(0, left.size, left.dims.clone());
+        self.push(node, op, vec![left.tensor, right.tensor], view)
+    }
+
+    /// A new tensor: `tensor` times a factor per channel.
+    fn constant_factor(&mut self, tensor: usize, factors: Vec<f32>) -> Result<usize, Error> {
+        let shape = self.builder.graph.tensor(tensor)?.shape;
+        let conv = Conv1d {
+            out_channels: shape.channels,
+            kernel: 1,
+            stride: 1,
+            dilation: 1,
+            padding: [0, 0],
+            groups: shape.channels,
+            activation: Activation::None,
+            weights: Weights::F32 {
+                bias: vec![0.0; factors.len()],
+                weights: factors,
+            },
+        };
+        let result = Tensor { shape, quant: None };
+        Ok(self.builder.node(Op::Conv1d(conv), vec![tensor], result))
+    }
+
+    pub(super) fn negate(&mut self, node: &'a Node) -> Result<(), Error> {
+        let view = self.view(self.operand(node, 0)?)?;
+        let channels = view.extent(Channel);
+        self.affine(node, view, vec![-1.0; channels], vec![0.0; channels])
+    }
+
+    /// A function of each element.
+    pub(super) fn function(&mut self, node: &'a Node, function: Function) -> Result<(), Error> {
+        let view = self.view(self.operand(node, 0)?)?;
+        let result = View::new(0, view.size, view.dims);
+        self.push(node, Op::Function(function), vec![view.tensor], result)
+    }
+
     /// `x * factor + shift` per channel: in the layer before, if it has no clamp and nobody else reads it.
     fn affine(
         &mut self,
@@ -84,20 +155,11 @@ impl<'a> Importer<'a> {
         shift: Vec<f32>,
     ) -> Result<(), Error> {
         let [_, columns, channels] = view.size;
-        let graph = &mut self.builder.graph;
-        let last = graph.nodes.iter_mut().find(|n| n.output == view.tensor);
-        let weights = match last.map(|n| &mut n.op).filter(|_| !view.shared) {
-            Some(Op::Conv1d(c)) if c.activation == Activation::None => Some(&mut c.weights),
-            Some(Op::Dense(d)) if d.activation == Activation::None => Some(&mut d.weights),
-            _ => None,
+        let readers = if view.shared { 2 } else { 1 };
+        let fold = |b: &mut crate::builder::Builder| {
+            b.fold_affine(view.tensor, readers, &factor, &shift, Activation::None)
         };
-        if let Some(Weights::F32 { weights, bias }) = weights {
-            let each = (weights.len() / bias.len().max(1)).max(1);
-            let pairs = factor.iter().zip(&shift).cycle();
-            for ((row, b), (f, s)) in weights.chunks_mut(each).zip(bias).zip(pairs) {
-                row.iter_mut().for_each(|w| *w *= f);
-                *b = *b * f + s;
-            }
+        if fold(&mut self.builder) {
             return self.rename(node, view);
         }
         if columns.saturating_mul(channels) > MAX_WEIGHTS {
@@ -140,6 +202,7 @@ impl<'a> Importer<'a> {
         let last = graph.nodes.iter_mut().find(|n| n.output == view.tensor);
         let own = match last.map(|n| &mut n.op).filter(|_| !view.shared) {
             Some(Op::Conv1d(c)) => Some(&mut c.activation),
+            Some(Op::Conv2d(c)) => Some(&mut c.activation),
             Some(Op::Dense(d)) => Some(&mut d.activation),
             Some(Op::Add(activation)) => Some(activation),
             _ => None,
@@ -164,7 +227,7 @@ impl<'a> Importer<'a> {
         self.push(node, op, vec![view.tensor], result)
     }
 
-    pub(super) fn softmax(&mut self, node: &'a Node) -> Result<(), Error> {
+    pub(super) fn softmax(&mut self, node: &'a Node, log: bool) -> Result<(), Error> {
         let view = self.view(self.operand(node, 0)?)?;
         let rank = view.dims.len();
         let default = if self.opset < 13 { 1 } else { -1 };
@@ -177,7 +240,13 @@ impl<'a> Importer<'a> {
         if elsewhere {
             return self.fail("softmax over a part of its input is not supported");
         }
+        let result = View::new(0, view.size, view.dims.clone());
+        self.push(node, Op::Softmax, vec![view.tensor], result)?;
+        if !log {
+            return Ok(());
+        }
+        let softmax = self.view(self.output(node)?)?.tensor;
         let result = View::new(0, view.size, view.dims);
-        self.push(node, Op::Softmax, vec![view.tensor], result)
+        self.push(node, Op::Function(Function::Log), vec![softmax], result)
     }
 }

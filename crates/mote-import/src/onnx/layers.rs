@@ -5,7 +5,12 @@ use super::proto::Node;
 use super::view::Axis::{Channel, Time, Width};
 use super::view::{View, channels_first};
 use crate::conv::{Axis, Conv2d, MAX_WEIGHTS, Window};
-use mote_model::{Activation, Dense, Error, Op, Pool, PoolKind, Weights};
+use mote_model::{
+    Activation, Dense, Error, Image, Op, Pool, Pool2d, PoolKind, Reshape, Shape, Tensor, Weights,
+};
+
+/// Weights up to which a convolution over two axes becomes one over time, with zeros in it.
+const SMALL: usize = 4096;
 
 /// A window of one step.
 const POINT: Window = Window {
@@ -16,7 +21,7 @@ const POINT: Window = Window {
 
 impl<'a> Importer<'a> {
     /// `view` with channels first, and whether its width comes before its time. The input may still be told so.
-    fn channels_first(&mut self, mut view: View) -> Result<(View, bool), Error> {
+    pub(super) fn channels_first(&mut self, mut view: View) -> Result<(View, bool), Error> {
         let rank = view.dims.len();
         let wanted = channels_first(rank).filter(|_| rank > 2);
         let Some(wanted) = wanted else {
@@ -31,9 +36,8 @@ impl<'a> Importer<'a> {
             return Ok((view, true));
         }
         let anew = View::input(view.tensor, &view.extents());
-        let anew = anew.filter(|_| view.may_be_renamed());
         match anew {
-            Some(anew) if self.builder.reshape_input(view.tensor, anew.shape()) => view = anew,
+            Some(anew) if self.rename_input(&view, &anew) => view = anew,
             _ => {
                 return self.fail(
                     "reads a tensor whose dimensions are not [batch, channels, time]; their order would have to be \
@@ -50,13 +54,13 @@ impl<'a> Importer<'a> {
         let &[batch, time, channels] = view.extents().as_slice() else {
             return view;
         };
-        let anew = View::input(view.tensor, &[batch, channels, time]);
-        match anew.filter(|_| view.may_be_renamed()) {
-            Some(mut anew) if self.builder.reshape_input(view.tensor, anew.shape()) => {
-                anew.dims.swap(1, 2);
-                anew
-            }
-            _ => view,
+        let Some(mut anew) = View::input(view.tensor, &[batch, channels, time]) else {
+            return view;
+        };
+        anew.dims.swap(1, 2);
+        match self.rename_input(&view, &anew) {
+            true => anew,
+            false => view,
         }
     }
 
@@ -147,6 +151,34 @@ impl<'a> Importer<'a> {
             out,
             per_group,
         };
+        let columns = size[1].clone().map_err(|e| self.error(e))?;
+        let lowered = columns
+            .saturating_mul(out)
+            .saturating_mul(time.window.size)
+            .saturating_mul(width.input)
+            .saturating_mul(channels);
+        let field = taps.saturating_mul(channels).saturating_mul(out);
+        if !width.is_apart() && !width_first && lowered > SMALL && field <= MAX_WEIGHTS {
+            let steps = size[0].clone().map_err(|e| self.error(e))?;
+            let depthwise = per_group == 1 && out == channels && channels > 1;
+            let weights = Weights::F32 { weights, bias };
+            let image = Image {
+                axes: [time.into(), width.into()],
+                channels,
+            };
+            let layer = mote_model::Conv2d {
+                image,
+                out_channels: out,
+                depthwise,
+                activation: Activation::None,
+                weights: match depthwise {
+                    true => weights,
+                    false => conv.ungrouped(weights),
+                },
+            };
+            let result = self.like(&view, width_first, [steps, columns, out]);
+            return self.push_image(node, Op::Conv2d(layer), &view, result);
+        }
         let lowered = conv.lower(Weights::F32 { weights, bias }, Activation::None);
         let (conv, columns) = lowered.map_err(|e| self.error(e))?;
         let [steps, _] = size;
@@ -174,18 +206,31 @@ impl<'a> Importer<'a> {
             .map(|&k| usize::try_from(k).unwrap_or(0))
             .collect();
         let [time, width] = self.time_and_width(node, &view, width_first, &kernel)?;
-        if time.window.dilation != 1 || !width.is_apart() || width.padding != [0, 0] {
-            return self.fail("pools are supported over time only, and without dilation");
+        if time.window.dilation != 1 || width.window.dilation != 1 {
+            return self.fail("pools with a dilation are not supported");
         }
         let counts_padding = self.int(node, "count_include_pad", 0) != 0;
-        if kind == PoolKind::Average && counts_padding && time.padding != [0, 0] {
+        let padded = time.padding != [0, 0] || width.padding != [0, 0];
+        if kind == PoolKind::Average && counts_padding && padded {
             return self.fail("count_include_pad with padding is not supported");
         }
-        let steps = time.output().map_err(|e| self.error(e))?;
-        let [before, after] = time.padding;
-        let rest = (time.input + before + after - time.window.size) % time.window.stride;
-        if self.int(node, "ceil_mode", 0) != 0 && rest != 0 {
+        let output = |axis: Axis| axis.output().map_err(|e| self.error(e));
+        let (steps, columns) = (output(time)?, output(width)?);
+        let adds_window = |axis: Axis| {
+            let [before, after] = axis.padding;
+            !(axis.input + before + after - axis.window.size).is_multiple_of(axis.window.stride)
+        };
+        if self.int(node, "ceil_mode", 0) != 0 && (adds_window(time) || adds_window(width)) {
             return self.fail("ceil_mode is not supported where it adds a window");
+        }
+        let [_, _, channels] = view.size;
+        let pooled = self.like(&view, width_first, [steps, columns, channels]);
+        if !width.is_apart() || width.padding != [0, 0] {
+            let image = Image {
+                axes: [time.into(), width.into()],
+                channels,
+            };
+            return self.push_image(node, Op::Pool2d(Pool2d { image, kind }), &view, pooled);
         }
         let pool = Op::Pool(Pool {
             kind,
@@ -193,93 +238,28 @@ impl<'a> Importer<'a> {
             stride: time.window.stride,
             padding: time.padding,
         });
-        let [_, width, channels] = view.size;
-        let pooled = self.like(&view, width_first, [steps, width, channels]);
         self.push(node, pool, vec![view.tensor], pooled)
     }
 
-    pub(super) fn global_pool(&mut self, node: &'a Node, kind: PoolKind) -> Result<(), Error> {
-        let view = self.view(self.operand(node, 0)?)?;
-        let (view, _) = self.channels_first(view)?;
-        let reduced = vec![false, false, true, true];
-        self.reduce(node, view, &reduced, true, kind)
-    }
-
-    pub(super) fn reduce_mean(&mut self, node: &'a Node) -> Result<(), Error> {
-        let view = self.view(self.operand(node, 0)?)?;
-        let rank = view.dims.len();
-        let Some(axes) = self.ints(node, "axes", 1)? else {
-            return self.fail("a mean over everything is not supported; name the axes");
-        };
-        let mut reduced = vec![false; rank];
-        for axis in axes {
-            let axis = self.axis(axis, rank)?;
-            if let Some(r) = reduced.get_mut(axis) {
-                *r = true;
-            }
-        }
-        let keep = self.int(node, "keepdims", 1) != 0;
-        self.reduce(node, view, &reduced, keep, PoolKind::Average)
-    }
-
-    /// One value per channel of those over the `reduced` dimensions, which stay with extent 1 or go.
-    fn reduce(
+    /// Adds a layer over two axes, whose result has a step per position, and puts its columns into the channels again.
+    fn push_image(
         &mut self,
         node: &'a Node,
-        view: View,
-        reduced: &[bool],
-        keep: bool,
-        kind: PoolKind,
+        op: Op,
+        view: &View,
+        result: View,
     ) -> Result<(), Error> {
-        let mut dims = Vec::new();
-        let mut gone = Vec::new();
-        for (dim, reduced) in view.dims.iter().zip(reduced) {
-            if *reduced {
-                gone.extend(dim.iter().copied());
-                if keep {
-                    dims.push(Vec::new());
-                }
-            } else {
-                dims.push(dim.clone());
-            }
-        }
-        let [steps, columns, channels] = view.size;
-        let over = |axis, extent| extent == 1 || gone.contains(&axis);
-        if gone.contains(&Channel) || !over(Time, steps) || !over(Width, columns) {
-            return self.fail("only pools over all of time are supported");
-        }
-        let pool = Op::Pool(Pool {
-            kind,
-            kernel: steps,
-            stride: 1,
-            padding: [0, 0],
-        });
-        let pooled = View::new(view.tensor, [1, columns, channels], dims.clone());
-        self.push(node, pool, vec![view.tensor], pooled)?;
+        let [steps, columns, channels] = result.size;
         if columns == 1 {
-            return Ok(());
+            return self.push(node, op, vec![view.tensor], result);
         }
-        if kind == PoolKind::Max || channels.saturating_mul(channels * columns) > MAX_WEIGHTS {
-            return self.fail("the largest of several columns is not supported");
-        }
-        // The mean over columns, which lie in the channels, is a layer of its own.
-        let own = |o: usize| {
-            (0..columns * channels).map(move |i| match i % channels == o {
-                true => 1.0 / columns as f32,
-                false => 0.0,
-            })
+        let positions = Tensor {
+            shape: Shape::new(steps * columns, channels),
+            quant: None,
         };
-        let dense = Dense {
-            out_features: channels,
-            activation: Activation::None,
-            weights: Weights::F32 {
-                weights: (0..channels).flat_map(own).collect(),
-                bias: vec![0.0; channels],
-            },
-        };
-        let input = self.view(self.output(node)?)?.tensor;
-        let mean = View::new(input, [1, 1, channels], dims);
-        self.push(node, Op::Dense(dense), vec![input], mean)
+        let source = self.builder.node(op, vec![view.tensor], positions);
+        let shape = result.shape();
+        self.push(node, Op::Reshape(Reshape { shape }), vec![source], result)
     }
 
     pub(super) fn gemm(&mut self, node: &'a Node) -> Result<(), Error> {

@@ -62,6 +62,8 @@ pub struct Attribute {
     pub text: Vec<u8>,
     #[prost(message, optional, tag = "5")]
     pub tensor: Option<Tensor>,
+    #[prost(float, repeated, packed = "false", tag = "7")]
+    pub floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
 }
@@ -85,9 +87,21 @@ pub struct Tensor {
     /// Little-endian values, in place of the lists above.
     #[prost(bytes = "vec", tag = "9")]
     pub raw: Vec<u8>,
+    /// Where the values lie when they lie in another file: `location`, `offset`, `length`.
+    #[prost(message, repeated, tag = "13")]
+    pub external: Vec<Entry>,
     /// 1 when the values lie in another file.
     #[prost(int32, tag = "14")]
     pub location: i32,
+}
+
+/// `StringStringEntryProto`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Entry {
+    #[prost(string, tag = "1")]
+    pub key: String,
+    #[prost(string, tag = "2")]
+    pub value: String,
 }
 
 /// `TensorProto.DataType`.
@@ -95,6 +109,7 @@ pub mod kind {
     pub const FLOAT: i32 = 1;
     pub const INT32: i32 = 6;
     pub const INT64: i32 = 7;
+    pub const FLOAT16: i32 = 10;
 }
 
 /// `ValueInfoProto`.

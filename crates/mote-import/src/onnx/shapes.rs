@@ -7,6 +7,11 @@ use mote_model::Error;
 
 impl<'a> Importer<'a> {
     pub(super) fn reshape(&mut self, node: &'a Node) -> Result<(), Error> {
+        let name = self.operand(node, 0)?;
+        if self.is_integers(name) {
+            let values = self.integers_of(name)?;
+            return self.put_integers(node, values);
+        }
         let view = self.view(self.operand(node, 0)?)?;
         let old = view.extents();
         let asked = self.ints(node, "shape", 1)?.unwrap_or_default();
@@ -33,11 +38,9 @@ impl<'a> Importer<'a> {
         }
         // The caller fills the input row by row, whatever its dimensions are called.
         let same = extents.iter().try_fold(1usize, |n, &d| n.checked_mul(d)) == Some(total);
-        let anew = View::input(view.tensor, &extents).filter(|_| same && view.may_be_renamed());
+        let anew = View::input(view.tensor, &extents).filter(|_| same);
         match anew {
-            Some(anew) if self.builder.reshape_input(view.tensor, anew.shape()) => {
-                self.rename(node, anew)
-            }
+            Some(anew) if self.rename_input(&view, &anew) => self.rename(node, anew),
             _ => self.fail(format!(
                 "makes {asked:?} of {old:?}, which tears an axis apart"
             )),
@@ -53,6 +56,11 @@ impl<'a> Importer<'a> {
     }
 
     pub(super) fn squeeze(&mut self, node: &'a Node) -> Result<(), Error> {
+        let name = self.operand(node, 0)?;
+        if self.is_integers(name) {
+            let values = self.integers_of(name)?;
+            return self.put_integers(node, values);
+        }
         let view = self.view(self.operand(node, 0)?)?;
         let rank = view.dims.len();
         let axes = match self.ints(node, "axes", 1)? {
@@ -77,6 +85,11 @@ impl<'a> Importer<'a> {
     }
 
     pub(super) fn unsqueeze(&mut self, node: &'a Node) -> Result<(), Error> {
+        let name = self.operand(node, 0)?;
+        if self.is_integers(name) {
+            let values = self.integers_of(name)?;
+            return self.put_integers(node, values);
+        }
         let view = self.view(self.operand(node, 0)?)?;
         let axes = self.ints(node, "axes", 1)?.unwrap_or_default();
         let rank = view.dims.len() + axes.len();
@@ -122,10 +135,20 @@ impl<'a> Importer<'a> {
         {
             return self.fail("only padding with zeros is supported");
         }
-        if self.optional(node, 3).is_some() {
-            return self.fail("padding of chosen axes is not supported; give all");
+        let mut pads = self.ints(node, "pads", 1)?.unwrap_or_default();
+        if let Some(axes) = self.optional(node, 3) {
+            let (rank, given) = (view.dims.len(), pads);
+            let axes = self.integers_of(axes)?;
+            pads = vec![0; 2 * rank];
+            for (i, &axis) in axes.iter().enumerate() {
+                let axis = self.axis(axis, rank)?;
+                for (to, from) in [(axis, i), (rank + axis, axes.len() + i)] {
+                    if let (Some(slot), Some(&pad)) = (pads.get_mut(to), given.get(from)) {
+                        *slot = pad;
+                    }
+                }
+            }
         }
-        let pads = self.ints(node, "pads", 1)?.unwrap_or_default();
         let size = |&n: &i64| usize::try_from(n).ok().filter(|n| *n <= 1 << 16);
         let sizes: Option<Vec<usize>> = pads.iter().map(size).collect();
         let sizes = sizes.filter(|s| s.len() == 2 * view.dims.len());

@@ -135,6 +135,11 @@ impl View {
         axes.next().is_none().then_some(dims)
     }
 
+    /// For each stored element, its place in the file's order.
+    pub fn file_order(&self) -> Vec<usize> {
+        self.order(&self.dims.concat(), [Time, Width, Channel])
+    }
+
     /// For each stored element of one dimension, its index in that dimension. The dimension must hold all axes in
     /// `axes` of extent above 1.
     pub fn order(&self, dim: &[Axis], axes: [Axis; 3]) -> Vec<usize> {

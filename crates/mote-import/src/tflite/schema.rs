@@ -14,7 +14,10 @@ const MAX_ENTRIES: usize = 4096;
 /// `TensorType`.
 pub mod kind {
     pub const FLOAT32: i8 = 0;
+    pub const FLOAT16: i8 = 1;
     pub const INT32: i8 = 2;
+    pub const UINT8: i8 = 3;
+    pub const INT64: i8 = 4;
     pub const INT8: i8 = 9;
 }
 
@@ -39,6 +42,8 @@ pub struct Tensor<'a> {
     /// Dimension the scales belong to.
     pub axis: i32,
     pub sparse: bool,
+    /// The shape, with -1 for what is not known before the network runs; may be empty.
+    pub signature: Vec<i32>,
 }
 
 /// An operator of the main subgraph.
@@ -144,6 +149,7 @@ impl<'a> Tensor<'a> {
             zero_point,
             axis,
             sparse: table.get::<Record>(6, "sparsity")?.is_some(),
+            signature: table.values(7, "shape signature")?,
         })
     }
 }
