@@ -80,6 +80,8 @@ enum Command {
     Footprint(commands::footprint::Args),
     /// Read a TensorFlow Lite or ONNX model, apply techniques, and show what it costs on boards.
     Import(commands::import::Args),
+    /// Run a model on arrays of inputs, and compare its outputs.
+    Run(commands::run::Args),
     /// Show a recorded results.json again: table and HTML.
     Report(commands::report::Args),
     /// The techniques there are, with their options.
@@ -139,6 +141,7 @@ fn run(args: Args, ui: &Ui) -> Result<ExitCode> {
         Command::Device(a) => commands::device::run(&a, ui),
         Command::Footprint(a) => commands::footprint::run(&a),
         Command::Import(a) => commands::import::run(&a, ui),
+        Command::Run(a) => commands::run::run(&a, ui),
         Command::Report(a) => commands::report::run(&a, ui),
         Command::Techniques(a) => commands::techniques::run(&a),
         Command::Completions { shell } => {

@@ -180,7 +180,17 @@ fn models_of_other_tools_go_through_the_techniques() {
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
     };
     let float = run("cnn.onnx", &[]);
-    let int8 = run("cnn.onnx", &["--techniques", "int8", "flatten", "arena"]);
+    let int8 = run(
+        "cnn.onnx",
+        &[
+            "--task",
+            "synthetic/6",
+            "--techniques",
+            "int8",
+            "flatten",
+            "arena",
+        ],
+    );
     assert_eq!(float["parameters"], int8["parameters"]);
     assert!(float["arena"].as_u64() > int8["arena"].as_u64().map(|b| 2 * b));
     assert_eq!(int8["layers"][0]["int8"], true);
@@ -192,6 +202,25 @@ fn models_of_other_tools_go_through_the_techniques() {
     );
     assert!(streamed["arena"].as_u64() < run(network, &[])["arena"].as_u64());
 
+    // What was imported leaves again.
+    let c = path(folder.path(), "c");
+    let exported = mote(&[
+        "export",
+        "A_valid_int8_pt",
+        "--out",
+        &out,
+        "--to",
+        "c",
+        "--dir",
+        &c,
+    ]);
+    assert!(
+        exported.status.success(),
+        "{}",
+        String::from_utf8_lossy(&exported.stderr)
+    );
+    let text = complaint(&["import", &path(&models, "cnn.onnx"), "--techniques", "int8"]);
+    assert!(text.contains("int8") && text.contains("--task"), "{text}");
     let text = complaint(&["import", &path(&models, "cnn.onnx"), "--std", "0"]);
     assert!(text.contains("--std"), "{text}");
     let text = complaint(&["import", &path(&models, "README.md")]);
@@ -199,6 +228,44 @@ fn models_of_other_tools_go_through_the_techniques() {
         text.contains("README.md") && text.contains("onnx"),
         "{text}"
     );
+}
+
+#[test]
+fn a_model_runs_on_inputs_and_its_outputs_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mote-import/tests/models");
+    let golden = std::fs::read_to_string(models.join("B_int8.golden.json")).unwrap();
+    let golden: serde_json::Value = serde_json::from_str(&golden).unwrap();
+    let csv = |name: &str, rows: &serde_json::Value| {
+        let lines: Vec<String> = rows
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row.to_string().trim_matches(['[', ']']).to_owned())
+            .collect();
+        let path = path(folder.path(), name);
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        path
+    };
+    let (inputs, mut outputs) = (csv("x.csv", &golden["inputs"]), golden["outputs"].clone());
+    let expected = csv("y.csv", &outputs);
+    let model = path(&models, "B_int8.tflite");
+    let run = |expected: &str| {
+        mote(&[
+            "run", &model, "--inputs", &inputs, "--expect", expected, "--labels", expected,
+        ])
+    };
+    let right = run(&expected);
+    let text = String::from_utf8_lossy(&right.stdout).into_owned();
+    assert!(right.status.success() && text.contains("0 of "), "{text}");
+    assert!(text.contains("accuracy 1.0000"), "{text}");
+    outputs[0][0] = 99.into();
+    let wrong = run(&csv("z.csv", &outputs));
+    assert_eq!(wrong.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&wrong.stdout).into_owned();
+    assert!(text.contains("1 of "), "{text}");
+    let text = complaint(&["run", &model, "--inputs", &expected]);
+    assert!(text.contains("row 1") && text.contains("300"), "{text}");
 }
 
 #[test]

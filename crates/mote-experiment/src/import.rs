@@ -1,14 +1,17 @@
 //! A model of another tool, with techniques applied to it, on boards.
 
+use crate::deployment;
 use crate::device::boards;
 use crate::error::{Error, Place as _, Result};
 use crate::evaluator::Applied;
 use crate::experiment::Experiment;
 use crate::firmware::Firmware;
 use crate::observer::Observer;
+use crate::other_tasks::OtherTasks;
 use crate::plan;
 use crate::settings::{DataSettings, SplitSettings};
-use mote_data::{SplitKind, WindowSpec};
+use mote_codegen::Deployment;
+use mote_data::{IngestReport, Loaded, SplitKind, WindowSpec, Windows};
 use mote_device::board::Board;
 use mote_device::core::Optimize;
 use mote_device::image::FirmwareBuilder;
@@ -17,6 +20,10 @@ use mote_model::{Frontend, Graph, SENSOR_G_PER_COUNT};
 use mote_techniques::{Artifact, Change, Context, Step};
 use serde::Serialize;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Windows of random inputs, enough for a stream to fill.
+const RANDOM_WINDOWS: usize = 64;
 
 /// Which model, how it is fed, and what is done to it.
 #[derive(Debug, Clone)]
@@ -25,8 +32,8 @@ pub struct ImportSettings {
     pub model: PathBuf,
     /// Techniques in order, as in a pipeline.
     pub techniques: Vec<Step>,
-    /// The task whose windows the network reads.
-    pub task: String,
+    /// The task whose windows the network reads; without one it runs on random inputs, and no technique may learn.
+    pub task: Option<String>,
     /// The folder that holds the data sets.
     pub folder: Option<PathBuf>,
     /// Samples per second that the network was trained for.
@@ -97,17 +104,31 @@ impl Import {
     pub fn read(settings: ImportSettings, observer: &Observer) -> Result<Self> {
         let path = &settings.model;
         let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-        let mut graph = mote_import::by_name(path, &bytes).place(|| path.display().to_string())?;
+        let graph = mote_import::by_name(path, &bytes).place(|| path.display().to_string())?;
+        // The front end makes int8 of samples.
+        let mut graph = mote_import::without_conversions(graph);
         let input = graph.tensor(graph.input)?.shape;
         graph.frontend = Some(frontend(&settings, input.channels)?);
         graph.validate()?;
         let boards = boards(&settings.boards)?;
-        let experiment = experiment(&settings, input.time, observer)?;
+        let experiment = match &settings.task {
+            Some(task) => experiment(&settings, task, input.time, observer)?,
+            None => random_experiment(&settings, &graph)?,
+        };
         let windows = experiment.windows();
         if (windows.time, windows.channels) != (input.time, input.channels) {
             return Err(Error::Invalid(format!(
                 "the network reads {} steps of {} channels, the windows of {} have {} of {}",
-                input.time, input.channels, settings.task, windows.time, windows.channels
+                input.time, input.channels, experiment.task.name, windows.time, windows.channels
+            )));
+        }
+        let outputs = graph.tensor(graph.output)?.shape.len();
+        let classes = windows.labels.len();
+        if let Some(step) = learning(&settings.techniques).filter(|_| outputs != classes) {
+            return Err(Error::Invalid(format!(
+                "`{step}` learns from the windows of {}, which have {classes} classes; the network has {outputs} outputs: \
+                 name a task that fits with --task, or leave the technique out",
+                experiment.task.name
             )));
         }
         let applied = apply(&settings.techniques, graph, &experiment)?;
@@ -121,6 +142,20 @@ impl Import {
             arena: applied.artifact.runtime.plan(&network)?.arena,
             devices: Vec::new(),
         };
+        let hop = plan::hop(&experiment, None, &applied.artifact);
+        let path = deployment::path(&settings.out, &network.name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        }
+        Deployment::new(
+            &network.name,
+            network.clone().into_owned(),
+            applied.artifact.runtime,
+            f64::from(settings.rate_hz),
+            input.time,
+            hop.min(input.time),
+        )
+        .save(&path)?;
         drop(network);
         Ok(Self {
             settings,
@@ -157,10 +192,96 @@ impl Import {
     }
 }
 
-/// Reads windows of the network's length. One half of the users calibrates, the other one is run on boards.
-fn experiment(settings: &ImportSettings, time: usize, observer: &Observer) -> Result<Experiment> {
+/// Returns the name of the first of `techniques` that learns from data.
+fn learning(techniques: &[Step]) -> Option<&'static str> {
+    const LEARN_NOTHING: [&str; 5] = ["stream", "arena", "static-pruning", "flatten", "paged"];
+    let mut names = techniques.iter().map(Step::name);
+    names.find(|name| !LEARN_NOTHING.contains(name))
+}
+
+/// Windows of random inputs, in the range of the network's own input, which may be of any shape.
+fn random_experiment(settings: &ImportSettings, graph: &Graph) -> Result<Experiment> {
+    if let Some(step) = learning(&settings.techniques) {
+        return Err(Error::Invalid(format!(
+            "`{step}` learns from data: name windows that fit the network with --task"
+        )));
+    }
+    let input = graph.tensor(graph.input)?;
+    let (low, high) = match input.quant {
+        Some(quant) => {
+            let real = |q: f32| (q - f32::from(quant.zero_point)) * quant.scale;
+            (real(-128.0), real(127.0))
+        }
+        None => (-2.0, 2.0),
+    };
+    let of = |values: &[f32], channel: usize| values.get(channel).or(values.first()).copied();
+    let mut state = 1u64;
+    let mut uniform = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u64 << 24) as f32
+    };
+    let channels = input.shape.channels;
+    let x = (0..RANDOM_WINDOWS * input.shape.len()).map(|i| {
+        let channel = i % channels.max(1);
+        let (mean, std) = (of(&settings.mean, channel), of(&settings.std, channel));
+        let real = low + (high - low) * uniform();
+        real * std.unwrap_or(1.0) + mean.unwrap_or(0.0)
+    });
+    let outputs = graph.tensor(graph.output)?.shape.len();
+    let windows = Windows {
+        time: input.shape.time,
+        channels,
+        rate_hz: settings.rate_hz,
+        hop: input.shape.time,
+        x: x.collect(),
+        y: (0..RANDOM_WINDOWS).map(|n| n % outputs.max(1)).collect(),
+        users: (0..RANDOM_WINDOWS as u32).map(|n| n % 4).collect(),
+        recordings: (0..RANDOM_WINDOWS as u32).collect(),
+        labels: (0..outputs).map(|n| n.to_string()).collect(),
+    };
+    let split = SplitKind::GroupKFold { k: 2 };
+    let folds = mote_data::folds(&windows, &split, 1)?;
+    let mut task = mote_data::task("synthetic/6")?;
+    task.name = "random inputs".to_owned();
     let data = DataSettings {
-        task: settings.task.clone(),
+        task: task.name.clone(),
+        folder: None,
+        window: WindowSpec {
+            seconds: 1.0,
+            overlap: 0.0,
+            rate_hz: settings.rate_hz,
+        },
+    };
+    Ok(Experiment {
+        task,
+        loaded: Arc::new(Loaded {
+            windows,
+            stretches: Vec::new(),
+            ingest: IngestReport::default(),
+            digest: String::new(),
+            synthetic: true,
+            source: "random inputs".to_owned(),
+        }),
+        split,
+        folds,
+        seed: 1,
+        out: settings.out.clone(),
+        threads: 1,
+        others: Arc::new(OtherTasks::new(data)),
+    })
+}
+
+/// Reads windows of the network's length. One half of the users calibrates, the other one is run on boards.
+fn experiment(
+    settings: &ImportSettings,
+    task: &str,
+    time: usize,
+    observer: &Observer,
+) -> Result<Experiment> {
+    let data = DataSettings {
+        task: task.to_owned(),
         folder: settings.folder.clone(),
         window: WindowSpec {
             seconds: time as f32 / settings.rate_hz,

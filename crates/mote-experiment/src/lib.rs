@@ -58,6 +58,7 @@
 //! | [`LeaveOneOut`], [`neighbours`] | what each technique of a recorded row is worth, and what other rows do better |
 //! | [`fit`], [`Trials`] | a search for the pipeline that fits a board |
 //! | [`Import`] | a model of another tool, on boards |
+//! | [`run_model`] | a model on inputs of the user, compared with what is expected |
 //! | [`deployment`] | what an export reads |
 //! | [`Event`], [`Observer`] | progress, and the stop flag |
 #![allow(
@@ -65,6 +66,7 @@
     reason = "a host crate: an invariant that does not hold is a bug, and says so"
 )]
 
+mod arrays;
 mod classical;
 pub mod deployment;
 mod device;
@@ -83,6 +85,7 @@ mod observer;
 mod other_tasks;
 mod pipeline;
 mod plan;
+mod run;
 mod runner;
 mod settings;
 mod smooth;
@@ -93,6 +96,7 @@ mod versions;
 mod window_cache;
 mod window_loss;
 
+pub use arrays::Rows;
 pub use classical::kind as classical_model;
 pub use device::boards;
 pub use error::{Error, Result};
@@ -106,6 +110,7 @@ pub use neighbours::{Cost, neighbours};
 pub use network::TrainedNetwork;
 pub use observer::{Event, Observer, Training};
 pub use pipeline::Pipeline;
+pub use run::{Difference, Outputs, run as run_model};
 pub use runner::{ComparisonRunner, Extent, PipelineResult};
 pub use settings::{ComparisonSettings, DataSettings, SplitSettings, WINDOW_S};
 pub use stream::StreamSettings;

@@ -182,6 +182,30 @@ impl Builder {
     }
 }
 
+/// Returns `graph` without the conversion of its f32 input to int8, and without that of its int8 output to f32: a front end,
+/// which makes int8 of samples, and whoever reads the scores do without.
+pub fn without_conversions(mut graph: Graph) -> Graph {
+    let reads = |graph: &Graph, id: TensorId| {
+        let nodes = graph.nodes.iter().enumerate();
+        let readers = nodes.filter(|(_, n)| n.inputs.contains(&id));
+        readers.map(|(i, _)| i).collect::<Vec<_>>()
+    };
+    if let [first] = reads(&graph, graph.input).as_slice()
+        && graph
+            .nodes
+            .get(*first)
+            .is_some_and(|n| n.op == Op::Quantize)
+    {
+        graph.input = graph.nodes.remove(*first).output;
+    }
+    let last = graph.nodes.iter().find(|n| n.output == graph.output);
+    if let Some(last) = last.filter(|n| n.op == Op::Dequantize) {
+        graph.output = last.inputs.first().copied().unwrap_or(graph.output);
+    }
+    remove_unused(&mut graph);
+    graph
+}
+
 /// Drops nodes whose result nobody reads, and all tensors that no node touches.
 fn remove_unused(graph: &mut Graph) {
     let mut used = HashSet::from([graph.input, graph.output]);

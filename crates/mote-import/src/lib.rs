@@ -9,6 +9,7 @@ pub mod onnx;
 mod port;
 pub mod tflite;
 
+pub use builder::without_conversions;
 pub use port::{Element, Imported, Port};
 
 /// Reads the model file `bytes`, whose format and name its `path` tells.

@@ -11,11 +11,12 @@ use std::process::ExitCode;
 
 /// Read a TensorFlow Lite or ONNX model, apply techniques, and show what it costs on boards.
 ///
-/// The network is fed with windows of a task, converted from sensor counts on the device: (m/s^2 - mean) / std per
-/// channel. int8 is calibrated on training users of the task.
+/// The network is fed with sensor counts, which the device converts: (m/s^2 - mean) / std per channel; those of a task's
+/// windows, or random ones. int8 is calibrated on training users of the task. What was imported is left as a deployment in
+/// OUT/pipelines/NAME, for `mote export`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The model, *.tflite (int8 or f32) or *.onnx (f32).
+    /// The model, *.tflite or *.lite (int8 or f32), or *.onnx (f32).
     model: PathBuf,
     /// A board of `mote device boards`, or a board file (*.toml); several may be named. Without one, nothing is run.
     #[arg(long, num_args = 1..)]
@@ -26,9 +27,10 @@ pub struct Args {
     /// What the compiler optimises for.
     #[arg(long, value_enum, default_value_t = Optimize::Speed)]
     optimize: Optimize,
-    /// Task whose windows the network reads.
-    #[arg(long, default_value = "synthetic/6")]
-    task: String,
+    /// Task whose windows the network reads, and techniques such as int8 and lazy learn from. Without one, the network runs
+    /// on random inputs in its own range.
+    #[arg(long)]
+    task: Option<String>,
     /// Folder that holds the data sets.
     #[arg(long, env = "MOTE_DATA")]
     data: Option<PathBuf>,
@@ -76,6 +78,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         ui.info("name a board to build and run it: --board stm32l4r5");
     }
     let name = import.imported.model.clone();
+    ui.info(format_args!(
+        "to take it away: mote export {name} --to c --out {}",
+        args.out.display()
+    ));
     let imported = import.measure(|board, measured| {
         if !args.json {
             println!();

@@ -10,6 +10,7 @@ pub mod fit;
 pub mod footprint;
 pub mod import;
 pub mod report;
+pub mod run;
 pub mod techniques;
 pub mod train;
 pub mod trial;
