@@ -16,6 +16,7 @@ use crate::{Error, infer};
 use burn_core::tensor::Device;
 use mote::kernels::argmax;
 use mote_metrics::Confusion;
+use mote_model::Activation;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use sha2::{Digest, Sha256};
@@ -77,6 +78,15 @@ impl<'a> Run<'a> {
     ) {
         self.optimizer = Optimizer::new(params, frozen, self.config);
         self.objective = Box::new(objective);
+    }
+
+    /// Removes the clamp behind layer `index`.
+    pub fn unclamp(&mut self, index: usize) {
+        for network in [&mut self.network, &mut self.deployed] {
+            if let Some(layer) = network.layers.get_mut(index) {
+                layer.conv.activation = Activation::None;
+            }
+        }
     }
 
     /// Leaves the first `count` parameter tensors as they are.

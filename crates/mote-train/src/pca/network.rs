@@ -2,7 +2,7 @@
 
 use super::analysis::{Keep, Pca};
 use crate::classical::lda::lda;
-use crate::config::TrainConfig;
+use crate::config::{TrainConfig, TrainOn};
 use crate::job::{Hooks, Job};
 use crate::run::Run;
 use crate::train::train_on;
@@ -126,13 +126,15 @@ fn perceptron(
             nonlinearity: config.network.nonlinearity,
             padding: Padding::Valid,
         },
+        // The projection reads a whole window.
+        train: TrainOn::Windows,
         ..config.clone()
     };
     let mut run = Run::new(job, &config)?;
     let mut start = run.start();
-    let projection = run.network.layers.first_mut();
+    run.unclamp(0);
+    let projection = run.network.layers.first();
     let projection = projection.expect("the network has two layers");
-    projection.conv.activation = Activation::None;
     let id = projection.weights;
     let weights = run.network.params.values_mut(id, &mut start.values);
     // From `[component][column]` to `[column][component]`.
