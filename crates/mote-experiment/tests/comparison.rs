@@ -161,6 +161,58 @@ fn rows_share_networks_and_a_missing_row_is_made_from_what_is_recorded() {
 }
 
 #[test]
+fn rows_are_judged_on_the_same_samples_of_streams() {
+    let out = tempfile::tempdir().unwrap();
+    let runner = ComparisonRunner::new(settings(out.path()), Observer::silent()).unwrap();
+    let results = runner
+        .compare(&[
+            pipeline("float", "cnn", &[]),
+            pipeline("boxed", "cnn", &["arena"]),
+            pipeline("lda", "lda", &[]),
+        ])
+        .unwrap();
+    let streams: Vec<_> = results
+        .runs
+        .iter()
+        .map(|run| run.stream.as_ref().unwrap())
+        .collect();
+    // How a network runs changes no decision.
+    assert_eq!(streams[0], streams[1]);
+    for stream in &streams {
+        let samples = |s: &mote_report::StreamFigures| -> Vec<(u32, u64)> {
+            s.per_user.iter().map(|u| (u.user, u.windows)).collect()
+        };
+        assert_eq!(samples(stream), samples(streams[0]));
+        let truth = |s: &mote_report::StreamFigures| s.strip.as_ref().unwrap().truth.clone();
+        assert_eq!(truth(stream), truth(streams[0]));
+        assert_eq!(stream.by_bout.len(), 4);
+        // Ward's errors: what is missing for one class is too much for another, but for samples without a decision.
+        let e = &stream.segments;
+        let missing = e.deletion + e.fragmentation + e.underfill;
+        let extra = e.insertion + e.merge + e.overfill;
+        assert!((missing - extra).abs() < 1e-9, "{e:?}");
+    }
+    // Windows of 3 s without overlap lose what is left at the end of recordings.
+    let loss = &results.runs[0].window_loss;
+    assert_eq!(loss.len(), 6);
+    assert!(
+        loss.iter()
+            .all(|l| l.windows > 0 && l.lost_s < l.signal_s / 2.0)
+    );
+
+    let mut without = settings(out.path());
+    without.split.kind = "random:2".parse().unwrap();
+    let runner = ComparisonRunner::new(without, Observer::silent()).unwrap();
+    let results = runner.compare(&[pipeline("lda", "lda", &[])]).unwrap();
+    assert_eq!(results.runs[0].stream, None);
+    assert!(
+        results.notes[0].contains("users on both sides"),
+        "{:?}",
+        results.notes
+    );
+}
+
+#[test]
 fn fewer_folds_and_a_classical_model() {
     let out = tempfile::tempdir().unwrap();
     let runner = ComparisonRunner::new(settings(out.path()), Observer::silent()).unwrap();
