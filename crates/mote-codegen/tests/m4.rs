@@ -28,6 +28,8 @@ fn chosen() -> Vec<Deployment> {
         "steps stream",
         "pairs stream",
         "C24",
+        "imported",
+        "mean stream",
     ];
     let all = networks().into_iter();
     all.filter(|d| chosen.contains(&d.name.as_str())).collect()

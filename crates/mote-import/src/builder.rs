@@ -89,6 +89,26 @@ impl Builder {
         true
     }
 
+    /// Adds the f32 `tensor` times `factor`.
+    pub fn scaled(&mut self, tensor: TensorId, factor: f32) -> Result<TensorId, Error> {
+        let result = self.graph.tensor(tensor)?.clone();
+        let channels = result.shape.channels;
+        let conv = Conv1d {
+            out_channels: channels,
+            kernel: 1,
+            stride: 1,
+            dilation: 1,
+            padding: [0, 0],
+            groups: channels,
+            activation: Activation::None,
+            weights: Weights::F32 {
+                weights: vec![factor; channels],
+                bias: vec![0.0; channels],
+            },
+        };
+        Ok(self.node(Op::Conv1d(conv), vec![tensor], result))
+    }
+
     /// Adds what takes `kept` steps of `tensor` from `start` on: depthwise convolutions of two taps, one of them zero, which
     /// is exact. `None` when more steps are left out than a dilation may be.
     pub fn slice(&mut self, tensor: TensorId, start: usize, kept: usize) -> Option<TensorId> {

@@ -65,6 +65,7 @@ pub fn read(name: &str, bytes: &[u8], folder: Option<&Path>) -> Result<Imported,
             .map(|c| (c.name.as_str(), c))
             .collect(),
         integers: HashMap::new(),
+        columns: HashMap::new(),
         uses: HashMap::new(),
         input_order: Vec::new(),
         opset: opset.map_or(0, |o| o.version),
@@ -111,6 +112,8 @@ struct Importer<'a> {
     constants: HashMap<&'a str, &'a proto::Tensor>,
     /// Integers that are known now and feed shapes.
     integers: HashMap<&'a str, Vec<i64>>,
+    /// Columns of those integers that stand in rows.
+    columns: HashMap<&'a str, usize>,
     /// For each element of the graph's input, its place in the file's.
     input_order: Vec<usize>,
     /// Operators that read a value.

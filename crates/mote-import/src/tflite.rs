@@ -312,7 +312,10 @@ impl<'a> Importer<'a> {
     /// Refuses an output whose elements are not those of `dims`.
     fn check_output(&self, id: i32, dims: [usize; 3]) -> Result<(), Error> {
         let found = self.dims(id)?;
-        let open = self.tensor(id)?.signature.iter().skip(1).any(|&d| d == -1);
+        // What is not known in the file: an extent, or how many steps have become a batch.
+        let signature = &self.tensor(id)?.signature;
+        let steps_in_batch = signature.first() == Some(&-1) && found.last() == dims.last();
+        let open = signature.iter().skip(1).any(|&d| d == -1) || steps_in_batch;
         if open || found.iter().product::<usize>() == dims.iter().product::<usize>() {
             return Ok(());
         }

@@ -131,3 +131,39 @@ fn every_model_is_right_or_refused_for_a_reason() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
+
+/// Whatever bytes of a model are damaged, it is refused or makes a network that can be planned.
+#[test]
+fn damaged_models_never_panic() {
+    let mut state = 7u64;
+    let mut random = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below.max(1)
+    };
+    for (path, _) in models() {
+        let whole = std::fs::read(&path).unwrap();
+        // Weights are most of a large file, and say nothing about its structure.
+        for _ in 0..(6_000_000 / whole.len()).clamp(20, 400) {
+            let mut bytes = whole.clone();
+            for _ in 0..1 + random(4) {
+                let at = random(bytes.len());
+                bytes[at] = [0, 1, 2, 4, 0x7f, 0x80, 0xff, random(256) as u8][random(8)];
+            }
+            if random(4) == 0 {
+                bytes.truncate(random(whole.len()));
+            }
+            if let Ok(imported) = mote_import::read(&path, &bytes)
+                && imported
+                    .graph
+                    .tensors
+                    .iter()
+                    .all(|t| t.shape.len() < 1 << 20)
+            {
+                let planned = plan(&imported.graph, Strategy::Lifetimes).unwrap();
+                let _ = blob::to_words(&imported.graph, &planned);
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@ use super::proto::Node;
 use super::view::Axis::Channel;
 use super::view::View;
 use crate::conv::MAX_WEIGHTS;
-use mote_model::{Activation, Conv1d, Error, Function, LeakyRelu, Op, Tensor, Weights};
+use mote_model::{Activation, Conv1d, Error, Function, LeakyRelu, Op, Weights};
 
 impl<'a> Importer<'a> {
     pub(super) fn batch_norm(&mut self, node: &'a Node) -> Result<(), Error> {
@@ -80,8 +80,7 @@ impl<'a> Importer<'a> {
             "Add" => Op::Add(Activation::None),
             "Mul" => Op::Mul(Activation::None),
             "Sub" if alike => {
-                let count = left.shape().channels;
-                let tensor = self.constant_factor(right.tensor, vec![-1.0; count])?;
+                let tensor = self.builder.scaled(right.tensor, -1.0)?;
                 right = View { tensor, ..right };
                 Op::Add(Activation::None)
             }
@@ -111,26 +110,6 @@ impl<'a> Importer<'a> {
         }
         let view = View::new(0, left.size, left.dims.clone());
         self.push(node, op, vec![left.tensor, right.tensor], view)
-    }
-
-    /// A new tensor: `tensor` times a factor per channel.
-    fn constant_factor(&mut self, tensor: usize, factors: Vec<f32>) -> Result<usize, Error> {
-        let shape = self.builder.graph.tensor(tensor)?.shape;
-        let conv = Conv1d {
-            out_channels: shape.channels,
-            kernel: 1,
-            stride: 1,
-            dilation: 1,
-            padding: [0, 0],
-            groups: shape.channels,
-            activation: Activation::None,
-            weights: Weights::F32 {
-                bias: vec![0.0; factors.len()],
-                weights: factors,
-            },
-        };
-        let result = Tensor { shape, quant: None };
-        Ok(self.builder.node(Op::Conv1d(conv), vec![tensor], result))
     }
 
     pub(super) fn negate(&mut self, node: &'a Node) -> Result<(), Error> {

@@ -99,6 +99,45 @@ impl<'a> Importer<'a> {
         }
     }
 
+    /// The rows of integers from the last to the first, as PyTorch turns paddings over.
+    fn turn_over(&mut self, node: &'a Node, name: &'a str) -> Result<(), Error> {
+        let values = self.integers_of(name)?;
+        let columns = self.columns.get(name).copied().unwrap_or(1).max(1);
+        let rows: Vec<&[i64]> = values.chunks(columns).rev().collect();
+        let turned = rows.concat();
+        self.columns.insert(self.output(node)?, columns);
+        self.put_integers(node, turned)
+    }
+
+    /// Integers in rows of another length.
+    pub(super) fn reshape_integers(&mut self, node: &'a Node, name: &'a str) -> Result<(), Error> {
+        let values = self.integers_of(name)?;
+        let asked = match self.optional(node, 1) {
+            Some(shape) => self.integers_of(shape)?,
+            None => Vec::new(),
+        };
+        if let &[_, columns] = asked.as_slice() {
+            let columns = usize::try_from(columns).unwrap_or(1);
+            self.columns.insert(self.output(node)?, columns.max(1));
+        }
+        self.put_integers(node, values)
+    }
+
+    /// Rows of integers as columns.
+    pub(super) fn transpose_integers(
+        &mut self,
+        node: &'a Node,
+        name: &'a str,
+    ) -> Result<(), Error> {
+        let values = self.integers_of(name)?;
+        let columns = self.columns.get(name).copied().unwrap_or(1).max(1);
+        let column = |c: usize| values.iter().skip(c).step_by(columns).copied();
+        let turned: Vec<i64> = (0..columns).flat_map(column).collect();
+        self.columns
+            .insert(self.output(node)?, values.len().div_ceil(columns).max(1));
+        self.put_integers(node, turned)
+    }
+
     /// Sums and products of integers. Whether it was one.
     pub(super) fn fold_arithmetic(&mut self, node: &'a Node) -> Result<bool, Error> {
         let (a, b) = (self.operand(node, 0)?, self.operand(node, 1)?);
@@ -165,8 +204,13 @@ impl<'a> Importer<'a> {
         let (starts, ends) = (starts.unwrap_or_default(), ends.unwrap_or_default());
         let axes = list("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
         let steps = list("steps", 4)?.unwrap_or_else(|| vec![1; starts.len()]);
-        if ends.len() != starts.len() || axes.len() != starts.len() || steps.iter().any(|&s| s != 1)
-        {
+        if ends.len() != starts.len() || axes.len() != starts.len() {
+            return self.fail("starts, ends and axes are not as many");
+        }
+        if self.is_integers(name) && steps == [-1] && axes == [0] {
+            return self.turn_over(node, name);
+        }
+        if steps.iter().any(|&s| s != 1) {
             return self.fail("only slices in steps of one are supported");
         }
         if self.is_integers(name) {

@@ -9,8 +9,7 @@ impl<'a> Importer<'a> {
     pub(super) fn reshape(&mut self, node: &'a Node) -> Result<(), Error> {
         let name = self.operand(node, 0)?;
         if self.is_integers(name) {
-            let values = self.integers_of(name)?;
-            return self.put_integers(node, values);
+            return self.reshape_integers(node, name);
         }
         let view = self.view(self.operand(node, 0)?)?;
         let old = view.extents();
@@ -109,7 +108,11 @@ impl<'a> Importer<'a> {
     }
 
     pub(super) fn transpose(&mut self, node: &'a Node) -> Result<(), Error> {
-        let view = self.padded_view(self.operand(node, 0)?)?;
+        let name = self.operand(node, 0)?;
+        if self.is_integers(name) {
+            return self.transpose_integers(node, name);
+        }
+        let view = self.padded_view(name)?;
         let rank = view.dims.len();
         let order = self.attribute(node, "perm").map(|a| a.ints.clone());
         let order = order.unwrap_or_else(|| (0..rank as i64).rev().collect());

@@ -76,9 +76,14 @@ impl<'a> Importer<'a> {
             let op = match kind {
                 Constant::Add => Op::Add(activation),
                 Constant::Mul => Op::Mul(activation),
+                Constant::Sub if self.builder.graph.tensor(other)?.quant.is_none() => {
+                    let negated = self.builder.scaled(other, -1.0)?;
+                    let inputs = vec![a.tensor, negated];
+                    return self.push(operator, Op::Add(activation), inputs, shape, a.dims);
+                }
                 Constant::Sub => {
                     return self.fail(
-                        "the difference of two tensors is not supported; add one that is negated",
+                        "the difference of two tensors is not supported in int8; add one that a layer has negated",
                     );
                 }
             };
