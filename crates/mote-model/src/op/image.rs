@@ -197,6 +197,14 @@ impl Operator for Conv2d {
             );
             return Err(site.error("kernel", what));
         }
+        if int8 && self.depthwise && self.field() > Depthwise2dI8::MAX_TAPS {
+            let what = format!(
+                "{} taps; int8 allows {}",
+                self.field(),
+                Depthwise2dI8::MAX_TAPS
+            );
+            return Err(site.error("kernel", what));
+        }
         // Its weights have eight bits, as those of several groups.
         self.weights.check(site, self.out_channels, self.field(), 2)
     }

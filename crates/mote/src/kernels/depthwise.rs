@@ -335,6 +335,35 @@ impl ValidDepthwiseI8<'_> {
     }
 }
 
+/// Computes one output step from a field whose taps lie in `x` one behind the other, `channels.len()` elements each.
+pub(super) fn of_field(
+    weights: &[u32],
+    kernel: usize,
+    x: &[Cell<i8>],
+    channels: &[[u32; 2]],
+    grid: Output,
+    y: &[Cell<i8>],
+) {
+    let columns = Columns {
+        weights,
+        taps: [0, kernel, 0],
+        x,
+        row: y.len(),
+        outside: 0,
+        channels,
+        output: grid,
+    };
+    let done = simd::depthwise(&columns, y);
+    if grid.clamps() {
+        for y in y.iter().take(done) {
+            y.set(grid.clamp(y.get()));
+        }
+    }
+    for block in done / BLOCK..y.len().div_ceil(BLOCK) {
+        block_of_four(&columns, block, y);
+    }
+}
+
 /// Four channels of one step, fewer at the end.
 #[inline(never)] // mostly unused where there is assembly
 fn block_of_four(columns: &Columns<'_>, block: usize, y: &[Cell<i8>]) {

@@ -1,9 +1,11 @@
 //! Depthwise convolution over two axes: each channel has a kernel of its own.
 
+use super::depthwise::of_field;
 use super::image::Shape;
-use super::{Clamp, part};
+use super::{Clamp, cells, part};
 use crate::Error;
-use crate::quant::{Channel, Output, Rounding};
+use crate::format::MAX_RUN;
+use crate::quant::Output;
 use core::cell::Cell;
 
 /// Channels in a word of int8 weights.
@@ -66,13 +68,16 @@ pub struct Depthwise2dI8<'a> {
     pub input_zero: i8,
     /// Grid and clamp of the output.
     pub output: Output,
-    /// A [`Channel`] per channel; its bias counts the input's zero point at every tap, those outside the input too.
+    /// A [`Channel`](crate::quant::Channel) per channel; its bias counts the input's zero point at every tap, those outside the input too.
     pub channels: &'a [[u32; 2]],
     /// Per block of four channels, a word per tap.
     pub weights: &'a [u32],
 }
 
 impl Depthwise2dI8<'_> {
+    /// Most taps of a window: fields of four channels are copied.
+    pub const MAX_TAPS: usize = MAX_RUN / BLOCK;
+
     /// Words of weights that a layer of `shape` has.
     pub const fn weight_words(shape: &Shape) -> usize {
         shape.in_channels.div_ceil(BLOCK) * shape.taps()
@@ -90,54 +95,34 @@ impl Depthwise2dI8<'_> {
         }
         let weights = part(self.weights, 0, Self::weight_words(shape))?;
         part(self.channels, 0, shape.in_channels)?;
-        let zero = i32::from(self.input_zero);
+        // As many channels at a time as have room, in whole blocks.
         let all = shape.taps();
+        let tile = (MAX_RUN.checked_div(all).unwrap_or(0) / BLOCK * BLOCK).min(shape.in_channels);
+        if tile == 0 {
+            return Err(Error::Corrupt);
+        }
+        let mut copy = [0i8; MAX_RUN];
+        let copy = cells(&mut copy);
         shape.windows(output, |taps, y| {
             let [rows, columns] = taps;
             let outside = rows.count * columns.count != all;
-            let blocks = y.chunks(BLOCK).zip(self.channels.chunks(BLOCK));
             let mut first = 0;
-            for ((y, channels), weights) in blocks.zip(weights.chunks_exact(all.max(1))) {
-                let mut sums = [0i32; BLOCK];
-                let mut seen = [0i32; BLOCK];
-                shape.each_tap(taps, input, |tap, x| {
-                    let word = weights.get(tap).copied().unwrap_or_default();
-                    let [a, b, c, d] = word.to_le_bytes().map(|w| i32::from(w as i8));
-                    let x = x.get(first..).unwrap_or(&[]);
-                    if let Some([p, q, r, s]) = x.first_chunk() {
-                        sums[0] += a * i32::from(p.get());
-                        sums[1] += b * i32::from(q.get());
-                        sums[2] += c * i32::from(r.get());
-                        sums[3] += d * i32::from(s.get());
-                    } else {
-                        for ((sum, weight), x) in sums.iter_mut().zip([a, b, c, d]).zip(x) {
-                            *sum += weight * i32::from(x.get());
-                        }
+            for (y, channels) in y.chunks(tile).zip(self.channels.chunks(tile)) {
+                if outside {
+                    for x in copy.iter().take(all * y.len()) {
+                        x.set(self.input_zero);
                     }
-                    if outside {
-                        for (seen, weight) in seen.iter_mut().zip([a, b, c, d]) {
-                            *seen += weight;
-                        }
+                }
+                shape.each_tap(taps, input, |tap, x| {
+                    let copy = copy.get(tap * y.len()..).unwrap_or(&[]);
+                    let x = x.get(first..).unwrap_or(&[]);
+                    for (copy, x) in copy.iter().zip(x).take(y.len()) {
+                        copy.set(x.get());
                     }
                 });
-                if outside {
-                    // Taps outside read the zero point.
-                    let mut total = [0i32; BLOCK];
-                    for word in weights {
-                        let bytes = word.to_le_bytes();
-                        for (total, weight) in total.iter_mut().zip(bytes) {
-                            *total += i32::from(weight as i8);
-                        }
-                    }
-                    for ((sum, total), seen) in sums.iter_mut().zip(total).zip(seen) {
-                        *sum += zero * (total - seen);
-                    }
-                }
-                for ((y, channel), sum) in y.iter().zip(channels).zip(sums) {
-                    let channel = Channel::from_words(*channel);
-                    y.set(self.output.finish(sum, channel, Rounding::Twice));
-                }
-                first += BLOCK;
+                let weights = weights.get(first / BLOCK * all..).unwrap_or(&[]);
+                of_field(weights, all, copy, channels, self.output, y);
+                first += tile;
             }
         });
         Ok(())
@@ -149,7 +134,7 @@ mod tests {
     use super::super::cells;
     use super::super::image::tests::shapes;
     use super::*;
-    use crate::quant::Multiplier;
+    use crate::quant::{Channel, Multiplier};
     use proptest::prelude::*;
     use std::vec;
     use std::vec::Vec;

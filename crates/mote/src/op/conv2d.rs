@@ -182,6 +182,7 @@ impl Operator for DepthwiseI8 {
 
     fn parse<'m>(node: &Node<'_>, parameters: &'m [u32]) -> Result<Depthwise2dI8<'m>, Error> {
         let shape = same(shape(node, parameters)?)?;
+        ensure(shape.taps() <= Depthwise2dI8::MAX_TAPS)?;
         let channels = shape.in_channels;
         let words = behind(parameters);
         let (own, rest) = words.split_at_checked(2 * channels).ok_or(Error::Corrupt)?;
