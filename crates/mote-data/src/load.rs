@@ -60,7 +60,7 @@ pub fn load(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Loade
 pub(crate) fn windower_for(task: &Task, spec: &WindowSpec) -> Windower {
     let labels = task.labels.clone();
     match task.source.layout() {
-        Layout::Recordings => Windower::new(labels, spec),
+        Layout::Recordings { channels } => Windower::new(labels, channels, spec),
         Layout::Windows {
             time,
             channels,

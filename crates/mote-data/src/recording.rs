@@ -23,8 +23,20 @@ pub struct Recording {
     pub sensor: Sensor,
     /// Time of each sample in ns from an arbitrary origin, strictly increasing.
     pub t_ns: Vec<i64>,
-    /// Samples `[x, y, z]`, as many as timestamps.
-    pub samples: Vec<[f32; 3]>,
+    /// Values per sample, at least 1.
+    pub channels: usize,
+    /// Samples `[time][channels]`, as many rows as timestamps. Acceleration is in m/s^2, angular rate in rad/s.
+    pub samples: Vec<f32>,
+}
+
+impl Recording {
+    /// Returns the values of sample `n`; empty when there is no such sample.
+    pub fn sample(&self, n: usize) -> &[f32] {
+        let start = n * self.channels;
+        self.samples
+            .get(start..start + self.channels)
+            .unwrap_or(&[])
+    }
 }
 
 /// Receives what a source reads, one recording or one ready-made window at a time, so that a data set is never
@@ -54,7 +66,7 @@ pub trait Sink {
 pub(crate) const PLAUSIBLE: f32 = 1000.0;
 
 /// Checks that the values of a sample are finite and plausible.
-pub(crate) fn check_sample(sample: [f32; 3]) -> Result<(), Reason> {
+pub(crate) fn check_sample(sample: &[f32]) -> Result<(), Reason> {
     if sample.iter().any(|v| !v.is_finite()) {
         return Err(Reason::NotFinite);
     }
@@ -113,7 +125,7 @@ impl<'a> Collector<'a> {
         t_ns: i64,
         sample: [f32; 3],
     ) -> Result<(), Error> {
-        if let Err(reason) = check_sample(sample) {
+        if let Err(reason) = check_sample(&sample) {
             self.reject(line, reason);
             return Ok(());
         }
@@ -127,12 +139,13 @@ impl<'a> Collector<'a> {
             activity: activity.to_owned(),
             sensor,
             t_ns: Vec::new(),
+            channels: 3,
             samples: Vec::new(),
         });
         let last = current.t_ns.last().copied();
         if last.is_none_or(|last| t_ns > last) {
             current.t_ns.push(t_ns);
-            current.samples.push(sample);
+            current.samples.extend(sample);
             self.ingest.accept();
             self.drop_pending();
             return Ok(());
@@ -151,7 +164,8 @@ impl<'a> Collector<'a> {
             activity: activity.to_owned(),
             sensor,
             t_ns: vec![pending_t],
-            samples: vec![pending_sample],
+            channels: 3,
+            samples: pending_sample.to_vec(),
         };
         let done = std::mem::replace(current, next);
         self.ingest.clock_resets += 1;

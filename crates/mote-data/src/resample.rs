@@ -13,8 +13,15 @@ const OVERSAMPLED: f64 = 1.2;
 /// Nanoseconds in a second.
 pub(crate) const SECOND: f64 = 1e9;
 
-/// Appends samples `[x, y, z]` at `rate_hz`, from the first timestamp on, to `out`. `t_ns` must increase strictly.
-pub(crate) fn resample(t_ns: &[i64], samples: &[[f32; 3]], rate_hz: f32, out: &mut Vec<[f32; 3]>) {
+/// Appends samples at `rate_hz`, from the first timestamp on, to `out`; `samples` and `out` are `[time][channels]`.
+/// `t_ns` must increase strictly.
+pub(crate) fn resample(
+    t_ns: &[i64],
+    samples: &[f32],
+    channels: usize,
+    rate_hz: f32,
+    out: &mut Vec<f32>,
+) {
     let (Some(&first), Some(&last)) = (t_ns.first(), t_ns.last()) else {
         return;
     };
@@ -23,120 +30,113 @@ pub(crate) fn resample(t_ns: &[i64], samples: &[[f32; 3]], rate_hz: f32, out: &m
     let duration = second(last);
     let period = 1.0 / f64::from(rate_hz);
     let points = (duration / period + 1e-6).floor() as usize + 1;
-    let intervals = samples.len().saturating_sub(1) as f64;
+    let intervals = t_ns.len().saturating_sub(1) as f64;
     let mean = intervals * period > OVERSAMPLED * duration;
-    out.reserve(points);
-    let mut line = Line {
-        segments: t_ns.windows(2).zip(samples.windows(2)),
-        current: samples.first().map_or(Segment::default(), |&a| Segment {
-            start: 0.0,
-            end: 0.0,
-            a,
-            b: a,
-        }),
-        integral: [0.0; 3],
-    };
+    out.reserve(points * channels);
+    let mut line = Line::new(t_ns, samples, channels);
     if !mean {
-        out.extend((0..points).map(|i| line.value(i as f64 * period, second)));
+        for i in 0..points {
+            line.advance(i as f64 * period, second);
+            line.value(i as f64 * period, out);
+        }
         return;
     }
     let mut from = 0.0;
-    let mut before = [0.0; 3];
+    let mut before = vec![0.0; channels];
+    let mut after = vec![0.0; channels];
     for i in 0..points {
         let to = ((i as f64 + 0.5) * period).min(duration);
-        let after = line.integral(to, second);
+        line.advance(to, second);
+        line.integral(to, &mut after);
         let span = to - from;
-        let mean = |(after, before): (f64, f64)| ((after - before) / span) as f32;
-        let ([ax, ay, az], [bx, by, bz]) = (after, before);
-        out.push(if span > 1e-6 {
-            [(ax, bx), (ay, by), (az, bz)].map(mean)
+        if span > 1e-6 {
+            let means = after.iter().zip(&before);
+            out.extend(means.map(|(after, before)| ((after - before) / span) as f32));
         } else {
             // The last grid point lies on the end of the period before it.
-            line.value(to, second)
-        });
-        (from, before) = (to, after);
+            line.value(to, out);
+        }
+        from = to;
+        std::mem::swap(&mut before, &mut after);
     }
 }
 
-/// The line between two neighbouring samples; times in seconds from the start.
-#[derive(Debug, Clone, Copy, Default)]
-struct Segment {
+/// Walks along the line through all samples, forward only. Times in seconds from the start.
+struct Line<'a> {
+    segments: std::slice::Windows<'a, i64>,
+    /// Samples from the start of the next segment on.
+    ahead: &'a [f32],
+    channels: usize,
     start: f64,
     end: f64,
-    a: [f32; 3],
-    b: [f32; 3],
+    a: &'a [f32],
+    b: &'a [f32],
+    /// Integral up to the start of the current segment, by channel.
+    sums: Vec<f64>,
 }
 
-impl Segment {
-    /// Interpolates the line at time `t`.
-    fn at(&self, t: f64) -> [f64; 3] {
-        let span = self.end - self.start;
-        let u = if span > 0.0 {
-            ((t - self.start) / span).clamp(0.0, 1.0)
-        } else {
-            1.0
-        };
-        let mix = |a: f32, b: f32| f64::from(a) + u * (f64::from(b) - f64::from(a));
-        let ([ax, ay, az], [bx, by, bz]) = (self.a, self.b);
-        [mix(ax, bx), mix(ay, by), mix(az, bz)]
-    }
-
-    /// Integrates the line from the segment's start to `t`.
-    fn area(&self, t: f64) -> [f64; 3] {
-        let t = t.clamp(self.start, self.end);
-        let span = t - self.start;
-        let ([ax, ay, az], [bx, by, bz]) = (self.a.map(f64::from), self.at(t));
-        [
-            (ax + bx) * span / 2.0,
-            (ay + by) * span / 2.0,
-            (az + bz) * span / 2.0,
-        ]
-    }
-}
-
-/// Walks along the line through all samples, forward only.
-struct Line<I> {
-    segments: I,
-    current: Segment,
-    /// Integral up to the start of the current segment.
-    integral: [f64; 3],
-}
-
-impl<'a, I> Line<I>
-where
-    I: Iterator<Item = (&'a [i64], &'a [[f32; 3]])>,
-{
-    /// Moves to the segment that holds time `t`.
-    fn advance(&mut self, t: f64, second: impl Fn(i64) -> f64) {
-        while t > self.current.end {
-            let Some(([start, end], [a, b])) = self.segments.next() else {
-                return;
-            };
-            let area = self.current.area(self.current.end);
-            for (sum, area) in self.integral.iter_mut().zip(area) {
-                *sum += area;
-            }
-            self.current = Segment {
-                start: second(*start),
-                end: second(*end),
-                a: *a,
-                b: *b,
-            };
+impl<'a> Line<'a> {
+    fn new(t_ns: &'a [i64], samples: &'a [f32], channels: usize) -> Self {
+        let first = samples.get(..channels).unwrap_or(&[]);
+        Self {
+            segments: t_ns.windows(2),
+            ahead: samples,
+            channels,
+            start: 0.0,
+            end: 0.0,
+            a: first,
+            b: first,
+            sums: vec![0.0; channels],
         }
     }
 
-    /// Returns the value of the line at time `t`.
-    fn value(&mut self, t: f64, second: impl Fn(i64) -> f64) -> [f32; 3] {
-        self.advance(t, second);
-        self.current.at(t).map(|v| v as f32)
+    /// Moves to the segment that holds time `t`.
+    fn advance(&mut self, t: f64, second: impl Fn(i64) -> f64) {
+        while t > self.end {
+            let Some([start, end]) = self.segments.next() else {
+                return;
+            };
+            let span = self.end - self.start;
+            for ((sum, &a), &b) in self.sums.iter_mut().zip(self.a).zip(self.b) {
+                let (a, b) = (f64::from(a), f64::from(b));
+                *sum += (a + (a + (b - a))) * span / 2.0;
+            }
+            let (a, rest) = self.ahead.split_at(self.channels.min(self.ahead.len()));
+            (self.a, self.b) = (a, rest.get(..self.channels).unwrap_or(a));
+            self.ahead = rest;
+            (self.start, self.end) = (second(*start), second(*end));
+        }
     }
 
-    /// Integrates the line from the first sample to time `t`.
-    fn integral(&mut self, t: f64, second: impl Fn(i64) -> f64) -> [f64; 3] {
-        self.advance(t, second);
-        let [x, y, z] = self.integral;
-        let [ax, ay, az] = self.current.area(t);
-        [x + ax, y + ay, z + az]
+    /// Returns how far `t` is along the current segment, 0 to 1.
+    fn share(&self, t: f64) -> f64 {
+        let span = self.end - self.start;
+        if span > 0.0 {
+            ((t - self.start) / span).clamp(0.0, 1.0)
+        } else {
+            1.0
+        }
+    }
+
+    /// Appends the value of the line at time `t` of the current segment.
+    fn value(&self, t: f64, out: &mut Vec<f32>) {
+        let u = self.share(t);
+        let mix = |(&a, &b): (&f32, &f32)| {
+            let (a, b) = (f64::from(a), f64::from(b));
+            (a + u * (b - a)) as f32
+        };
+        out.extend(self.a.iter().zip(self.b).map(mix));
+    }
+
+    /// Integrates the line from the first sample to time `t` of the current segment.
+    fn integral(&self, t: f64, out: &mut [f64]) {
+        let u = self.share(t);
+        let span = t.clamp(self.start, self.end) - self.start;
+        let ends = self.sums.iter().zip(self.a.iter().zip(self.b));
+        for (out, (sum, (&a, &b))) in out.iter_mut().zip(ends) {
+            let (a, b) = (f64::from(a), f64::from(b));
+            *out = sum + (a + (a + u * (b - a))) * span / 2.0;
+        }
     }
 }
 
@@ -159,8 +159,8 @@ mod tests {
 
     fn run(t_ns: &[i64], samples: &[[f32; 3]], rate_hz: f32) -> Vec<[f32; 3]> {
         let mut out = Vec::new();
-        resample(t_ns, samples, rate_hz, &mut out);
-        out
+        resample(t_ns, samples.as_flattened(), 3, rate_hz, &mut out);
+        out.as_chunks().0.to_vec()
     }
 
     /// Amplitude of the `hz` component, away from the ends.

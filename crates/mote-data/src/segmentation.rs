@@ -7,7 +7,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Longest pause within a window, in ns: at a longer one the recording is split.
-const GAP_NS: i64 = 1_000_000_000;
+pub(crate) const GAP_NS: i64 = 1_000_000_000;
 
 /// How recordings are cut. The default is 3 s windows, half overlapping, at 20 Hz.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -76,13 +76,13 @@ pub(crate) struct Windower {
     /// All stretches, those too short for a window as well.
     stretches: Vec<Stretch>,
     /// The stretch at hand on the uniform grid; kept to reuse its memory.
-    grid: Vec<[f32; 3]>,
+    grid: Vec<f32>,
 }
 
 impl Windower {
-    /// Starts on recordings of the activities in `labels`.
-    pub(crate) fn new(labels: Vec<String>, spec: &WindowSpec) -> Self {
-        Self::with_shape(labels, spec.time(), 3, spec.rate_hz, spec.hop())
+    /// Starts on recordings of the activities in `labels`, of `channels` values per sample.
+    pub(crate) fn new(labels: Vec<String>, channels: usize, spec: &WindowSpec) -> Self {
+        Self::with_shape(labels, spec.time(), channels, spec.rate_hz, spec.hop())
     }
 
     /// Starts on ready-made windows, `[time][channels]`.
@@ -121,18 +121,21 @@ impl Windower {
     }
 
     /// Resamples and cuts one stretch without gaps; returns whether it gave a window.
-    fn stretch(&mut self, user: u32, class: usize, t_ns: &[i64], samples: &[[f32; 3]]) -> bool {
+    fn stretch(&mut self, user: u32, class: usize, t_ns: &[i64], samples: &[f32]) -> bool {
         self.grid.clear();
-        resample(t_ns, samples, self.windows.rate_hz, &mut self.grid);
         let windows = &mut self.windows;
-        let count = (self.grid.len() + windows.hop).saturating_sub(windows.time) / windows.hop;
+        let channels = windows.channels;
+        resample(t_ns, samples, channels, windows.rate_hz, &mut self.grid);
+        let steps = self.grid.len() / channels;
+        let count = (steps + windows.hop).saturating_sub(windows.time) / windows.hop;
         // Doubling could take twice the memory that is needed; growing by an eighth stays near it.
-        let needed = count * windows.time * 3;
+        let needed = count * windows.time * channels;
         if windows.x.capacity() - windows.x.len() < needed {
             windows.x.reserve_exact(needed.max(windows.x.len() / 8));
         }
-        for window in self.grid.windows(windows.time).step_by(windows.hop) {
-            windows.x.extend(window.iter().flatten());
+        let (length, hop) = (windows.time * channels, windows.hop * channels);
+        for window in self.grid.windows(length).step_by(hop) {
+            windows.x.extend(window);
             windows.y.push(class);
             windows.users.push(user);
             windows.recordings.push(self.cut);
@@ -142,7 +145,7 @@ impl Windower {
             user,
             class,
             recording: self.stretches.len() as u32,
-            x: self.grid.iter().flatten().copied().collect(),
+            x: self.grid.clone(),
         });
         count > 0
     }
@@ -154,6 +157,13 @@ impl Sink for Windower {
             ingest.unused += recording.t_ns.len() as u64;
             return Ok(());
         };
+        if recording.channels != self.windows.channels {
+            return Err(Error::Length {
+                what: "a sample of a recording".to_owned(),
+                expected: self.windows.channels,
+                found: recording.channels,
+            });
+        }
         let (mut t_ns, mut samples) = (&recording.t_ns[..], &recording.samples[..]);
         while !t_ns.is_empty() {
             let gap = t_ns
@@ -162,7 +172,7 @@ impl Sink for Windower {
             let end = gap.map_or(t_ns.len(), |i| i + 1);
             ingest.gaps += u64::from(gap.is_some());
             let (t, rest_t) = t_ns.split_at(end);
-            let (s, rest_s) = samples.split_at(end.min(samples.len()));
+            let (s, rest_s) = samples.split_at((end * recording.channels).min(samples.len()));
             if !self.stretch(recording.user, class, t, s) {
                 ingest.short += end as u64;
             }
@@ -224,7 +234,7 @@ mod tests {
 
     fn cut(recordings: Vec<Recording>, spec: &WindowSpec) -> (Windows, IngestReport) {
         let mut ingest = IngestReport::default();
-        let mut windower = Windower::new(vec!["a".to_owned(), "b".to_owned()], spec);
+        let mut windower = Windower::new(vec!["a".to_owned(), "b".to_owned()], 3, spec);
         for recording in recordings {
             windower.recording(recording, &mut ingest).unwrap();
         }
@@ -237,7 +247,8 @@ mod tests {
             user,
             activity: activity.to_owned(),
             sensor: Sensor::Accelerometer,
-            samples: vec![[mark, user as f32, 0.0]; t_ns.len()],
+            channels: 3,
+            samples: [mark, user as f32, 0.0].repeat(t_ns.len()),
             t_ns,
         }
     }
@@ -281,7 +292,7 @@ mod tests {
 
     #[test]
     fn stretches_hold_all_signal_and_windows_are_cut_from_them() {
-        let mut windower = Windower::new(vec!["a".to_owned()], &WindowSpec::default());
+        let mut windower = Windower::new(vec!["a".to_owned()], 3, &WindowSpec::default());
         let mut ingest = IngestReport::default();
         let mut gap = recording(4, "a", grid(0.0, 100), 1.0);
         let rest = recording(4, "a", grid(60.0, 30), 2.0);

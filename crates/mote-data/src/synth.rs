@@ -181,7 +181,8 @@ fn record(
         activity: gait.activity.to_owned(),
         sensor: Sensor::Accelerometer,
         t_ns: Vec::with_capacity(count),
-        samples: Vec::with_capacity(count),
+        channels: 3,
+        samples: Vec::with_capacity(3 * count),
     };
     for _ in 0..count {
         // A slow, bounded random walk makes steps uneven; from time to time the user stops for a moment.
@@ -216,7 +217,7 @@ fn record(
         };
         let sample = phone.map(|v| (v + normal(rng, 0.0, person.noise + fidget)) as f32);
         recording.t_ns.push(t_ns);
-        recording.samples.push(sample);
+        recording.samples.extend(sample);
         let jitter = normal(rng, 1.0, 0.04).clamp(0.6, 1.4);
         t_ns += (jitter * 1e9 / rate) as i64;
     }
@@ -239,8 +240,8 @@ pub fn synthesize(
         let person = Person::new(&mut rng);
         for gait in &GAITS {
             let recording = record(user, &person, gait, spec, &mut rng);
-            ingest.read += recording.samples.len() as u64;
-            ingest.accepted += recording.samples.len() as u64;
+            ingest.read += recording.t_ns.len() as u64;
+            ingest.accepted += recording.t_ns.len() as u64;
             sink.recording(recording, ingest)?;
         }
     }
@@ -278,7 +279,8 @@ impl Sink for Text<'_> {
         let Recording { user, activity, .. } = &recording;
         let (head, tail) = activity.split_at(activity.len().min(1));
         let activity = head.to_uppercase() + tail;
-        for (t_ns, [x, y, z]) in recording.t_ns.iter().zip(&recording.samples) {
+        let samples = recording.samples.as_chunks().0;
+        for (t_ns, [x, y, z]) in recording.t_ns.iter().zip(samples) {
             writeln!(self.out, "{user},{activity},{t_ns},{x},{y},{z};")
                 .map_err(Error::io(self.path))?;
         }

@@ -19,7 +19,7 @@ fn several_records_on_one_line() {
         v1("1,Walking,50,1,2,3;1,Walking,100,4,5,6;1,Jogging,150,7,8,9;\n1,Jogging,200,1,1,1;\n");
     assert_eq!((ingest.read, ingest.accepted), (4, 4));
     assert_eq!(recordings.len(), 2);
-    assert_eq!(recordings[0].samples, [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    assert_eq!(recordings[0].samples, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     assert_eq!(recordings[1].t_ns, [150, 200]);
     assert_eq!(recordings[1].activity, "jogging");
 }
@@ -31,7 +31,7 @@ fn no_newline_and_no_semicolon_at_the_end() {
             "1,Sitting,50,1,2,3;\n1,Sitting,99,-4.5,5e-1,6{end}"
         ));
         assert_eq!(ingest.accepted, 2, "{end:?}");
-        assert_eq!(recordings[0].samples[1], [-4.5, 0.5, 6.0], "{end:?}");
+        assert_eq!(recordings[0].sample(1), [-4.5, 0.5, 6.0], "{end:?}");
         assert_eq!(ingest.blank_lines, 0, "{end:?}");
     }
 }
@@ -88,7 +88,7 @@ fn a_clock_reset_starts_a_new_recording() {
     );
     assert_eq!(recordings[0].t_ns, [500, 600]);
     assert_eq!(recordings[1].t_ns, [10, 20, 30]);
-    assert_eq!(recordings[1].samples[0], [4.0; 3]);
+    assert_eq!(recordings[1].sample(0), [4.0; 3]);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn crlf_everywhere() {
         (ingest.accepted, ingest.rejected(), ingest.blank_lines),
         (2, 0, 1)
     );
-    assert_eq!(recordings[0].samples[1], [4.0, 5.0, 6.0]);
+    assert_eq!(recordings[0].sample(1), [4.0, 5.0, 6.0]);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn records_across_read_boundaries() {
     }
     let (ingest, recordings) = v1(&text);
     assert_eq!((ingest.accepted, ingest.rejected()), (29_999, 0));
-    for (line, sample) in text.lines().zip(&recordings[0].samples) {
+    for (line, sample) in text.lines().zip(recordings[0].samples.chunks(3)) {
         let x: f32 = line.split(',').nth(3).unwrap().parse().unwrap();
         assert_eq!(*sample, [x, -x, x]);
     }
@@ -241,7 +241,7 @@ fn motionsense_dirt() {
         (r.user, r.activity.as_str(), r.t_ns.clone()),
         (3, "walking", vec![0, 20_000_000, 100_000_000])
     );
-    assert_eq!(r.samples[0], [9.80665, 0.0, -9.80665]);
+    assert_eq!(r.sample(0), [9.80665, 0.0, -9.80665]);
 }
 
 fn arff(rows: &str) -> String {

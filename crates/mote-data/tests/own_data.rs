@@ -61,7 +61,7 @@ fn csv_with_header_units_and_labels() {
         (4, 100_000_000)
     );
     assert_eq!(first.t_ns[0], 1_700_000_000_000_000_000);
-    assert_eq!(first.samples[2], [9.80665, 0.5 * 9.80665, 2.0 * 9.80665]);
+    assert_eq!(first.sample(2), [9.80665, 0.5 * 9.80665, 2.0 * 9.80665]);
 
     let spec = WindowSpec {
         rate_hz: 10.0,
@@ -102,8 +102,8 @@ fn csv_without_header_or_time() {
     // The bad row leaves its place in time empty.
     let r = &keep.recordings[0];
     assert_eq!(
-        (r.t_ns[1] - r.t_ns[0], r.samples[1]),
-        (40_000_000, [4.0, 5.0, 6.0])
+        (r.t_ns[1] - r.t_ns[0], r.sample(1)),
+        (40_000_000, &[4.0, 5.0, 6.0][..])
     );
 }
 

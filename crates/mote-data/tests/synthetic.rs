@@ -40,7 +40,7 @@ fn a_seed_is_a_data_set_and_users_do_not_depend_on_each_other() {
 fn gravity_noise_and_vigour_are_physical() {
     let magnitude = |s: &[f32; 3]| s.iter().map(|v| v * v).sum::<f32>().sqrt();
     let spread = |r: &Recording| {
-        let all: Vec<f32> = r.samples.iter().map(magnitude).collect();
+        let all: Vec<f32> = r.samples.as_chunks().0.iter().map(magnitude).collect();
         let mean = all.iter().sum::<f32>() / all.len() as f32;
         (
             mean,

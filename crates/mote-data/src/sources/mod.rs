@@ -40,7 +40,10 @@ pub struct Dataset {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Layout {
     /// Recordings, to be resampled and cut into windows.
-    Recordings,
+    Recordings {
+        /// Values per sample.
+        channels: usize,
+    },
     /// Ready-made windows: samples, or rows of features (`time` is 1 then).
     Windows {
         /// Time steps per window.
@@ -70,7 +73,7 @@ pub trait Source: fmt::Debug + Send + Sync {
 
     /// Returns whether it has recordings or ready-made windows.
     fn layout(&self) -> Layout {
-        Layout::Recordings
+        Layout::Recordings { channels: 3 }
     }
 
     /// Returns whether the data is synthetic.

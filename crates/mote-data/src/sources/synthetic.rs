@@ -52,7 +52,7 @@ struct Hash(Sha256);
 
 impl Sink for Hash {
     fn recording(&mut self, recording: Recording, _: &mut IngestReport) -> Result<(), Error> {
-        for value in recording.samples.iter().flatten() {
+        for value in &recording.samples {
             self.0.update(value.to_le_bytes());
         }
         Ok(())
