@@ -1,7 +1,7 @@
 //! Reads the files of a data set from a folder, a single file, a zip (or a zip inside it) or a tar.gz.
 
 use crate::Error;
-use flate2::read::GzDecoder;
+use flate2::read::{GzDecoder, MultiGzDecoder};
 use sha2::{Digest, Sha256};
 use std::{
     fs::File,
@@ -48,9 +48,9 @@ impl Files {
         let name = path.to_string_lossy();
         if path.is_dir() {
             for (name, path) in list(path)? {
-                if wanted(&name) {
-                    let mut file = File::open(&path).map_err(Error::io(&path))?;
-                    visit(&name, &mut file)?;
+                if wanted(unpacked(&name)) {
+                    let file = File::open(&path).map_err(Error::io(&path))?;
+                    visit_file(&name, file, visit)?;
                 }
             }
             return Ok(());
@@ -62,13 +62,13 @@ impl Files {
             visit_tar(file, path, wanted, visit)
         } else {
             let name = path.file_name().map_or(name, |n| n.to_string_lossy());
-            visit(&name, &mut BufReader::new(file))
+            visit_file(&name, file, visit)
         }
     }
 
     /// Returns whether the folder holds a wanted file; `false` for anything but a folder.
     pub(crate) fn holds(&self, wanted: Wanted<'_>) -> bool {
-        list(&self.path).is_ok_and(|files| files.iter().any(|(name, _)| wanted(name)))
+        list(&self.path).is_ok_and(|files| files.iter().any(|(name, _)| wanted(unpacked(name))))
     }
 
     /// Computes the SHA-256, in hex, over the bytes of the file, or of the wanted files of a folder in order of name.
@@ -85,7 +85,7 @@ impl Files {
         };
         if self.path.is_dir() {
             for (name, path) in list(&self.path)? {
-                if wanted(&name) {
+                if wanted(unpacked(&name)) {
                     add(&path)?;
                 }
             }
@@ -93,6 +93,24 @@ impl Files {
             add(&self.path)?;
         }
         Ok(hex(&hash.finalize()))
+    }
+}
+
+/// Returns the name of a file once it is unpacked: without `.gz`, which does not apply to `.tar.gz`.
+fn unpacked(name: &str) -> &str {
+    match name.strip_suffix(".gz") {
+        Some(inner) if !inner.ends_with(".tar") => inner,
+        _ => name,
+    }
+}
+
+/// Visits a plain file, or what a `.gz` holds.
+fn visit_file(name: &str, file: File, visit: Visit<'_>) -> Result<(), Error> {
+    let inner = unpacked(name);
+    if inner == name {
+        visit(name, &mut BufReader::new(file))
+    } else {
+        visit(name, &mut MultiGzDecoder::new(BufReader::new(file)))
     }
 }
 

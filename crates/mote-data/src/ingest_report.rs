@@ -1,6 +1,6 @@
 //! Counts what became of every record of a data set: nothing is dropped without a line here.
 
-use crate::{Error, Files};
+use crate::{Error, Files, Windows};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
 
@@ -67,11 +67,14 @@ pub struct Rejection {
     pub line: u64,
     /// Why.
     pub reason: Reason,
+    /// The column and its value, where one field is to blame.
+    pub field: Option<String>,
 }
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.reason)
+        write!(f, "{}:{}: {}", self.file, self.line, self.reason)?;
+        self.field.as_ref().map_or(Ok(()), |x| write!(f, ": {x}"))
     }
 }
 
@@ -96,6 +99,18 @@ pub struct IngestReport {
     pub gaps: u64,
     /// Missing feature values (`?`).
     pub missing_values: u64,
+    /// Files with nothing in them.
+    pub empty_files: u64,
+    /// Files beside those read whose names do not belong to the data.
+    pub files_left_out: u64,
+    /// Rows of other sensors, without a sample of this one; they are not records.
+    pub rows_without_sample: u64,
+    /// Activities in the files that the description does not know, with their records.
+    pub unknown_labels: BTreeMap<String, u64>,
+    /// Windows cut, once all is read.
+    pub windows: Option<u64>,
+    /// Classes of the task without a window.
+    pub classes_without_windows: Vec<String>,
     /// Rejected records by reason.
     pub rejected: BTreeMap<Reason, u64>,
     /// The first rejected records of each reason, as many as [`IngestReport::with_examples`] allows.
@@ -123,6 +138,12 @@ impl IngestReport {
             clock_resets: 0,
             gaps: 0,
             missing_values: 0,
+            empty_files: 0,
+            files_left_out: 0,
+            rows_without_sample: 0,
+            unknown_labels: BTreeMap::new(),
+            windows: None,
+            classes_without_windows: Vec::new(),
             rejected: BTreeMap::new(),
             examples: Vec::new(),
             limit,
@@ -144,6 +165,17 @@ impl IngestReport {
 
     /// Counts a rejected record, and keeps it as an example while there are fewer than the limit.
     pub(crate) fn reject(&mut self, file: &str, line: u64, reason: Reason) {
+        self.reject_field(file, line, reason, || None);
+    }
+
+    /// Counts a record as [`IngestReport::reject`] does; `field` names the column and the value to blame.
+    pub(crate) fn reject_field(
+        &mut self,
+        file: &str,
+        line: u64,
+        reason: Reason,
+        field: impl FnOnce() -> Option<String>,
+    ) {
         self.read += 1;
         let count = self.rejected.entry(reason).or_default();
         *count += 1;
@@ -152,6 +184,7 @@ impl IngestReport {
                 file: file.to_owned(),
                 line,
                 reason,
+                field: field(),
             });
         }
     }
@@ -166,6 +199,34 @@ impl IngestReport {
         }
         let reason = format!("holds no file of {source}");
         Err(Error::format(files.path(), reason))
+    }
+
+    /// Counts the windows cut, and notes the classes that have none.
+    pub(crate) fn count_windows(&mut self, windows: &Windows) {
+        self.windows = Some(windows.len() as u64);
+        let empty = |class: &usize| !windows.y.contains(class);
+        let labels = windows.labels.iter().enumerate();
+        self.classes_without_windows = labels
+            .filter(|(class, _)| empty(class))
+            .map(|(_, label)| label.clone())
+            .collect();
+    }
+
+    /// Says what may be wrong with data of which no window came out; `None` when there are windows, or nobody has counted.
+    pub fn no_windows(&self) -> Option<&'static str> {
+        if self.windows != Some(0) {
+            return None;
+        }
+        Some(if self.accepted == 0 {
+            "no record was accepted; the reasons are in the list of rejected records"
+        } else if self.clock_resets * 4 > self.accepted {
+            "time runs backwards in most rows; sort the rows by time, the oldest first"
+        } else if self.short * 2 > self.accepted {
+            "nearly all recordings are shorter than one window: a recording ends where the user or the activity changes, \
+             so sort rows by user and time, and compare rate_hz and time_unit with the time column"
+        } else {
+            "the activities of the task are not among those of the accepted records"
+        })
     }
 
     /// Counts a sound record.
@@ -196,10 +257,22 @@ impl fmt::Display for IngestReport {
             (self.clock_resets, "clock resets (a new recording each)"),
             (self.gaps, "gaps (recordings cut there)"),
             (self.missing_values, "missing feature values"),
+            (
+                self.rows_without_sample,
+                "rows without a sample (not records)",
+            ),
+            (self.empty_files, "empty files"),
+            (self.files_left_out, "files left out because of their names"),
         ] {
             if count > 0 {
                 writeln!(f, "{count:>12} {what}")?;
             }
+        }
+        for class in &self.classes_without_windows {
+            writeln!(f, "{:>12} windows of class {class:?}", "no")?;
+        }
+        for (label, count) in &self.unknown_labels {
+            writeln!(f, "{count:>12} of unknown activity {label:?}")?;
         }
         for example in &self.examples {
             writeln!(f, "  {example}")?;

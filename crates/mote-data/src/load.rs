@@ -39,6 +39,7 @@ pub fn load(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Loade
     source.read(&files, &mut ingest, &mut windower)?;
     ingest.require_files(source.name(), &files)?;
     let (windows, stretches) = windower.finish();
+    ingest.count_windows(&windows);
     if windows.is_empty() {
         return Err(Error::NoWindows {
             task: task.name.clone(),

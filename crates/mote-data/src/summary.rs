@@ -63,6 +63,7 @@ pub fn check(task: &Task, root: Option<&Path>, examples: usize) -> Result<Ingest
     let mut windower = windower_for(task, &WindowSpec::default());
     task.source.read(&files, &mut ingest, &mut windower)?;
     ingest.require_files(task.source.name(), &files)?;
+    ingest.count_windows(&windower.finish().0);
     Ok(ingest)
 }
 
@@ -122,6 +123,7 @@ pub fn summary(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Su
     task.source.read(&files, &mut ingest, &mut counter)?;
     ingest.require_files(task.source.name(), &files)?;
     let (windows, _) = counter.windower.finish();
+    ingest.count_windows(&windows);
     let mut activities = counter.activities;
     for (class, label) in windows.labels.iter().enumerate() {
         if let Some(activity) = activities.get_mut(label) {

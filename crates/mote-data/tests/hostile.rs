@@ -48,11 +48,7 @@ fn read(source: &dyn Source, folder: &Path) {
         .is_ok()
     {
         assert_eq!(ingest.read, ingest.accepted + ingest.rejected());
-        let kept = keep
-            .recordings
-            .iter()
-            .map(|r| r.t_ns.len())
-            .sum::<usize>();
+        let kept = keep.recordings.iter().map(|r| r.t_ns.len()).sum::<usize>();
         assert_eq!(ingest.accepted, (kept + keep.windows.len()) as u64);
     }
     for r in &keep.recordings {
@@ -124,7 +120,7 @@ proptest! {
     #[test]
     fn damaged_csv(edits in prop::collection::vec((any::<usize>(), any::<u8>(), any::<u8>()), 1..20)) {
         let folder = tempfile::tempdir().unwrap();
-        let toml = "path = 'a.csv'\nunit = 'g'\nrate_hz = 20.0\n[columns]\nx = 'x'\ny = 'y'\nz = 'z'\n\
+        let toml = "path = 'a.csv'\nunit = 'g'\nrate_hz = 20.0\ntime_unit = 'ns'\n[columns]\nx = 'x'\ny = 'y'\nz = 'z'\n\
                     activity = 'a'\nuser = 'u'\ntime = 't'\n[labels]\nw = 'walking'\n";
         write(folder.path(), "a.toml", toml.as_bytes());
         let rows = b"t,u,a,x,y,z\n1,2,w,0.5,0.25,1\n\"2\",2,w,0,0,1\n".repeat(3);

@@ -37,10 +37,12 @@ pub fn arff(bytes: &[u8]) -> bool {
 }
 
 /// Ways to describe a CSV file.
-const DESCRIPTIONS: [&str; 3] = [
-    "unit = 'g'\nrate_hz = 20\n[columns]\nx = 'x'\ny = 'y'\nz = 'z'\nactivity = 'a'\nuser = 'u'\ntime = 't'\n",
+const DESCRIPTIONS: [&str; 4] = [
+    "unit = 'g'\nrate_hz = 20\ntime_unit = 'ns'\nquotes = true\n[columns]\nx = 'x'\ny = 'y'\nz = 'z'\nactivity = 'a'\nuser = 'u'\ntime = 't'\n",
     "unit = 'm/s^2'\nrate_hz = 50\ntime_unit = 's'\ndelimiter = ';'\nheader = false\n[columns]\nx = 0\ny = 1\nz = 2\n\
      activity = 3\nuser = 4\ntime = 5\n",
+    "unit = 'g'\nrate_hz = 20\ndelimiter = ';'\ndecimal = ','\nskip_lines = 1\ncomment = '#'\nwhere = { s = '1' }\n[columns]\n\
+     x = 'x'\ny = 'y'\nz = 'z'\nactivity = 'a'\nuser = 'u'\n",
     "unit = 'g'\nrate_hz = 20\nheader = false\n[columns]\nx = 0\ny = 1\nz = 2\nactivity = 3\nuser = 4\n",
 ];
 

@@ -27,7 +27,7 @@ A task of your own is described by a TOML file, --task csv:FILE.toml:
   z = \"az\"
   activity = \"label\"
   user = \"subject\"
-  time = \"t\"               # optional; time_unit = ns, us, ms or s
+  time = \"t\"               # optional; with it, time_unit = \"ms\" (ns, us, ms, s) above [columns]
   [labels]                 # value in the file = class
   walk = \"walking\"
 
@@ -196,6 +196,10 @@ fn check(
         println!("{}", serde_json::to_string_pretty(&ingest)?);
     } else {
         print!("{ingest}");
+    }
+    if let Some(reason) = ingest.no_windows() {
+        eprintln!("mote: no window came out of {}: {reason}", task.name);
+        return Ok(ExitCode::FAILURE);
     }
     if ingest.bad_share() > max_bad {
         eprintln!(

@@ -6,6 +6,13 @@
 //! rate_hz = 50.0           # nominal; also stands for the time where there is no time column
 //! time_unit = "ms"         # ns, us, ms or s; only with a time column
 //! header = true            # the default; without one, columns are given by number, from 0
+//! delimiter = ","          # the default, as are those below
+//! decimal = "."            # or ","
+//! quotes = false           # whether fields may stand in "quotes"
+//! skip_lines = 0           # lines before the header
+//! comment = ""             # what lines that are no rows begin with
+//! endings = ["csv"]        # of the files of a folder, in any case, packed with gzip or not
+//! where = {}               # { sensor = "accelerometer" }: rows to read, by the value of a column
 //!
 //! [columns]
 //! x = "ax"
@@ -20,7 +27,7 @@
 //! sit = "sitting"
 //! ```
 
-use super::{Dataset, Layout, Source};
+use super::{Dataset, Layout, Source, lines::Lines};
 use crate::{
     Error, Files, IngestReport, Reason, STANDARD_GRAVITY, Sensor, Sink,
     recording::Collector,
@@ -29,6 +36,7 @@ use crate::{
 use csv::{ByteRecord, ReaderBuilder};
 use serde::Deserialize;
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     io::Read,
     path::{Path, PathBuf},
@@ -48,14 +56,37 @@ struct Description {
     path: PathBuf,
     unit: Unit,
     rate_hz: f32,
-    #[serde(default)]
-    time_unit: TimeUnit,
+    time_unit: Option<TimeUnit>,
     #[serde(default = "comma")]
     delimiter: char,
     #[serde(default = "yes")]
     header: bool,
+    /// Lines before the header, or before the first row.
+    #[serde(default)]
+    skip_lines: u64,
+    /// What lines that are no rows begin with.
+    #[serde(default)]
+    comment: String,
+    #[serde(default = "point")]
+    decimal: char,
+    #[serde(default)]
+    quotes: bool,
+    /// Endings of the files of a folder, in any case.
+    #[serde(default = "csv_ending")]
+    endings: Vec<String>,
+    /// Column and the value it has in the rows to read.
+    #[serde(default, rename = "where")]
+    chosen: BTreeMap<String, String>,
     columns: Columns,
     labels: BTreeMap<String, String>,
+}
+
+fn point() -> char {
+    '.'
+}
+
+fn csv_ending() -> Vec<String> {
+    vec!["csv".to_owned()]
 }
 
 fn comma() -> char {
@@ -74,10 +105,9 @@ enum Unit {
     G,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum TimeUnit {
-    #[default]
     Ns,
     Us,
     Ms,
@@ -120,6 +150,8 @@ struct Places {
     activity: usize,
     user: usize,
     time: Option<usize>,
+    /// Columns that choose rows, and the value asked for.
+    chosen: Vec<(usize, String)>,
 }
 
 impl Csv {
@@ -136,6 +168,16 @@ impl Csv {
         }
         if !description.delimiter.is_ascii() {
             return Err(Error::format(path, "delimiter must be an ASCII character"));
+        }
+        if !['.', ','].contains(&description.decimal)
+            || description.decimal == description.delimiter
+        {
+            let reason = "decimal must be \".\" or \",\", and not the delimiter";
+            return Err(Error::format(path, reason));
+        }
+        if description.columns.time.is_some() && description.time_unit.is_none() {
+            let reason = "time_unit is missing: ns, us, ms or s of the column columns.time";
+            return Err(Error::format(path, reason));
         }
         let files = path
             .parent()
@@ -191,46 +233,102 @@ impl Csv {
             activity: place("activity", &c.activity)?,
             user: place("user", &c.user)?,
             time: c.time.as_ref().map(|t| place("time", t)).transpose()?,
+            chosen: self
+                .description
+                .chosen
+                .iter()
+                .map(|(column, value)| {
+                    let column = match column.parse() {
+                        Ok(n) if !self.description.header => Column::Number(n),
+                        _ => Column::Name(column.clone()),
+                    };
+                    let n = match place("where", &column) {
+                        Err(Error::Format { path, reason }) => {
+                            let reason = reason.replacen("columns.where", "where", 1);
+                            return Err(Error::Format { path, reason });
+                        }
+                        n => n?,
+                    };
+                    Ok((n, value.clone()))
+                })
+                .collect::<Result<_, Error>>()?,
         })
     }
 
-    /// Parses one row.
-    fn row<'a>(&'a self, row: &ByteRecord, at: &Places) -> Result<CsvSample<'a>, Reason> {
+    /// Parses one row; an error names the column to blame, where it is one.
+    fn row<'a>(
+        &'a self,
+        row: &ByteRecord,
+        at: &Places,
+    ) -> Result<CsvSample<'a>, (Reason, Option<usize>)> {
         let field = |n: usize| match row.get(n).map(<[u8]>::trim_ascii) {
-            None => Err(Reason::FieldCount),
-            Some([]) => Err(Reason::EmptyField),
+            None => Err((Reason::FieldCount, None)),
+            Some([]) => Err((Reason::EmptyField, Some(n))),
             Some(field) => Ok(field),
         };
-        let user = number(field(at.user)?)?;
-        let label = String::from_utf8_lossy(field(at.activity)?);
+        let user = self.user(field(at.user)?).map_err(|r| (r, Some(at.user)))?;
+        let label = match field(at.activity) {
+            // An empty label can be one that the description knows.
+            Err((Reason::EmptyField, _)) if self.description.labels.contains_key("") => &[],
+            label => label?,
+        };
+        let label = String::from_utf8_lossy(label);
         let activity = self.description.labels.get(label.as_ref());
-        let activity = activity.ok_or(Reason::UnknownActivity)?;
-        let t_ns = at.time.map(|n| self.time_ns(field(n)?)).transpose()?;
-        let [x, y, z] = at.sample;
+        let activity = activity.ok_or((Reason::UnknownActivity, Some(at.activity)))?;
+        let time = |n| self.time_ns(field(n)?).map_err(|r| (r, Some(n)));
+        let t_ns = at.time.map(time).transpose()?;
         let scale = match self.description.unit {
             Unit::MetresPerSecondSquared => 1.0,
             Unit::G => STANDARD_GRAVITY,
         };
-        let sample = [
-            decimal(field(x)?)?,
-            decimal(field(y)?)?,
-            decimal(field(z)?)?,
-        ];
+        let mut sample = [0.0; 3];
+        for (value, n) in sample.iter_mut().zip(at.sample) {
+            *value = self.value(field(n)?).map_err(|r| (r, Some(n)))? * scale;
+        }
         Ok(CsvSample {
             user,
             activity,
             t_ns,
-            sample: sample.map(|v| v * scale),
+            sample,
         })
+    }
+
+    /// Parses a user: a whole number, which tables of floats write as `1.0`.
+    fn user(&self, field: &[u8]) -> Result<u32, Reason> {
+        let whole = match field.iter().position(|&b| b == b'.') {
+            Some(at) if at > 0 && field.iter().skip(at + 1).all(|&b| b == b'0') => &field[..at],
+            _ => field,
+        };
+        number(whole)
+    }
+
+    /// Parses a value, with the decimal mark of the description.
+    fn value(&self, field: &[u8]) -> Result<f32, Reason> {
+        if self.description.decimal == '.' {
+            return decimal(field);
+        }
+        if field.contains(&b'.') {
+            return Err(Reason::BadNumber);
+        }
+        let point: Vec<u8> = field
+            .iter()
+            .map(|&b| if b == b',' { b'.' } else { b })
+            .collect();
+        decimal(&point)
     }
 
     /// Parses a time as whole ns. Integers are not converted to f64, which is too narrow for Unix times in ns.
     fn time_ns(&self, field: &[u8]) -> Result<i64, Reason> {
-        let unit = self.description.time_unit.ns();
+        // With a time column there is a unit, or the description was refused.
+        let unit = self.description.time_unit.unwrap_or(TimeUnit::Ns).ns();
         if let Ok(whole) = number::<i64>(field) {
             return whole.checked_mul(unit as i64).ok_or(Reason::Implausible);
         }
-        let time: f64 = number(field)?;
+        let time: f64 = if self.description.decimal == ',' {
+            number(String::from_utf8_lossy(field).replace(',', ".").as_bytes())?
+        } else {
+            number(field)?
+        };
         if !time.is_finite() {
             return Err(Reason::NotFinite);
         }
@@ -249,35 +347,136 @@ impl Csv {
         collector: &mut Collector<'_>,
     ) -> Result<(), Error> {
         let path = self.files.entry(name);
-        let damaged = |e: csv::Error| Error::format(&path, e.to_string());
-        let mut csv = ReaderBuilder::new()
-            .delimiter(self.description.delimiter as u8)
-            .has_headers(self.description.header)
-            .flexible(true)
-            .from_reader(reader);
-        let header = if self.description.header {
-            csv.byte_headers().map_err(damaged)?.clone()
-        } else {
-            ByteRecord::new()
-        };
-        let places = self.places(&header, &path)?;
-        let step_ns = 1e9 / f64::from(self.description.rate_hz);
+        let mut lines = Lines::new(reader, &path);
         let mut row = ByteRecord::new();
+        let mut head: Option<(ByteRecord, Places)> = None;
+        let step_ns = 1e9 / f64::from(self.description.rate_hz);
         let mut count = 0.0;
-        while csv.read_byte_record(&mut row).map_err(damaged)? {
-            let line = row.position().map_or(0, csv::Position::line);
+        while let Some((at, line)) = lines.next()? {
+            let text = line.trim_ascii();
+            if at <= self.description.skip_lines || self.is_comment(text) {
+                continue;
+            }
+            if text.is_empty() {
+                collector.blank_lines(1);
+                // Without times, a blank line is the only sign that the signal does not go on.
+                if self.description.columns.time.is_none() {
+                    collector.cut()?;
+                }
+                continue;
+            }
+            self.split(line, &mut row);
+            let (header, places) = match &head {
+                Some(head) => head,
+                None => {
+                    let places = self.places(&row, &path)?;
+                    let head = head.insert((row.clone(), places));
+                    if self.description.header {
+                        continue;
+                    }
+                    head
+                }
+            };
+            if !self.is_chosen(&row, places) {
+                collector.ingest().rows_without_sample += 1;
+                continue;
+            }
             // Without a time column, time goes on with a rejected row too.
             count += 1.0;
-            match self.row(&row, &places) {
+            let parsed = if same_width(&row, header) {
+                self.row(&row, places)
+            } else {
+                Err((Reason::FieldCount, None))
+            };
+            match parsed {
                 Ok(row) => {
                     let t_ns = row.t_ns.unwrap_or((count * step_ns) as i64);
-                    collector.push(line, (row.user, row.activity), t_ns, row.sample)?;
+                    collector.push(at, (row.user, row.activity), t_ns, row.sample)?;
                 }
-                Err(reason) => collector.reject(line, reason),
+                Err((reason, column)) => {
+                    let value = column.map(|n| {
+                        let value = String::from_utf8_lossy(row.get(n).unwrap_or_default());
+                        (n, value.trim().chars().take(60).collect::<String>())
+                    });
+                    if let (Reason::UnknownActivity, Some((_, label))) = (reason, &value) {
+                        let unknown = &mut collector.ingest().unknown_labels;
+                        if unknown.len() < 100 || unknown.contains_key(label) {
+                            *unknown.entry(label.clone()).or_default() += 1;
+                        }
+                    }
+                    collector.reject_field(at, reason, || {
+                        let (n, value) = value?;
+                        Some(match header.get(n).filter(|_| self.description.header) {
+                            Some(name) => {
+                                let name = String::from_utf8_lossy(name.trim_ascii());
+                                format!("column `{name}` = {value:?}")
+                            }
+                            None => format!("column {n} = {value:?}"),
+                        })
+                    });
+                }
             }
+        }
+        if head.is_none() {
+            collector.ingest().empty_files += 1;
         }
         Ok(())
     }
+
+    /// Returns whether `name` is the file that `path` names, packed or not.
+    fn is_the_file(&self, name: &str) -> bool {
+        let path = self.files.path();
+        path.ends_with(name) || path.ends_with(format!("{name}.gz"))
+    }
+
+    fn is_comment(&self, line: &[u8]) -> bool {
+        let comment = &self.description.comment;
+        !comment.is_empty() && line.starts_with(comment.as_bytes())
+    }
+
+    /// Splits a line into its fields.
+    fn split(&self, line: &[u8], row: &mut ByteRecord) {
+        row.clear();
+        let delimiter = self.description.delimiter as u8;
+        if !self.description.quotes {
+            for field in line.split(|&b| b == delimiter) {
+                row.push_field(field);
+            }
+            return;
+        }
+        let mut csv = ReaderBuilder::new()
+            .delimiter(delimiter)
+            .has_headers(false)
+            .buffer_capacity(line.len().max(1))
+            .from_reader(line);
+        // Reading from memory cannot fail, and one line is one record.
+        if !csv.read_byte_record(row).unwrap_or(false) {
+            row.clear();
+        }
+    }
+
+    /// Returns whether the row is of the sensor that `where` asks for.
+    fn is_chosen(&self, row: &ByteRecord, at: &Places) -> bool {
+        at.chosen.iter().all(|(n, value)| {
+            row.get(*n)
+                .is_none_or(|field| field.trim_ascii() == value.as_bytes())
+        }) && !at.sample.iter().all(|&n| {
+            row.get(n)
+                .is_some_and(|field| field.trim_ascii().is_empty())
+        })
+    }
+}
+
+/// Returns whether a row has as many fields as the header, or the first row. A delimiter at the end of either does not count.
+fn same_width(row: &ByteRecord, header: &ByteRecord) -> bool {
+    let ends_empty = |r: &ByteRecord| {
+        r.iter()
+            .next_back()
+            .is_some_and(|f| f.trim_ascii().is_empty())
+    };
+    row.len() == header.len()
+        || (row.len() == header.len() + 1 && ends_empty(row))
+        || (row.len() + 1 == header.len() && ends_empty(header))
 }
 
 /// One parsed row.
@@ -304,11 +503,13 @@ impl Source for Csv {
     }
 
     fn wants(&self, name: &str) -> bool {
-        name.ends_with(".csv") || self.files.path().ends_with(name)
+        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+        let endings = &self.description.endings;
+        endings.iter().any(|e| e.eq_ignore_ascii_case(ending)) || self.is_the_file(name)
     }
 
     fn layout(&self) -> Layout {
-        Layout::Recordings
+        Layout::Recordings { channels: 3 }
     }
 
     fn read(
@@ -317,10 +518,19 @@ impl Source for Csv {
         ingest: &mut IngestReport,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
-        files.visit(&|n| self.wants(n), &mut |name, reader| {
+        let left_out = Cell::new(0u64);
+        let wanted = |name: &str| {
+            let wanted = self.wants(name);
+            let archive = name.to_ascii_lowercase().ends_with(".zip");
+            left_out.set(left_out.get() + u64::from(!wanted && !archive));
+            wanted
+        };
+        files.visit(&wanted, &mut |name, reader| {
             let mut collector = Collector::new(sink, ingest, name, Sensor::Accelerometer);
             self.read_file(reader, name, &mut collector)?;
             collector.finish()
-        })
+        })?;
+        ingest.files_left_out += left_out.get();
+        Ok(())
     }
 }

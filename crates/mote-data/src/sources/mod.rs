@@ -1,6 +1,7 @@
 //! Data sets: one file each, behind one trait.
 
 mod csv;
+mod lines;
 mod motionsense;
 mod npz;
 mod synthetic;
