@@ -49,6 +49,9 @@ impl Shown {
             Event::NetworksLeftOut { task } => ui.info(format_args!(
                 "{task} is a table of features: networks are left out"
             )),
+            Event::RowImpossible { pipeline, why } => {
+                ui.warn(format_args!("`{pipeline}` has no row: {why}"));
+            }
             Event::Evaluating { pipeline } => {
                 ui.info(format_args!("{pipeline}: evaluating in the engine"));
             }

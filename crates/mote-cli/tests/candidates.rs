@@ -174,7 +174,7 @@ fn fit_writes_trials_for_another_machine() {
     assert!(
         trials
             .lines()
-            .all(|l| l.contains(" trial ") && l.contains("--spec 'window=")),
+            .all(|l| l.contains(" trial ") && l.contains("--spec '") && l.contains("net=c")),
         "{trials}"
     );
 

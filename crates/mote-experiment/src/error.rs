@@ -77,6 +77,28 @@ impl Error {
         }
     }
 
+    /// Returns whether the data or its rate rule out what was asked for: another pipeline may still be possible on it.
+    pub fn is_impossible(&self) -> bool {
+        match self {
+            Self::In { source, .. } => source.is_impossible(),
+            Self::Train(error) => matches!(
+                error,
+                mote_train::Error::Config { .. } | mote_train::Error::Data(_)
+            ),
+            Self::Technique(error) => matches!(
+                error,
+                mote_techniques::Error::Impossible { .. } | mote_techniques::Error::Model(_)
+            ),
+            Self::Model(error) => !matches!(error, mote_model::Error::Engine { .. }),
+            Self::Search(error) => matches!(error, mote_search::Error::Impossible { .. }),
+            Self::Data(error) => matches!(
+                error,
+                mote_data::Error::WindowSpec { .. } | mote_data::Error::NoWindows { .. }
+            ),
+            _ => false,
+        }
+    }
+
     /// Returns the error with its causes, as one line.
     pub fn line(&self) -> String {
         let mut line = self.to_string();

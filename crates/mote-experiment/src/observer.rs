@@ -37,6 +37,13 @@ pub enum Event<'a> {
         /// The task.
         task: &'a str,
     },
+    /// A pipeline cannot be on this data. The comparison goes on without it.
+    RowImpossible {
+        /// The pipeline.
+        pipeline: &'a str,
+        /// Why, and what to do.
+        why: &'a str,
+    },
     /// A network is being trained on every fold.
     TrainingStarted {
         /// The training, as later events name it.

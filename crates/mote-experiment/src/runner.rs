@@ -132,7 +132,7 @@ impl ComparisonRunner {
         Ok(results)
     }
 
-    /// Makes a row of every pipeline. Writes the results after every row, so that a comparison which is stopped leaves
+    /// Makes a row of every pipeline; those that cannot be on this data are left out with a note, unless none can. Writes the results after every row, so that a comparison which is stopped leaves
     /// what it found, and a deployment of every network.
     ///
     /// # Errors
@@ -149,15 +149,32 @@ impl ComparisonRunner {
             )));
         }
         let mut results = self.empty_results(&experiment)?;
+        let mut impossible = None;
         for pipeline in pipelines {
-            let result = self.run(pipeline)?;
+            let result = match self.run(pipeline) {
+                Err(error) if error.is_impossible() && pipelines.len() > 1 => {
+                    let why = error.line();
+                    self.observer.tell(Event::RowImpossible {
+                        pipeline: &pipeline.name,
+                        why: &why,
+                    });
+                    let note = format!("`{}` has no row: {why}.", pipeline.name);
+                    results.notes.push(note);
+                    impossible.get_or_insert(error);
+                    continue;
+                }
+                result => result?,
+            };
             if let Some(trained) = &result.trained {
                 self.save_deployment(trained, &results, &result.run)?;
             }
             results.runs.push(result.run);
             mote_report::write_report(&results, &self.settings.out)?;
         }
-        Ok(results)
+        match impossible {
+            Some(error) if results.runs.is_empty() => Err(error),
+            _ => Ok(results),
+        }
     }
 
     /// Returns the pipelines without networks when the data is a table of features, which has no time to convolve over.

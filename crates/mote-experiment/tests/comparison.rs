@@ -229,3 +229,23 @@ fn fewer_folds_and_a_classical_model() {
     let error = runner.evaluate(&changed, one).unwrap_err().line();
     assert!(error.contains("remove them"), "{error}");
 }
+
+#[test]
+fn a_row_that_cannot_be_says_why_and_the_others_are_made() {
+    let out = tempfile::tempdir().unwrap();
+    // The network is padded, and a stream has no edges.
+    let padded = pipeline("padded", "cnn", &["int8", "stream"]);
+    let lda = pipeline("lda", "lda", &[]);
+    let (observer, heard) = listening();
+    let runner = ComparisonRunner::new(settings(out.path()), observer).unwrap();
+    let results = runner.compare(&[padded.clone(), lda]).unwrap();
+    let rows: Vec<&str> = results.runs.iter().map(|r| r.pipeline.as_str()).collect();
+    assert_eq!(rows, ["lda"]);
+    let told = heard.lock().unwrap().clone();
+    assert!(told.contains(&"RowImpossible".to_owned()), "{told:?}");
+    let note = results.notes.iter().find(|n| n.contains("`padded`"));
+    assert!(note.unwrap().contains("padding"), "{:?}", results.notes);
+    // Alone, it is an error.
+    let error = runner.compare(&[padded]).unwrap_err();
+    assert!(error.line().contains("padding"), "{}", error.line());
+}

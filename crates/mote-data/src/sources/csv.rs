@@ -219,9 +219,14 @@ impl Csv {
                     .position(|h| h.trim_ascii() == name.as_bytes());
                 found.ok_or_else(|| {
                     let there: Vec<_> = header.iter().map(String::from_utf8_lossy).collect();
+                    let quoted = there.iter().any(|h| h.trim().starts_with('"'));
                     let reason = format!(
-                        "columns.{field} = \"{name}\" is not in the header, which has: {}",
-                        there.join(", ")
+                        "columns.{field} = \"{name}\" is not in the header, which has: {}{}",
+                        there.join(", "),
+                        match quoted && !self.description.quotes {
+                            true => "; its names are in quotes: add quotes = true",
+                            false => "",
+                        }
                     );
                     Error::format(file, reason)
                 })
