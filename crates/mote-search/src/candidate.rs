@@ -86,9 +86,16 @@ impl Candidate {
         f64::from(self.hop_ms) / 1e3
     }
 
-    /// Returns the samples between two decisions at `rate_hz`.
+    /// Returns the samples between two decisions at `rate_hz`. A stream decides when a step of its network ends: the
+    /// multiple of the network's stride that is nearest to the time asked for, and at least one.
     pub fn hop_samples(&self, rate_hz: f64) -> usize {
-        (self.hop_s() * rate_hz).round() as usize
+        let samples = self.hop_s() * rate_hz;
+        if !self.stream {
+            return samples.round() as usize;
+        }
+        let stride = self.cnn.total_stride().max(1);
+        let steps = (samples / stride as f64).round() as usize;
+        steps.max(1) * stride
     }
 
     /// Returns the techniques of the pipeline, in order, at `rate_hz`. `epochs` is how long the network itself is trained;
@@ -472,6 +479,18 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn a_stream_decides_when_a_step_ends_at_any_rate() {
+        let hop = |text: &str, rate| text.parse::<Candidate>().unwrap().hop_samples(rate);
+        let stream = "hop=0.4,net=c8k7s2-c12k5s2-c16k5s2,train=stream";
+        assert_eq!(
+            [20.0, 50.0, 100.0, 5.0].map(|rate| hop(stream, rate)),
+            [8, 24, 40, 8]
+        );
+        // Windows may begin at any sample.
+        assert_eq!(hop("window=3,hop=0.4,net=c8k7s2-c12k5s2", 50.0), 20);
     }
 
     #[test]

@@ -165,8 +165,8 @@ mod tests {
         assert!(too_long.contains("c8k9s2"), "{too_long}");
         let padded = graph("window=3,pad=same,net=c8k3,run=stream").unwrap_err();
         assert!(padded.to_string().contains("padding"), "{padded}");
-        // 20 samples between decisions are no multiple of 8.
-        assert!(graph("window=5,net=c8k3s2-c8k3s2-c8k3s2,run=stream").is_err());
+        // 20 samples between decisions are no multiple of 8: the nearest is 24.
+        assert!(graph("window=5,net=c8k3s2-c8k3s2-c8k3s2,run=stream").is_ok());
         assert!(graph("window=5,net=c8k3s2-c8k3s2,run=stream").is_ok());
     }
 }

@@ -76,11 +76,18 @@ mod tests {
     use crate::network::{Shapes, network};
 
     #[test]
-    fn every_preset_is_a_network_on_every_task() {
+    fn every_preset_is_a_network_on_every_task_and_at_every_rate() {
         for preset in presets().unwrap() {
-            for classes in [5, 18] {
+            for (rate_hz, classes) in [
+                (20.0, 5),
+                (20.0, 18),
+                (25.0, 6),
+                (31.25, 4),
+                (50.0, 6),
+                (100.0, 2),
+            ] {
                 let shapes = Shapes {
-                    rate_hz: 20.0,
+                    rate_hz,
                     channels: 3,
                     classes,
                 };

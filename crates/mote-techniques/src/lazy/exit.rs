@@ -127,6 +127,9 @@ fn is_candidate(graph: &Graph, node: &Node) -> bool {
     matches!(&node.op, Op::Conv1d(c) if c.activation != Activation::None) && time > 1
 }
 
+/// Fewest windows to fit an exit on, and to set its margin on.
+const FEWEST: usize = 8;
+
 /// Divides training windows, evenly spaced: those of every fourth user set the margin.
 fn divide(count: usize, context: &Context) -> Result<Windows, Error> {
     let user = |n: usize| context.windows.users[n];
@@ -144,7 +147,19 @@ fn divide(count: usize, context: &Context) -> Result<Windows, Error> {
         let number = users.binary_search(&user(n));
         number.expect("every training window is of a training user") % 4 == 1
     };
-    let (set, fit) = chosen.partition(sets);
+    let (set, fit): (Vec<usize>, Vec<usize>) = chosen.partition(sets);
+    if fit.len() < FEWEST || set.len() < FEWEST {
+        return Err(Error::Impossible {
+            technique: NAME,
+            why: format!(
+                "of {} training windows, {} fit the exit and {} set its margin, and {FEWEST} of each are needed; \
+                 give more `windows` or more recordings, or use `exit=none`",
+                context.train.len(),
+                fit.len(),
+                set.len()
+            ),
+        });
+    }
     Ok(Windows { fit, set })
 }
 
