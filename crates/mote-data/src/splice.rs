@@ -64,6 +64,17 @@ pub enum Bouts {
 }
 
 impl Bouts {
+    /// Mean and shortest length of the bouts of the streams whose figures are quoted, in seconds.
+    pub const QUOTED_MEAN: f64 = 30.0;
+    /// See [`Bouts::QUOTED_MEAN`].
+    pub const QUOTED_LEAST: f64 = 3.0;
+
+    /// The bouts of the streams whose figures are quoted.
+    pub const QUOTED: Self = Self::Exponential {
+        mean: Self::QUOTED_MEAN,
+        least: Self::QUOTED_LEAST,
+    };
+
     /// Returns the length of a shortest bout in seconds.
     fn least(self) -> f64 {
         match self {

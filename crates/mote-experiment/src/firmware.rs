@@ -152,10 +152,11 @@ impl Input {
             expected: Vec::new(),
         };
         for &n in chosen {
-            let window = windows.window(n);
-            let bytes = counts(window).flat_map(i16::to_le_bytes);
-            input.bytes.extend(bytes);
-            input.expected.push(engine.follow(window)?.scores);
+            let window: Vec<i16> = counts(windows.window(n)).collect();
+            input
+                .bytes
+                .extend(window.iter().flat_map(|c| c.to_le_bytes()));
+            input.expected.extend(engine.tick(&window)?);
         }
         Ok(input)
     }

@@ -3,7 +3,7 @@
 //! [`compile`] writes the model as it lies in flash, and a [`Session`] runs it.
 
 use crate::stream::Schedule;
-use crate::{Error, Graph, Op, Quant, Strategy, TensorId, blob::to_words, plan, sensor};
+use crate::{Error, Graph, Op, Quant, Shape, Strategy, TensorId, blob::to_words, plan, sensor};
 use mote::kernels::argmax;
 use mote::{Interpreter, Model, StepOutcome, View, registry};
 
@@ -20,6 +20,7 @@ pub fn compile(graph: &Graph) -> Result<Compiled, Error> {
         outputs,
         grids: graph.tensors.iter().map(|t| t.quant).collect(),
         input: graph.input,
+        shape: graph.tensor(graph.input)?.shape,
         output: graph.output,
         probabilities: graph
             .nodes
@@ -37,6 +38,8 @@ pub struct Compiled {
     outputs: Vec<TensorId>,
     grids: Vec<Option<Quant>>,
     input: TensorId,
+    /// What one run takes: a window, or a tick.
+    shape: Shape,
     output: TensorId,
     /// Whether the last layer is a softmax.
     probabilities: bool,
@@ -53,13 +56,20 @@ impl Compiled {
     pub fn reals(&self, scores: &Scores) -> Vec<f32> {
         match scores {
             Scores::F32(scores) => scores.clone(),
-            Scores::I8(scores) => {
-                let grid = self.grids.get(self.output).copied().flatten();
-                let (scale, zero) = grid.map_or((1.0, 0), |q| (q.scale, q.zero_point));
-                let steps = scores.iter().map(|&q| i32::from(q) - i32::from(zero));
-                steps.map(|steps| scale * steps as f32).collect()
-            }
+            Scores::I8(scores) => self.dequantized(self.output, scores).collect(),
         }
+    }
+
+    /// Returns the real numbers that the int8 `values` of `tensor` stand for.
+    fn dequantized<'v>(
+        &self,
+        tensor: TensorId,
+        values: &'v [i8],
+    ) -> impl Iterator<Item = f32> + use<'v> {
+        let grid = self.grids.get(tensor).copied().flatten();
+        let (scale, zero) = grid.map_or((1.0, 0), |q| (q.scale, q.zero_point));
+        let steps = values.iter().map(move |&q| i32::from(q) - i32::from(zero));
+        steps.map(move |steps| scale * steps as f32)
     }
 
     /// Returns the probability that the network gives to its decision; `None` when its scores are no probabilities.
@@ -78,6 +88,16 @@ pub enum Scores {
     I8(Vec<i8>),
 }
 
+impl Scores {
+    /// Returns the index of the largest score; the first of several equal ones.
+    pub fn class(&self) -> usize {
+        match self {
+            Scores::F32(scores) => argmax(scores),
+            Scores::I8(scores) => argmax(scores),
+        }
+    }
+}
+
 /// The network's answer for one window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
@@ -90,10 +110,7 @@ pub struct Decision {
 impl Decision {
     /// Returns the index of the largest score; the first of several equal ones.
     pub fn class(&self) -> usize {
-        match &self.scores {
-            Scores::F32(scores) => argmax(scores),
-            Scores::I8(scores) => argmax(scores),
-        }
+        self.scores.class()
     }
 }
 
@@ -169,24 +186,6 @@ impl<'c> Session<'c> {
         .map_err(|error| Error::engine(self.compiled, error))
     }
 
-    /// Runs the network, which must not be a stream, on the next window of a recording: a filter goes on from the
-    /// decision before.
-    ///
-    /// # Errors
-    /// [`Error::Engine`] when the window has the wrong length.
-    pub fn follow(&mut self, window: &[f32]) -> Result<Decision, Error> {
-        self.sense(window);
-        let end = self.load();
-        end.and_then(|()| self.interpreter.run_outcome(&mut self.arena))
-            .and_then(|end| {
-                Ok(Decision {
-                    scores: self.scores()?,
-                    early: end == StepOutcome::Exited,
-                })
-            })
-            .map_err(|error| Error::engine(self.compiled, error))
-    }
-
     /// Feeds the window tick by tick to a new stream: up to its first decision, or, when it decides at every step, to
     /// the end of the window.
     fn run_stream(&mut self, schedule: Schedule) -> Result<StepOutcome, mote::Error> {
@@ -236,14 +235,42 @@ impl<'c> Session<'c> {
         })
     }
 
-    /// Runs the network, which must be a stream, on the sensor counts of one tick. Returns `None` while there is no
-    /// decision.
+    /// Runs the network on the sensor counts of the next tick of a stream, or of the next window of a recording, where a
+    /// filter goes on from the decision before. Returns `None` while there is no decision.
     ///
     /// # Errors
-    /// [`Error::Engine`] when a tick has the wrong length.
+    /// [`Error::Engine`] when a tick or window has the wrong length.
     pub fn tick(&mut self, counts: &[i16]) -> Result<Option<Scores>, Error> {
         self.counts.clear();
         self.counts.extend_from_slice(counts);
+        self.decide()
+    }
+
+    /// Runs the network over a recording, `[time][channel]` in m/s^2, going on from what it remembers. Returns each
+    /// decision with the number of the sample that brought it. A network over windows decides every `hop` samples; a
+    /// stream decides when it does.
+    pub fn decisions<'s>(
+        &'s mut self,
+        recording: &'s [f32],
+        hop: usize,
+    ) -> impl Iterator<Item = Result<(usize, Scores), Error>> + use<'s, 'c> {
+        let shape = self.compiled.shape;
+        let step = match self.compiled.stream {
+            Some(_) => shape.time,
+            None => hop.max(1),
+        };
+        let runs = recording
+            .windows(shape.len())
+            .step_by(step * shape.channels);
+        runs.enumerate().filter_map(move |(run, samples)| {
+            self.sense(samples);
+            let scores = self.decide().transpose()?;
+            Some(scores.map(|scores| (run * step + shape.time - 1, scores)))
+        })
+    }
+
+    /// Runs the network on the counts at hand.
+    fn decide(&mut self) -> Result<Option<Scores>, Error> {
         self.load()
             .and_then(|()| self.interpreter.run(&mut self.arena))
             .and_then(|decided| decided.then(|| self.scores()).transpose())
@@ -266,11 +293,8 @@ impl<'c> Session<'c> {
         let mut show = |tensor: TensorId, view: View<'_>| match view {
             View::F32(values) => observe(tensor, values),
             View::I8(values) => {
-                let grid = compiled.grids.get(tensor).copied().flatten();
-                let (scale, zero) = grid.map_or((1.0, 0), |q| (q.scale, q.zero_point));
                 reals.clear();
-                let steps = values.iter().map(|&q| i32::from(q) - i32::from(zero));
-                reals.extend(steps.map(|steps| scale * steps as f32));
+                reals.extend(compiled.dequantized(tensor, values));
                 observe(tensor, &reals);
             }
         };

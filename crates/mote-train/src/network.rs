@@ -99,24 +99,21 @@ impl Network {
         self
     }
 
-    /// Returns the same network, laid out over streams of shape `input`, with logits at every step.
+    /// Returns the same network, laid out over inputs of shape `input`; with `per_step`, its head reads every step.
     ///
     /// # Errors
-    /// [`Error::Config`] when the streams are too short for the network.
-    pub fn over_streams(&self, input: Shape) -> Result<Self, Error> {
-        let convs = self.cnn.layers(input)?.into_iter();
-        let layers = self.layers.iter().zip(convs);
-        Ok(Self {
+    /// [`Error::Config`] when the inputs are too short for the network.
+    pub fn over(&self, input: Shape, per_step: bool) -> Result<Self, Error> {
+        let mut network = Self {
             input,
-            per_step: true,
-            layers: layers
-                .map(|(layer, conv)| NormedConv {
-                    conv,
-                    ..layer.clone()
-                })
-                .collect(),
+            per_step,
             ..self.clone()
-        })
+        };
+        let convs = self.cnn.layers(input)?;
+        for (layer, conv) in network.layers.iter_mut().zip(convs) {
+            layer.conv.geometry = conv.geometry;
+        }
+        Ok(network)
     }
 
     /// Returns the steps that the head reads in an input: one, or all that the last layer makes.

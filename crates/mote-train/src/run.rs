@@ -16,7 +16,6 @@ use crate::{Error, infer};
 use burn_core::tensor::Device;
 use mote::kernels::argmax;
 use mote_metrics::Confusion;
-use mote_model::Activation;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use sha2::{Digest, Sha256};
@@ -33,8 +32,6 @@ pub(crate) struct Run<'a> {
     pub data: TrainingSet<'a>,
     /// Laid out over what training shows: windows or streams.
     pub network: Network,
-    /// Laid out over windows, as it is deployed.
-    deployed: Network,
     optimizer: Optimizer,
     objective: Box<dyn Objective>,
 }
@@ -47,16 +44,14 @@ impl<'a> Run<'a> {
     /// on.
     pub fn new(job: Job<'a>, config: &'a TrainConfig) -> Result<Self, Error> {
         let data = TrainingSet::new(job, config)?;
-        let mut deployed = Network::new(&config.network, data.input(), data.class_names().len())?;
+        let mut network = Network::new(&config.network, data.input(), data.class_names().len())?;
         if config.train == TrainOn::Stream && config.stream.loss == StreamLoss::Filtered {
-            deployed = deployed.with_filter();
+            network = network.with_filter();
         }
-        let network = match &data.streams {
-            None => deployed.clone(),
-            Some(streams) => deployed.over_streams(streams.shape())?,
-        };
+        if let Some(streams) = &data.streams {
+            network = network.over(streams.shape(), true)?;
+        }
         Ok(Self {
-            deployed,
             fold: job.fold,
             config,
             optimizer: Optimizer::new(&network.params, 0..0, config),
@@ -78,15 +73,6 @@ impl<'a> Run<'a> {
     ) {
         self.optimizer = Optimizer::new(params, frozen, self.config);
         self.objective = Box::new(objective);
-    }
-
-    /// Removes the clamp behind layer `index`.
-    pub fn unclamp(&mut self, index: usize) {
-        for network in [&mut self.network, &mut self.deployed] {
-            if let Some(layer) = network.layers.get_mut(index) {
-                layer.conv.activation = Activation::None;
-            }
-        }
     }
 
     /// Leaves the first `count` parameter tensors as they are.
@@ -174,7 +160,7 @@ impl<'a> Run<'a> {
         };
         let mut adam = AdamW::new(state);
         self.objective
-            .before_epoch(&self.data, &self.deployed, &state.current)?;
+            .before_epoch(&self.data, &self.deployed()?, &state.current)?;
         let mut loss = 0.0;
         for (i, positions) in order.chunks_exact(size).enumerate() {
             if hooks.stopped() {
@@ -241,12 +227,17 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Returns the network laid out over windows, as it is deployed.
+    fn deployed(&self) -> Result<Network, Error> {
+        self.network.over(self.data.input(), false)
+    }
+
     fn validate(&self, snapshot: &Snapshot) -> Result<Option<Validation>, Error> {
         let (x, truth) = self.data.validation();
         if truth.is_empty() {
             return Ok(None);
         }
-        let logits = infer::logits(&self.deployed, snapshot, x)?;
+        let logits = infer::logits(&self.deployed()?, snapshot, x)?;
         let classes = self.network.classes;
         let rows = logits.chunks_exact(classes);
         let losses = rows
@@ -272,7 +263,7 @@ impl<'a> Run<'a> {
             _ => (last, self.snapshot(&state)),
         };
         let names = self.data.class_names();
-        let trained = Trained::new(self.deployed, snapshot, self.data.frontend, names)?;
+        let trained = Trained::new(self.deployed()?, snapshot, self.data.frontend, names)?;
         Ok(Trained {
             history: state.history,
             best_epoch,

@@ -2,9 +2,9 @@
 
 use crate::error::Result;
 use mote_data::Windows;
-use mote_model::session::{self, Compiled, Scores, Session};
+use mote_model::Graph;
+use mote_model::session::{self, Compiled, Session};
 use mote_model::stream::Schedule;
-use mote_model::{Graph, sensor};
 use mote_train::classical::Classical;
 use mote_train::features;
 
@@ -26,8 +26,6 @@ pub(crate) enum Decider<'a> {
 /// A network and how often it decides.
 pub(crate) struct NetworkDecider {
     compiled: Compiled,
-    /// Samples that one run takes, and values per sample.
-    time: usize,
     channels: usize,
     /// Samples between two windows; a stream decides when it does.
     hop: usize,
@@ -38,12 +36,10 @@ pub(crate) struct NetworkDecider {
 impl NetworkDecider {
     /// Compiles `network`, which decides every `hop` samples when it is no stream.
     pub fn new(network: &Graph, hop: usize) -> Result<Self> {
-        let shape = network.tensor(network.input)?.shape;
         Ok(Self {
             compiled: session::compile(network)?,
-            time: shape.time,
-            channels: shape.channels,
-            hop: hop.max(1),
+            channels: network.tensor(network.input)?.shape.channels,
+            hop,
             stream: Schedule::of(network),
         })
     }
@@ -65,31 +61,11 @@ impl NetworkDecider {
 
     /// Calls `each` with every decision on `x`, `[time][channels]`, and the sample that it came with.
     fn each(&self, x: &[f32], mut each: impl FnMut(usize, usize)) -> Result<()> {
-        let mut engine = Session::new(&self.compiled)?;
-        let run = self.time * self.channels;
-        if self.stream.is_some() {
-            let mut counts = Vec::with_capacity(run);
-            for (tick, samples) in x.chunks_exact(run).enumerate() {
-                counts.clear();
-                counts.extend(samples.iter().map(|&x| sensor::counts(x)));
-                if let Some(scores) = engine.tick(&counts)? {
-                    each((tick + 1) * self.time - 1, class(&scores));
-                }
-            }
-            return Ok(());
-        }
-        for (n, window) in x.windows(run).step_by(self.hop * self.channels).enumerate() {
-            let decision = engine.follow(window)?;
-            each(n * self.hop + self.time - 1, decision.class());
+        for decision in Session::new(&self.compiled)?.decisions(x, self.hop) {
+            let (sample, scores) = decision?;
+            each(sample, scores.class());
         }
         Ok(())
-    }
-}
-
-fn class(scores: &Scores) -> usize {
-    match scores {
-        Scores::F32(scores) => mote::kernels::argmax(scores),
-        Scores::I8(scores) => mote::kernels::argmax(scores),
     }
 }
 

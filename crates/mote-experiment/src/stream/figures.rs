@@ -1,8 +1,9 @@
 //! From counts in each fold to the figures of a row.
 
 use super::windows::LENGTHS_S;
-use super::{FIXED_S, LEAST_S, MEAN_S, STRIP_S, StreamSettings};
+use super::{FIXED_S, STRIP_S, StreamSettings};
 use crate::experiment::Experiment;
+use mote_data::Bouts;
 use mote_metrics::{Changes, Confusion, Scores, SegmentErrors};
 use mote_report::{BoutFigures, Delay, Estimate, StreamFigures, Strip, UserScores, WindowFigures};
 use std::borrow::Borrow;
@@ -116,8 +117,8 @@ pub(crate) fn figures(
     per_user.sort_by_key(|u| u.user);
     let tenth = ((rate_hz / 10.0).round() as usize).max(1);
     StreamFigures {
-        bout_s: MEAN_S,
-        least_bout_s: LEAST_S,
+        bout_s: Bouts::QUOTED_MEAN,
+        least_bout_s: Bouts::QUOTED_LEAST,
         fade_s: settings.fade_s,
         macro_f1: over(0, macro_f1),
         accuracy: over(0, accuracy),

@@ -1,6 +1,6 @@
 //! The protocol `stream`: rows are judged on continuous streams of users that no network has seen.
 //!
-//! [`Protocol`] splices the recordings of each test user into streams, the same for every row. A row runs sample by
+//! The recordings of each test user are spliced into streams, the same for every row ([`run_fold`]). A row runs sample by
 //! sample as it will on the device ([`decide`]), and every sample from ten seconds on is scored ([`figures`]). Networks that
 //! decide at every step are run on [`windows`] of common lengths, too.
 
@@ -29,10 +29,6 @@ const STRIP_S: f64 = 1.0;
 
 /// Longest strip in seconds.
 const STRIP_LONGEST_S: f64 = 3600.0;
-
-/// Mean and shortest length of the bouts whose figures are quoted, in seconds.
-const MEAN_S: f64 = 30.0;
-const LEAST_S: f64 = 3.0;
 
 /// Lengths of the bouts of the profile, in seconds; the last is the one in which false changes are counted.
 pub(crate) const FIXED_S: [f64; 4] = [5.0, 10.0, 20.0, 60.0];
@@ -81,11 +77,7 @@ pub(crate) fn run_fold(
     let data = experiment.windows();
     let rate_hz = f64::from(data.rate_hz);
     let samples = |seconds: f64| (seconds * rate_hz).round() as usize;
-    let exponential = Bouts::Exponential {
-        mean: MEAN_S,
-        least: LEAST_S,
-    };
-    let all = std::iter::once(exponential).chain(FIXED_S.map(Bouts::Fixed));
+    let all = std::iter::once(Bouts::QUOTED).chain(FIXED_S.map(Bouts::Fixed));
     let mut streams = FoldStreams::default();
     for (index, bouts) in all.enumerate() {
         let spec = SequenceSpec {

@@ -7,9 +7,7 @@ use crate::artifact::{Artifact, Context};
 use crate::error::Error;
 use mote_data::{Bouts, SequenceSpec, Spliced, sequence};
 use mote_metrics::expected_calibration_error;
-use mote_model::sensor;
-use mote_model::session::{Compiled, Session, compile};
-use mote_model::stream::Schedule;
+use mote_model::session::{Compiled, Scores, Session, compile};
 use std::collections::BTreeSet;
 
 /// Decisions that are looked at, of all users together: an hour or two.
@@ -53,10 +51,7 @@ pub(super) fn fit(artifact: &Artifact, context: &Context) -> Result<Fit, Refusal
         .filter_map(|&n| windows.users.get(n).copied())
         .collect();
     let spec = SequenceSpec {
-        bouts: Bouts::Exponential {
-            mean: 30.0,
-            least: 3.0,
-        },
+        bouts: Bouts::QUOTED,
         fade: 0.5,
         seed: context.seed,
     };
@@ -73,7 +68,7 @@ pub(super) fn fit(artifact: &Artifact, context: &Context) -> Result<Fit, Refusal
             rate_hz,
             &spec,
         );
-        let found = decide(&compiled, &network, windows.hop, &stream, each);
+        let found = decide(&compiled, windows.hop, &stream, each);
         examples.extend(found.map_err(|e| Refusal::Error(e.into()))?);
     }
     if examples.is_empty() {
@@ -101,30 +96,17 @@ pub(super) fn fit(artifact: &Artifact, context: &Context) -> Result<Fit, Refusal
 /// Runs the network over `stream` from a fresh state, for at most `count` decisions; windows are `hop` samples apart.
 fn decide(
     compiled: &Compiled,
-    network: &mote_model::Graph,
     hop: usize,
     stream: &Spliced,
     count: usize,
 ) -> Result<Vec<Example>, mote_model::Error> {
-    let shape = network.tensor(network.input)?.shape;
-    let step = match Schedule::of(network) {
-        Some(_) => shape.time,
-        None => hop.max(1),
-    };
     let mut session = Session::new(compiled)?;
-    let mut examples = Vec::new();
-    let runs = stream.x.windows(shape.len().max(1));
-    for (run, samples) in runs.step_by(step * shape.channels).enumerate() {
-        if examples.len() >= count {
-            break;
-        }
-        let counts: Vec<i16> = samples.iter().map(|&x| sensor::counts(x)).collect();
-        let last = run * step + shape.time - 1;
-        if let (Some(scores), Some(&class)) = (session.tick(&counts)?, stream.classes.get(last)) {
-            examples.push((compiled.reals(&scores), class));
-        }
-    }
-    Ok(examples)
+    let decisions = session.decisions(&stream.x, hop).take(count);
+    let example = |decision| {
+        let (sample, scores): (usize, Scores) = decision?;
+        Ok((compiled.reals(&scores), stream.classes[sample]))
+    };
+    decisions.map(example).collect()
 }
 
 /// Returns the temperature of least mean cross-entropy. That has one minimum over the inverse of the temperature.

@@ -132,9 +132,9 @@ fn perceptron(
     };
     let mut run = Run::new(job, &config)?;
     let mut start = run.start();
-    run.unclamp(0);
-    let projection = run.network.layers.first();
+    let projection = run.network.layers.first_mut();
     let projection = projection.expect("the network has two layers");
+    projection.conv.activation = Activation::None;
     let id = projection.weights;
     let weights = run.network.params.values_mut(id, &mut start.values);
     // From `[component][column]` to `[column][component]`.

@@ -178,8 +178,7 @@ impl Operator for ScaleI8 {
 #[cfg(feature = "describe")]
 impl Describe for ScaleI8 {
     fn encode(layer: &kernels::mul::ScaleI8<'_>) -> (Fields, Vec<u32>) {
-        let factors = [layer.factor].map(multiplier_words).concat();
-        let words = [factors.as_slice(), layer.constants].concat();
+        let words = [&multiplier_words(layer.factor)[..], layer.constants].concat();
         (Fields::bounded(layer.output), words)
     }
 
@@ -225,16 +224,11 @@ impl Operator for ShiftI8 {
         parameters: &'m [u32],
     ) -> Result<kernels::mul::ShiftI8<'m>, Error> {
         let channels = node.input()?.channels;
+        let &[value, exponent, value_out, exponent_out] = words(parameters)?;
         Ok(kernels::mul::ShiftI8 {
             input_zero: node.input()?.zero_point,
-            input: {
-                let &[value, exponent, ..] = words::<4>(parameters)?;
-                multiplier([value, exponent])
-            },
-            factor: {
-                let &[.., value, exponent] = words::<4>(parameters)?;
-                multiplier([value, exponent])
-            },
+            input: multiplier([value, exponent]),
+            factor: multiplier([value_out, exponent_out]),
             output: node.grid(node.output()?.zero_point),
             constants: parameters
                 .get(4..)
