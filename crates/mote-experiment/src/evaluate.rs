@@ -151,7 +151,8 @@ pub fn streams(
         return Ok(Err(why));
     }
     let hop = experiment.windows().hop;
-    let decider = Decider::Network(NetworkDecider::new(network, hop)?);
+    let network = NetworkDecider::new(network, hop)?;
+    let decider = Decider::Network(&network);
     let observer = Observer::silent();
     let counts = stream::run_fold(experiment, fold, settings, &decider, &observer)?;
     Ok(Ok(stream::figures(experiment, settings, &[counts])))

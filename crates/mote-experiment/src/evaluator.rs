@@ -140,7 +140,8 @@ impl Evaluator {
             if let Some(found) = known().get(&key) {
                 return Ok(Arc::clone(found));
             }
-            let decider = Decider::Network(NetworkDecider::new(&deployed, hop)?);
+            let network = NetworkDecider::new(&deployed, hop)?;
+            let decider = Decider::Network(&network);
             let streams = stream::run_fold(experiment, fold, settings, &decider, observer)?;
             let streams = Arc::new(streams);
             known().insert(key, Arc::clone(&streams));

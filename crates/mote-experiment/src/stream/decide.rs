@@ -11,7 +11,7 @@ use mote_train::features;
 /// What decides.
 pub(crate) enum Decider<'a> {
     /// A network, by the engine.
-    Network(NetworkDecider),
+    Network(&'a NetworkDecider),
     /// A classical model on features of the last window.
     Classical {
         /// The model.
