@@ -13,6 +13,8 @@ use alloc::borrow::ToOwned;
 #[cfg(feature = "describe")]
 use alloc::format;
 #[cfg(feature = "describe")]
+use alloc::vec;
+#[cfg(feature = "describe")]
 use alloc::vec::Vec;
 use core::cell::Cell;
 
@@ -27,8 +29,7 @@ impl Operator for ReshapeI8 {
     type Output = i8;
     type Layer<'m> = ();
 
-    fn parse(node: &Node<'_>, parameters: &[u32]) -> Result<(), Error> {
-        let _ = (node, parameters);
+    fn parse(_: &Node<'_>, _: &[u32]) -> Result<(), Error> {
         Ok(())
     }
 
@@ -37,11 +38,10 @@ impl Operator for ReshapeI8 {
     }
 
     fn run(
-        layer: &(),
+        (): &(),
         [input, _]: [&[Cell<i8>]; 2],
         output: &[Cell<i8>],
     ) -> Result<StepOutcome, Error> {
-        let () = layer;
         copy(input, output)?;
         Ok(StepOutcome::Continue)
     }
@@ -49,18 +49,15 @@ impl Operator for ReshapeI8 {
 
 #[cfg(feature = "describe")]
 impl Describe for ReshapeI8 {
-    fn encode(layer: &()) -> (Fields, Vec<u32>) {
-        let () = layer;
+    fn encode((): &()) -> (Fields, Vec<u32>) {
         (Fields::none::<i8>(), Vec::new())
     }
 
-    fn rust(layer: &()) -> Body {
-        let () = layer;
+    fn rust((): &()) -> Body {
         Body::Call("kernels::arrange::copy(input, output)".to_owned())
     }
 
-    fn c(layer: &(), [.., output]: &Tensors) -> Option<C> {
-        let () = layer;
+    fn c((): &(), [.., output]: &Tensors) -> Option<C> {
         Some(C {
             part: "copy",
             function: "copy",
@@ -83,14 +80,7 @@ impl Operator for TransposeI8 {
     type Layer<'m> = [usize; 3];
 
     fn parse(node: &Node<'_>, parameters: &[u32]) -> Result<[usize; 3], Error> {
-        let &[sides, len] = words(parameters)?;
-        let (rows, columns) = halves(sides);
-        let sides = [rows, columns, len as usize];
-        let count = rows
-            .checked_mul(columns)
-            .and_then(|n| n.checked_mul(len as usize));
-        ensure(count == Some(node.input()?.len()))?;
-        Ok(sides)
+        sides(node, parameters)
     }
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
@@ -111,15 +101,11 @@ impl Operator for TransposeI8 {
 #[cfg(feature = "describe")]
 impl Describe for TransposeI8 {
     fn encode(layer: &[usize; 3]) -> (Fields, Vec<u32>) {
-        let &[rows, columns, len] = layer;
-        let words = [rows as u32 | (columns as u32) << 16, len as u32];
-        (Fields::none::<i8>(), words.to_vec())
+        (Fields::none::<i8>(), side_words(layer))
     }
 
     fn rust(layer: &[usize; 3]) -> Body {
-        Body::Call(format!(
-            "kernels::arrange::transpose({layer:?}, input, output)"
-        ))
+        rust_transpose(layer)
     }
 
     fn c(layer: &[usize; 3], _: &Tensors) -> Option<C> {
@@ -144,8 +130,7 @@ impl Operator for ReshapeF32 {
     type Output = f32;
     type Layer<'m> = ();
 
-    fn parse(node: &Node<'_>, parameters: &[u32]) -> Result<(), Error> {
-        let _ = (node, parameters);
+    fn parse(_: &Node<'_>, _: &[u32]) -> Result<(), Error> {
         Ok(())
     }
 
@@ -154,11 +139,10 @@ impl Operator for ReshapeF32 {
     }
 
     fn run(
-        layer: &(),
+        (): &(),
         [input, _]: [&[Cell<f32>]; 2],
         output: &[Cell<f32>],
     ) -> Result<StepOutcome, Error> {
-        let () = layer;
         copy(input, output)?;
         Ok(StepOutcome::Continue)
     }
@@ -166,13 +150,11 @@ impl Operator for ReshapeF32 {
 
 #[cfg(feature = "describe")]
 impl Describe for ReshapeF32 {
-    fn encode(layer: &()) -> (Fields, Vec<u32>) {
-        let () = layer;
+    fn encode((): &()) -> (Fields, Vec<u32>) {
         (Fields::none::<f32>(), Vec::new())
     }
 
-    fn rust(layer: &()) -> Body {
-        let () = layer;
+    fn rust((): &()) -> Body {
         Body::Call("kernels::arrange::copy(input, output)".to_owned())
     }
 }
@@ -190,14 +172,7 @@ impl Operator for TransposeF32 {
     type Layer<'m> = [usize; 3];
 
     fn parse(node: &Node<'_>, parameters: &[u32]) -> Result<[usize; 3], Error> {
-        let &[sides, len] = words(parameters)?;
-        let (rows, columns) = halves(sides);
-        let sides = [rows, columns, len as usize];
-        let count = rows
-            .checked_mul(columns)
-            .and_then(|n| n.checked_mul(len as usize));
-        ensure(count == Some(node.input()?.len()))?;
-        Ok(sides)
+        sides(node, parameters)
     }
 
     fn check(node: &Node<'_>) -> Result<(), Error> {
@@ -218,14 +193,33 @@ impl Operator for TransposeF32 {
 #[cfg(feature = "describe")]
 impl Describe for TransposeF32 {
     fn encode(layer: &[usize; 3]) -> (Fields, Vec<u32>) {
-        let &[rows, columns, len] = layer;
-        let words = [rows as u32 | (columns as u32) << 16, len as u32];
-        (Fields::none::<f32>(), words.to_vec())
+        (Fields::none::<f32>(), side_words(layer))
     }
 
     fn rust(layer: &[usize; 3]) -> Body {
-        Body::Call(format!(
-            "kernels::arrange::transpose({layer:?}, input, output)"
-        ))
+        rust_transpose(layer)
     }
+}
+
+/// Reads the axes of a transposition: rows, columns, elements per place.
+fn sides(node: &Node<'_>, parameters: &[u32]) -> Result<[usize; 3], Error> {
+    let &[sides, len] = words(parameters)?;
+    let (rows, columns) = halves(sides);
+    let len = len as usize;
+    let count = rows.checked_mul(columns).and_then(|n| n.checked_mul(len));
+    ensure(count == Some(node.input()?.len()))?;
+    Ok([rows, columns, len])
+}
+
+/// Writes the axes of a transposition: the reverse of [`sides`].
+#[cfg(feature = "describe")]
+fn side_words(&[rows, columns, len]: &[usize; 3]) -> Vec<u32> {
+    vec![rows as u32 | (columns as u32) << 16, len as u32]
+}
+
+#[cfg(feature = "describe")]
+fn rust_transpose(layer: &[usize; 3]) -> Body {
+    Body::Call(format!(
+        "kernels::arrange::transpose({layer:?}, input, output)"
+    ))
 }
