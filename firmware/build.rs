@@ -7,6 +7,17 @@ use std::{env, fs};
 /// does not say otherwise (a plain `cargo build` here).
 const DEFAULT_MEMORY: &str = "0x00000000 4M 0x20000000 4M 64K";
 
+/// What the linker script of `riscv-rt` asks for beyond the map; that of `cortex-m-rt` has it.
+const RISCV_NAMES: &str = "REGION_ALIAS(\"REGION_TEXT\", FLASH);\n\
+    REGION_ALIAS(\"REGION_RODATA\", FLASH);\n\
+    REGION_ALIAS(\"REGION_DATA\", RAM);\n\
+    REGION_ALIAS(\"REGION_BSS\", RAM);\n\
+    REGION_ALIAS(\"REGION_HEAP\", RAM);\n\
+    REGION_ALIAS(\"REGION_STACK\", STACK);\n\
+    _ram_end = ORIGIN(RAM) + LENGTH(RAM);\n\
+    /* Nothing unwinds. */\n\
+    SECTIONS { /DISCARD/ : { *(.eh_frame) } }\n";
+
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=MOTE_MEMORY");
@@ -30,12 +41,17 @@ fn main() {
 
     // The stack lies below the data, at the very start of RAM: one that grows too long meets unmapped memory
     // and faults, where it would otherwise overwrite the arena.
+    let names = match env::var("CARGO_CFG_TARGET_ARCH").as_deref() {
+        Ok("riscv32") => RISCV_NAMES,
+        _ => "",
+    };
     let map = format!(
         "MEMORY {{\n\
          \x20 FLASH : ORIGIN = {flash}, LENGTH = {flash_len}\n\
          \x20 STACK : ORIGIN = {ram}, LENGTH = {stack}\n\
          \x20 RAM : ORIGIN = {ram} + {stack}, LENGTH = {ram_len} - {stack}\n\
          }}\n\
+         {names}\
          _stack_start = ORIGIN(STACK) + LENGTH(STACK);\n\
          _stack_end = ORIGIN(STACK);\n\
          /* Contents of another chip, which lie here because the machine has only one. */\n\

@@ -1,6 +1,5 @@
 //! The heap: all RAM behind the statics, which is no static itself and so is not counted as one.
 
-use cortex_m as _;
 use embedded_alloc::LlffHeap;
 
 unsafe extern "C" {

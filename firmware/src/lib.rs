@@ -27,6 +27,8 @@
 //! ```
 #![no_std]
 
+mod architecture;
+
 #[cfg(feature = "external")]
 pub mod external;
 
@@ -59,8 +61,6 @@ pub const fn pipeline() -> Pipeline {
     Pipeline::new()
 }
 
-use cortex_m_rt as _;
-
 /// Prepares the pipeline, once, before the first [`mote_infer`].
 ///
 /// A function of its own, never inlined, so that both images run the same code and a profiler can name it.
@@ -83,17 +83,6 @@ pub fn mote_init(pipeline: &mut Pipeline) -> Result<(), mote::Error> {
 pub fn mote_infer(pipeline: &mut Pipeline) -> Result<bool, mote::Error> {
     pipeline.run()
 }
-
-/// The vector table behind the core's exceptions. One entry, because the linker script asks for some: the
-/// sensor's data-ready line of a real board.
-#[unsafe(link_section = ".vector_table.interrupts")]
-#[unsafe(no_mangle)]
-pub static __INTERRUPTS: [unsafe extern "C" fn(); 1] = {
-    unsafe extern "C" {
-        fn DefaultHandler();
-    }
-    [DefaultHandler]
-};
 
 /// Nothing in an image without a heap panics, which is checked by symbol; Rust wants the handler all the same.
 #[panic_handler]

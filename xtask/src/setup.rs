@@ -9,12 +9,15 @@ pub fn setup() -> Result<()> {
     let cache = root().join("target/mote-device");
     std::fs::create_dir_all(&cache)
         .with_context(|| format!("cannot create `{}`", cache.display()))?;
-    let status = mote_device::setup::install(&cache, &mut |step| eprintln!("{step}"))?;
-    if let Some(emulator) = &status.emulator {
-        eprintln!("emulator: {emulator}");
-    }
-    if let Ok(toolchain) = &status.toolchain {
-        eprintln!("firmware compiler: {toolchain}");
+    let tools = mote_device::setup::install(&cache, &mut |step| eprintln!("{step}"))?;
+    for tools in &tools {
+        let name = tools.architecture.name;
+        if let Some(emulator) = &tools.emulator {
+            eprintln!("{name}, emulator: {emulator}");
+        }
+        if let Ok(toolchain) = &tools.toolchain {
+            eprintln!("{name}, firmware compiler: {toolchain}");
+        }
     }
     Ok(())
 }

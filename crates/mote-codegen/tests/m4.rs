@@ -9,7 +9,6 @@ use mote_device::core::Core;
 use mote_device::emulator;
 use mote_device::footprint::Footprint;
 use mote_device::image::FirmwareBuilder;
-use mote_device::setup::EMULATOR;
 use mote_device::toolchain::{Method, Toolchain};
 use std::fmt::Write as _;
 use std::fs;
@@ -37,18 +36,14 @@ fn chosen() -> Vec<Deployment> {
 
 /// The emulator's exit code.
 fn emulate(image: &Path) -> Option<i32> {
-    let mut command = Command::new(EMULATOR);
-    command
-        .args(["-M", CORE.machine().name, "-display", "none", "-no-reboot"])
-        .args(["-serial", "none", "-monitor", "none"])
-        .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
-        .arg(image);
+    let mut command = emulator::command(CORE, CORE.machine(), image);
+    command.args(["-semihosting-config", "enable=on,target=native"]);
     command.status().unwrap().code()
 }
 
 /// Whether the machine can be emulated; says loudly when not.
 fn has_emulator() -> bool {
-    let version = emulator::version();
+    let version = emulator::version(CORE);
     if let Err(e) = &version {
         eprintln!("SKIPPED, devices cannot be emulated here (`cargo xtask setup` helps): {e}");
     }
@@ -171,7 +166,7 @@ fn rust() {
 fn build(dir: &Path, toolchain: &Toolchain) -> std::path::PathBuf {
     let target = CORE.target();
     let mut flags = vec![
-        format!("-Ctarget-cpu={}", CORE.cpu()),
+        format!("-Ctarget-cpu={}", CORE.processor().cpu),
         "-Clink-arg=-Tlink.x".to_owned(),
         "-Clink-arg=--nmagic".to_owned(),
         format!("-Clink-arg=-L{}", dir.display()),

@@ -2,8 +2,7 @@
 //! function, and as folded stacks.
 
 use crate::Error;
-use crate::cycles::Timing;
-use crate::disasm::Code;
+use crate::cycles::Costs;
 use crate::footprint::{Footprint, Symbol};
 use crate::profile::Profile;
 use mote_model::LayerFunction;
@@ -125,15 +124,14 @@ impl Sum {
 /// Returns what the function entered at `root` did in `runs` calls, on average.
 ///
 /// # Errors
-/// [`Error::UnknownInstruction`] when the core's timing is asked for and does not know an instruction.
+/// [`Error::UnknownInstruction`] when costs are asked for and one of an executed instruction is not known.
 pub fn analyse(
     profile: &Profile,
     root: u32,
     runs: u64,
     layers_of: LayerFunctions<'_>,
     footprint: &Footprint,
-    code: &Code,
-    timing: Option<Timing>,
+    costs_of: Option<&dyn Costs>,
 ) -> Result<Analysis, Error> {
     let Some(calls) = profile.roots.iter().find(|r| r.entry == root) else {
         return Ok(Analysis::default());
@@ -161,14 +159,11 @@ pub fn analyse(
                 instructions: count.executed,
                 cycles: 0,
             };
-            if let Some(timing) = timing {
+            if let Some(costs_of) = costs_of {
                 let cost = match costs.get(&count.address) {
                     Some(cost) => *cost,
                     None => {
-                        let instruction = code.decode(count.address)?;
-                        // Behind the last instruction of a function there may be data: then nothing pairs.
-                        let next = code.decode(count.address + instruction.size).ok();
-                        let cost = timing(&instruction, next.as_ref());
+                        let cost = costs_of.at(count.address)?;
                         costs.insert(count.address, cost);
                         cost
                     }
@@ -198,7 +193,7 @@ pub fn analyse(
         }
     }
 
-    let timed = timing.is_some();
+    let timed = costs_of.is_some();
     let part = |name: &str, sum: Sum| Part {
         name: name.to_owned(),
         work: sum.per(runs, calls.calls, timed),

@@ -50,6 +50,7 @@ pub fn conformance(
         let settings = BuildSettings::on(machine, core, optimize);
         let images = builder.build(pipeline, &settings)?;
         Run {
+            core,
             image: &images.measure,
             machine: settings.machine,
             stack: settings.stack,

@@ -1,10 +1,10 @@
 //! Runs a measured image in QEMU, bounded in time and in instructions.
 
 use crate::Error;
-use crate::core::Machine;
+use crate::core::{Core, Machine};
 use crate::process::run;
 use crate::profile::Profile;
-use crate::setup::{EMULATOR, advice};
+use crate::setup::advice;
 use crate::toolchain::find_program;
 use serde::Serialize;
 use std::fs;
@@ -49,6 +49,8 @@ impl<'a> Windows<'a> {
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Run<'a> {
+    /// The core it was built for, which decides which emulator runs it.
+    pub core: Core,
     /// The image.
     pub image: &'a Path,
     /// The machine it was linked for.
@@ -125,22 +127,38 @@ impl Traffic {
     }
 }
 
-/// Returns the emulator's version line.
+/// Returns the version line of the emulator of `core`.
 ///
 /// # Errors
 /// [`Error::NoEmulator`] when there is none.
-pub fn version() -> Result<String, Error> {
+pub fn version(core: Core) -> Result<String, Error> {
+    let emulator = core.processor().architecture.emulator;
     let missing = || Error::NoEmulator {
-        advice: advice().to_owned(),
+        emulator,
+        advice: advice(),
     };
-    find_program(EMULATOR).ok_or_else(missing)?;
-    let output = run(Command::new(EMULATOR).arg("--version"), 20)?;
+    find_program(emulator).ok_or_else(missing)?;
+    let output = run(Command::new(emulator).arg("--version"), 20)?;
     output
         .stdout
         .lines()
         .next()
         .map(str::to_owned)
         .ok_or_else(missing)
+}
+
+/// Returns the command that starts the emulator of `core` with `image` on `machine`.
+pub fn command(core: Core, machine: Machine, image: &Path) -> Command {
+    let architecture = core.processor().architecture;
+    let (load, before) = architecture.load;
+    let mut command = Command::new(architecture.emulator);
+    command
+        .args(["-M", machine.name, "-display", "none", "-no-reboot"])
+        .args(["-serial", "none", "-monitor", "none"])
+        .args(machine.arguments)
+        .arg(load)
+        .arg(format!("{before}{}", image.display()));
+    command
 }
 
 impl Run<'_> {
@@ -151,7 +169,7 @@ impl Run<'_> {
     /// [`Error::OutOfMemory`] and [`Error::Fault`] as the device reports them; [`Error::Timeout`] and
     /// [`Error::InstructionLimit`] when it does not end.
     pub fn start(&self) -> Result<Outcome, Error> {
-        version()?;
+        version(self.core)?;
         let dir = tempfile::tempdir().map_err(Error::io("a temporary directory"))?;
         let input = dir.path().join("input.bin");
         let count = self.windows.count() as u32;
@@ -161,14 +179,10 @@ impl Run<'_> {
         fs::write(&input, bytes).map_err(Error::io(&input))?;
 
         let image = self.image.canonicalize().map_err(Error::io(self.image))?;
-        let mut command = Command::new(EMULATOR);
+        let mut command = command(self.core, self.machine, &image);
         command
             .current_dir(dir.path())
-            .args(["-M", self.machine.name, "-display", "none", "-no-reboot"])
-            .args(["-serial", "none", "-monitor", "none"])
-            .args(["-semihosting-config", "enable=on,target=native"])
-            .arg("-kernel")
-            .arg(image);
+            .args(["-semihosting-config", "enable=on,target=native"]);
         if let Some(counting) = &self.counting {
             command.arg("-plugin").arg(self.plugin_argument(counting));
         }

@@ -56,8 +56,10 @@ pub enum Error {
         value: String,
     },
     /// There is no emulator.
-    #[error("no `qemu-system-arm` on this machine: {advice}")]
+    #[error("no `{emulator}` on this machine: {advice}")]
     NoEmulator {
+        /// Its program.
+        emulator: &'static str,
         /// How to get one.
         advice: String,
     },

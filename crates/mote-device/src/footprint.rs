@@ -13,6 +13,9 @@ pub const MODEL_MODULE: &str = "model_data";
 /// The section that stands for the contents of another chip.
 pub const EXTERNAL_SECTION: &str = ".external";
 
+/// Sections that stand for free memory: what the linker script of `riscv-rt` sets aside for stack and heap.
+const FREE_MEMORY: [&str; 2] = [".stack", ".heap"];
+
 /// Parts of symbol names that only panicking or formatting code has.
 const PANIC_MARKS: [&str; 6] = [
     "core::panicking",
@@ -99,7 +102,8 @@ impl Footprint {
             let SectionFlags::Elf { sh_flags, .. } = section.flags() else {
                 return Err("not an ELF file".to_owned());
             };
-            if !sh_flags.contains(SHF_ALLOC) || section.size() == 0 {
+            let name = section.name().map_err(|e| e.to_string())?;
+            if !sh_flags.contains(SHF_ALLOC) || section.size() == 0 || FREE_MEMORY.contains(&name) {
                 continue;
             }
             let no_bits = matches!(
@@ -114,7 +118,7 @@ impl Footprint {
                 text += section.size();
             }
             sections.push(Section {
-                name: section.name().map_err(|e| e.to_string())?.to_owned(),
+                name: name.to_owned(),
                 address: section.address(),
                 size: section.size(),
                 in_flash: !no_bits,

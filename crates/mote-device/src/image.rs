@@ -83,7 +83,7 @@ pub(crate) fn on_large_enough<T>(
         Error::OutOfMemory { .. } => true,
         _ => false,
     };
-    match (work(core.machine()), core.large_machine()) {
+    match (work(core.machine()), core.processor().large_machine) {
         (Err(error), Some(large)) if too_small(&error) => work(large),
         (done, _) => done,
     }
@@ -141,7 +141,7 @@ impl FirmwareBuilder {
         if let Some(toolchain) = known.get(target) {
             return Ok(toolchain.clone());
         }
-        let toolchain = Toolchain::find(target, &self.cache)?;
+        let toolchain = Toolchain::find(core, &self.cache)?;
         known.insert(target, toolchain.clone());
         Ok(toolchain)
     }
@@ -226,13 +226,8 @@ impl FirmwareBuilder {
                 .arg(format!("-Zbuild-std={libraries}"))
                 .env("RUSTC_BOOTSTRAP", "1");
         }
-        let mut flags = vec![format!("-Ctarget-cpu={}", settings.core.cpu())];
-        if let Some(linker) = &toolchain.linker {
-            flags.push(format!("-Clinker={}", linker.display()));
-            if !linker.ends_with("rust-lld") {
-                flags.push("-Clinker-flavor=ld".to_owned());
-            }
-        }
+        let mut flags = vec![format!("-Ctarget-cpu={}", settings.core.processor().cpu)];
+        flags.extend(toolchain.linker_flags(settings.core.processor().architecture));
         command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
         let output = run(&mut command, BUILD_SECONDS)?;
         if output.status.success() {

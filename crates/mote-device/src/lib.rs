@@ -7,7 +7,8 @@
 //! - [`footprint`] reads flash and RAM from the deployed image's ELF file;
 //! - [`emulator`] runs the measured image in QEMU under our plugin, which counts every instruction
 //!   ([`profile`]);
-//! - [`disasm`], [`cycles`] and [`analysis`] make cycles per layer and function of the counts;
+//! - [`architecture`] knows instruction sets and cores; [`cycles`] and [`analysis`] make cycles per layer and function of
+//!   the counts;
 //! - [`board`] and [`energy`] make milliseconds, microjoules and days of the cycles;
 //! - [`measure`] does all of it, [`conformance`] compares outputs between cores.
 
@@ -16,6 +17,7 @@
     reason = "a host crate: an invariant that does not hold is a bug, and says so"
 )]
 
+pub mod architecture;
 pub mod core;
 mod error;
 mod process;
@@ -30,8 +32,6 @@ pub mod board;
 pub mod conformance;
 #[cfg(feature = "measure")]
 pub mod cycles;
-#[cfg(feature = "measure")]
-pub mod disasm;
 #[cfg(feature = "measure")]
 pub mod emulator;
 #[cfg(feature = "measure")]

@@ -4,8 +4,6 @@ use crate::Error;
 use crate::analysis::{Analysis, LayerFunctions, Part, analyse};
 use crate::board::{Basis, Board};
 use crate::core::{Machine, Optimize};
-use crate::cycles::timing;
-use crate::disasm::Code;
 use crate::emulator::{Counting, Run, Traffic, Windows};
 use crate::energy::{Budget, Fits, Loading};
 use crate::figures::{DeviceFigures, LayerCost, MeasurementStatus, Method};
@@ -108,7 +106,7 @@ fn measure_on(
     builder: &FirmwareBuilder,
     job: &Job<'_>,
 ) -> Result<Measurement, Error> {
-    let emulator = crate::emulator::version()?;
+    let emulator = crate::emulator::version(job.board.core)?;
     let wanted = job.windows.warm_up + job.windows.per_decision;
     if job.windows.count() < wanted {
         let given = job.windows.count();
@@ -129,7 +127,6 @@ fn measure_on(
         what,
     };
     let measured = Footprint::parse(&image).map_err(damaged)?;
-    let code = Code::of_image(&image).map_err(damaged)?;
     let root = |name| measured.address_of(name).map(|a| a as u32);
     let infer = root("mote_infer").ok_or_else(|| {
         damaged("it has no function `mote_infer`: the pipeline does nothing".to_owned())
@@ -139,6 +136,7 @@ fn measure_on(
     let layers = LayerFunctions(&job.pipeline.layers);
     let watched = measured.symbols.iter().filter(|s| layers.is_layer(&s.name));
     let outcome = Run {
+        core: job.board.core,
         image: &images.measure,
         machine: settings.machine,
         stack: settings.stack,
@@ -157,11 +155,12 @@ fn measure_on(
     }
     .start()?;
     let profile = outcome.profile.expect("counting was asked for");
-    let timing = timing(job.board.core);
+    let timings = job.board.core.processor().timings;
+    let costs = timings.map(|of| of(&image)).transpose().map_err(damaged)?;
     let runs = job.windows.per_decision as u64;
-    let decision = analyse(&profile, infer, runs, layers, &measured, &code, timing)?;
+    let decision = analyse(&profile, infer, runs, layers, &measured, costs.as_deref())?;
     let preparation = match init {
-        Some(init) => analyse(&profile, init, 1, layers, &measured, &code, None)?,
+        Some(init) => analyse(&profile, init, 1, layers, &measured, None)?,
         None => Analysis::default(),
     };
 
@@ -332,7 +331,7 @@ fn provenance(
         }
         .to_owned(),
         instructions: format!("emulated: exact, mean of {runs}"),
-        cycles: match timing(core) {
+        cycles: match core.processor().timings {
             Some(_) => format!("modelled: {core} instruction timings, no flash wait states"),
             None => format!("unknown: no instruction timings are published for {core}"),
         },

@@ -1,21 +1,21 @@
-//! Installs what the device columns need: an emulator and a way to compile for a Cortex-M.
+//! Installs what the device columns need: for each architecture an emulator and a way to compile.
 
 use crate::Error;
+use crate::architecture::Architecture;
 use crate::core::Core;
 use crate::process::{ask, run};
 use crate::toolchain::{MINIMUM_RUST, Toolchain, find_program};
 use std::path::Path;
 use std::process::Command;
 
-/// The emulator's program.
-pub const EMULATOR: &str = "qemu-system-arm";
-
 /// Seconds a package manager may take.
 const INSTALL_SECONDS: u64 = 900;
 
-/// What this machine has, and lacks.
+/// What this machine has, and lacks, for one architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceTools {
+    /// The architecture.
+    pub architecture: &'static Architecture,
     /// The emulator's version line.
     pub emulator: Option<String>,
     /// How images are compiled; the error says what was tried.
@@ -24,13 +24,15 @@ pub struct DeviceTools {
 
 impl DeviceTools {
     /// Looks at the machine. May add a rustup target, which is the first thing that helps.
-    pub fn of_this_machine(cache: &Path) -> Self {
+    pub fn of_this_machine(architecture: &'static Architecture, cache: &Path) -> Self {
         let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
+        let version = ask(Command::new(architecture.emulator).arg("--version"));
         DeviceTools {
-            emulator: ask(Command::new(EMULATOR).arg("--version")).map(first_line),
-            toolchain: Core::ALL
-                .iter()
-                .map(|core| Toolchain::find(core.target(), cache))
+            architecture,
+            emulator: version.map(first_line),
+            toolchain: architecture
+                .cores()
+                .map(|core| Toolchain::find(core, cache))
                 .try_fold(None, |_, found| found.map(Some))
                 .map_err(|e| e.to_string())
                 .and_then(|found| found.ok_or_else(|| "no core".to_owned())),
@@ -44,10 +46,11 @@ impl DeviceTools {
 
     /// Returns why devices cannot be measured, in one line for the report; `None` when they can.
     pub fn why_not(&self) -> Option<String> {
+        let Architecture { name, emulator, .. } = self.architecture;
         match (&self.emulator, &self.toolchain) {
-            (None, _) => Some(format!("no {EMULATOR} on this machine: {}", advice())),
+            (None, _) => Some(format!("no {emulator} on this machine: {}", advice())),
             (_, Err(_)) => Some(format!(
-                "nothing on this machine compiles for a Cortex-M: {}",
+                "nothing on this machine compiles for {name}: {}",
                 advice()
             )),
             _ => None,
@@ -55,34 +58,40 @@ impl DeviceTools {
     }
 }
 
-/// Installs what is missing, with apt-get as root or through sudo. `say` is told each step.
+/// Installs what is missing for every architecture, with apt-get as root or through sudo. `say` is told each step.
 ///
 /// # Errors
 /// [`Error::Setup`] with what to do by hand, on systems without apt-get, without the right to use it, or when
 /// it fails.
-pub fn install(cache: &Path, say: &mut dyn FnMut(&str)) -> Result<DeviceTools, Error> {
-    let tools = DeviceTools::of_this_machine(cache);
+pub fn install(cache: &Path, say: &mut dyn FnMut(&str)) -> Result<Vec<DeviceTools>, Error> {
+    let one = |architecture| install_for(architecture, cache, say);
+    Architecture::ALL.into_iter().map(one).collect()
+}
+
+fn install_for(
+    architecture: &'static Architecture,
+    cache: &Path,
+    say: &mut dyn FnMut(&str),
+) -> Result<DeviceTools, Error> {
+    let tools = DeviceTools::of_this_machine(architecture, cache);
     if tools.is_complete() {
         return Ok(tools);
     }
+    let apt = Apt::new()?;
+    // Package lists may never have been fetched on a fresh machine.
+    apt.run(&["update"], say)?;
     let mut packages = Vec::new();
     if tools.emulator.is_none() {
-        packages.push(EMULATOR);
+        packages.push(emulator_package(architecture)?);
     }
-    let apt = Apt::new()?;
     if tools.toolchain.is_err() {
-        apt.run(&["update"], say)?;
         packages.extend(rust_packages()?);
-        packages.push("binutils-arm-none-eabi");
+        packages.push(architecture.linker_package);
     }
     let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
     arguments.extend(&packages);
-    if apt.run(&arguments, say).is_err() {
-        // Package lists may never have been fetched on a fresh machine.
-        apt.run(&["update"], say)?;
-        apt.run(&arguments, say)?;
-    }
-    let tools = DeviceTools::of_this_machine(cache);
+    apt.run(&arguments, say)?;
+    let tools = DeviceTools::of_this_machine(architecture, cache);
     match tools.why_not() {
         None => Ok(tools),
         Some(why) => Err(Error::Setup(why)),
@@ -90,14 +99,34 @@ pub fn install(cache: &Path, say: &mut dyn FnMut(&str)) -> Result<DeviceTools, E
 }
 
 /// Returns what to do by hand.
-pub fn advice() -> &'static str {
+pub fn advice() -> String {
+    let mut targets: Vec<_> = Core::ALL.iter().map(|core| core.target()).collect();
+    targets.dedup();
+    let targets = targets.join(" ");
     if cfg!(target_os = "macos") {
-        "run `brew install qemu` and `rustup target add thumbv6m-none-eabi thumbv7m-none-eabi \
-         thumbv7em-none-eabihf thumbv8m.main-none-eabihf`"
-    } else {
-        "run `cargo xtask setup`, or install QEMU (Debian: qemu-system-arm) and run `rustup target add \
-         thumbv6m-none-eabi thumbv7m-none-eabi thumbv7em-none-eabihf thumbv8m.main-none-eabihf`"
+        return format!("run `brew install qemu` and `rustup target add {targets}`");
     }
+    let packages = Architecture::ALL.map(|a| a.emulator_packages.join(" or "));
+    format!(
+        "run `cargo xtask setup`, or install QEMU (Debian: {}) and run `rustup target add {targets}`",
+        packages.join(", ")
+    )
+}
+
+/// Returns the package of the emulator that this release has.
+fn emulator_package(architecture: &Architecture) -> Result<&'static str, Error> {
+    let known = |package: &&str| {
+        ask(Command::new("apt-cache").args(["policy", package]))
+            .is_some_and(|policy| candidate(&policy).is_some())
+    };
+    let packages = architecture.emulator_packages;
+    packages.iter().copied().find(known).ok_or_else(|| {
+        Error::Setup(format!(
+            "there is no package {}: {}",
+            packages.join(" or "),
+            advice()
+        ))
+    })
 }
 
 /// Returns the packages of a compiler that is recent enough, with its library source.
@@ -118,12 +147,17 @@ fn rust_packages() -> Result<[&'static str; 2], Error> {
     })
 }
 
-/// Reads the version in the `Candidate:` line of `apt-cache policy`.
-fn candidate_version(policy: &str) -> Option<(u32, u32)> {
+/// Returns what the `Candidate:` line of `apt-cache policy` says, unless it is `(none)`.
+fn candidate(policy: &str) -> Option<&str> {
     let line = policy
         .lines()
         .find_map(|l| l.trim().strip_prefix("Candidate:"))?;
-    let mut parts = line.trim().split('.');
+    Some(line.trim()).filter(|candidate| *candidate != "(none)")
+}
+
+/// Reads the version in the `Candidate:` line of `apt-cache policy`.
+fn candidate_version(policy: &str) -> Option<(u32, u32)> {
+    let mut parts = candidate(policy)?.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
@@ -187,10 +221,11 @@ mod tests {
     #[test]
     fn what_is_missing_is_said() {
         let tools = DeviceTools {
+            architecture: Core::M4.processor().architecture,
             emulator: None,
             toolchain: Err("x".to_owned()),
         };
         assert!(!tools.is_complete());
-        assert!(tools.why_not().unwrap().contains(EMULATOR));
+        assert!(tools.why_not().unwrap().contains("qemu-system-arm"));
     }
 }

@@ -1,4 +1,4 @@
-//! Finds a way to compile for a Cortex-M with what is on the machine.
+//! Finds a way to compile for a core with what is on the machine.
 //!
 //! In this order:
 //! 1. the target's standard library is installed for the active toolchain;
@@ -7,6 +7,8 @@
 //!    (`-Zbuild-std=core`), as with Debian's `rustc-web` and `rust-web-src`.
 
 use crate::Error;
+use crate::architecture::Architecture;
+use crate::core::Core;
 use crate::process::{ask, run};
 use std::env;
 use std::fmt;
@@ -65,13 +67,15 @@ impl fmt::Display for Toolchain {
 }
 
 impl Toolchain {
-    /// Finds a way to compile for `target`; remembers in `cache` what need not be tried again.
+    /// Finds a way to compile for `core`; remembers in `cache` what need not be tried again.
     ///
     /// `MOTE_TOOLCHAIN` (`installed`, `rustup`, `build-std`) allows one way only.
     ///
     /// # Errors
     /// [`Error::NoToolchain`] with the commands that would help.
-    pub fn find(target: &'static str, cache: &Path) -> Result<Self, Error> {
+    pub fn find(core: Core, cache: &Path) -> Result<Self, Error> {
+        let target = core.target();
+        let architecture = core.processor().architecture;
         let only = match env::var("MOTE_TOOLCHAIN").ok().as_deref() {
             None | Some("") => None,
             Some("installed") => Some(Method::Installed),
@@ -87,7 +91,7 @@ impl Toolchain {
         let mut tried = Vec::new();
         if allowed(Method::Installed) {
             match compilers.iter().find(|c| c.has_target(target)) {
-                Some(compiler) => return Ok(compiler.toolchain(Method::Installed)),
+                Some(compiler) => return Ok(compiler.toolchain(Method::Installed, architecture)),
                 None => tried.push(format!("- no compiler has the target {target} installed")),
             }
         }
@@ -95,7 +99,7 @@ impl Toolchain {
             match add_target(target, cache, only.is_some()) {
                 Ok(()) => {
                     if let Some(c) = Compiler::all().iter().find(|c| c.has_target(target)) {
-                        return Ok(c.toolchain(Method::Rustup));
+                        return Ok(c.toolchain(Method::Rustup, architecture));
                     }
                     tried.push("- rustup installed the target for another toolchain".to_owned());
                 }
@@ -104,7 +108,7 @@ impl Toolchain {
         }
         if allowed(Method::BuildStd) {
             match compilers.iter().find(|c| c.has_source()) {
-                Some(compiler) => return Ok(compiler.toolchain(Method::BuildStd)),
+                Some(compiler) => return Ok(compiler.toolchain(Method::BuildStd, architecture)),
                 None => tried.push(format!(
                     "- no compiler from {}.{} on has its library source installed",
                     MINIMUM_RUST.0, MINIMUM_RUST.1
@@ -115,10 +119,27 @@ impl Toolchain {
             target,
             tried: tried.join("\n"),
             commands: format!(
-                "  rustup target add {target}\n  apt-get install rustc-web rust-web-src binutils-arm-none-eabi   \
-                 (Debian; or `cargo xtask setup`)"
+                "  rustup target add {target}\n  apt-get install rustc-web rust-web-src {}   \
+                 (Debian; or `cargo xtask setup`)",
+                architecture.linker_package
             ),
         })
+    }
+}
+
+impl Toolchain {
+    /// Returns the compiler's flags that choose the linker.
+    pub(crate) fn linker_flags(&self, architecture: &Architecture) -> Vec<String> {
+        let Some(linker) = &self.linker else {
+            return Vec::new();
+        };
+        let mut flags = vec![format!("-Clinker={}", linker.display())];
+        if !linker.ends_with("rust-lld") {
+            flags.push("-Clinker-flavor=ld".to_owned());
+            let own = architecture.linker_arguments.iter();
+            flags.extend(own.map(|argument| format!("-Clink-arg={argument}")));
+        }
+        flags
     }
 }
 
@@ -172,7 +193,7 @@ impl Compiler {
         library.join("core/src/lib.rs").is_file() && library.join("Cargo.lock").is_file()
     }
 
-    fn toolchain(&self, method: Method) -> Toolchain {
+    fn toolchain(&self, method: Method, architecture: &Architecture) -> Toolchain {
         Toolchain {
             method,
             rustc: self.rustc.clone(),
@@ -180,7 +201,7 @@ impl Compiler {
             linker: if bundled_linker(&self.sysroot).is_some() {
                 None
             } else {
-                foreign_linker()
+                foreign_linker(architecture)
             },
         }
     }
@@ -196,11 +217,11 @@ fn bundled_linker(sysroot: &Path) -> Option<PathBuf> {
 }
 
 /// Finds a linker for a compiler that has none: that of another toolchain, or binutils.
-fn foreign_linker() -> Option<PathBuf> {
+fn foreign_linker(architecture: &Architecture) -> Option<PathBuf> {
     let other = Compiler::all()
         .iter()
         .find_map(|c| bundled_linker(&c.sysroot));
-    other.or_else(|| find_program("rust-lld").or_else(|| find_program("arm-none-eabi-ld")))
+    other.or_else(|| find_program("rust-lld").or_else(|| find_program(architecture.linker)))
 }
 
 /// Finds the program `name` in `PATH`.

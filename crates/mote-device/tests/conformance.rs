@@ -16,7 +16,14 @@ use mote_model::{Graph, Op, Strategy, Weights, blob, plan};
 use std::fs;
 use std::path::Path;
 
-const CORES: [Core; 5] = [Core::M0, Core::M3, Core::M4, Core::M7, Core::M33];
+const CORES: [Core; 6] = [
+    Core::M0,
+    Core::M3,
+    Core::M4,
+    Core::M7,
+    Core::M33,
+    Core::Rv32imc,
+];
 
 struct Network {
     graph: Graph,

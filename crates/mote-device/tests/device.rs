@@ -34,6 +34,7 @@ fn run(builder: &FirmwareBuilder, name: &str, window: &[u8], stack: u32) -> Resu
     settings.stack = stack;
     let images = builder.build(&pipeline(name), &settings)?;
     Run {
+        core: settings.core,
         image: &images.measure,
         machine: settings.machine,
         stack,
@@ -236,6 +237,7 @@ fn a_pipeline_that_never_ends_is_stopped() {
     let settings = BuildSettings::new(Core::M4, Optimize::Size);
     let images = builder.build(&pipeline("endless"), &settings).unwrap();
     let unwatched = Run {
+        core: settings.core,
         image: &images.measure,
         machine: settings.machine,
         stack: settings.stack,

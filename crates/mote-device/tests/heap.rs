@@ -75,6 +75,7 @@ fn run_with(
     let statics = Footprint::read(&images.measure)?.ram_static as u32;
     settings.machine.ram.length = settings.stack + statics + heap;
     Run {
+        core: settings.core,
         image: &builder.build(source, &settings)?.measure,
         machine: settings.machine,
         stack: settings.stack,

@@ -15,7 +15,7 @@ use mote_model::{
     Activation, Conv1d, Dense, Graph, Op, Quant, Shape, Strategy, Weights, blob, plan,
 };
 
-const CORES: [Core; 3] = [Core::M0, Core::M4, Core::M33];
+const CORES: [Core; 4] = [Core::M0, Core::M4, Core::M33, Core::Rv32imc];
 
 /// A random number that belongs to `i`.
 fn noise(i: usize) -> i8 {

@@ -147,6 +147,7 @@ fn loading_is_measured_and_weights_are_no_flash_of_the_core() {
 /// Runs the measured image at `path` over one window.
 fn run(path: &Path, settings: &BuildSettings, window: &[u8]) -> Result<Outcome, Error> {
     Run {
+        core: settings.core,
         image: path,
         machine: settings.machine,
         stack: settings.stack,

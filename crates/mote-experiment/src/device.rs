@@ -9,6 +9,7 @@ use mote_device::figures::{DeviceFigures, MeasurementStatus};
 use mote_device::image::FirmwareBuilder;
 use mote_device::measure::not_measured;
 use mote_device::setup::DeviceTools;
+use std::collections::HashMap;
 
 /// Loads the boards of these names or files.
 ///
@@ -26,13 +27,13 @@ pub(crate) fn measure(
     optimize: Optimize,
     observer: &Observer,
 ) -> Vec<DeviceFigures> {
-    let builder = builder();
+    let mut tools = Tools::new();
     let measured = |board: &Board| {
-        let builder = match &builder {
+        let builder = match tools.builder(board) {
             Ok(builder) => builder,
             Err(why) => {
                 let status = MeasurementStatus::Unavailable;
-                return not_measured(board, optimize, status, why.clone());
+                return not_measured(board, optimize, status, why);
             }
         };
         observer.tell(Event::Building {
@@ -64,12 +65,30 @@ pub(crate) fn measure(
     boards.iter().map(measured).collect()
 }
 
-/// Returns where firmware is built, or why nothing can be measured on this machine.
-fn builder() -> Result<FirmwareBuilder, String> {
-    let builder = FirmwareBuilder::locate().map_err(|e| e.to_string())?;
-    match DeviceTools::of_this_machine(builder.cache()).why_not() {
-        Some(why) => Err(why),
-        None => Ok(builder),
+/// Where firmware is built, and what this machine lacks for it.
+struct Tools {
+    builder: Result<FirmwareBuilder, String>,
+    /// Why nothing can be measured, by architecture; looked for once.
+    missing: HashMap<&'static str, Option<String>>,
+}
+
+impl Tools {
+    fn new() -> Self {
+        Self {
+            builder: FirmwareBuilder::locate().map_err(|e| e.to_string()),
+            missing: HashMap::new(),
+        }
+    }
+
+    /// Returns where firmware for `board` is built, or why it cannot be measured on this machine.
+    fn builder(&mut self, board: &Board) -> Result<&FirmwareBuilder, String> {
+        let builder = self.builder.as_ref().map_err(String::clone)?;
+        let architecture = board.core.processor().architecture;
+        let look = || DeviceTools::of_this_machine(architecture, builder.cache()).why_not();
+        match self.missing.entry(architecture.name).or_insert_with(look) {
+            Some(why) => Err(why.clone()),
+            None => Ok(builder),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ pub fn versions() -> BTreeMap<String, String> {
     let firmware = FirmwareBuilder::locate().and_then(|w| w.toolchain(Core::M4));
     let known = [
         ("burn", locked_version("burn-core").map(str::to_owned)),
-        ("qemu", mote_device::emulator::version().ok()),
+        ("qemu", mote_device::emulator::version(Core::M4).ok()),
         ("firmware compiler", firmware.ok().map(|t| t.to_string())),
     ];
     known

@@ -1,7 +1,7 @@
 //! The part of QEMU's plugin interface that Mote uses, declared here and resolved by the dynamic linker
 //! against the emulator that loads the plugin.
 
-use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 
 /// Version of the interface these declarations follow.
 pub const API_VERSION: c_int = 1;
@@ -43,35 +43,46 @@ unsafe extern "C" {
     pub fn _exit(code: c_int) -> !;
 }
 
+/// The structure passed to `qemu_plugin_install`, as every version of it begins.
+#[repr(C)]
+struct InstallInfo {
+    target_name: *const c_char,
+    minimum: c_int,
+    current: c_int,
+}
+
 /// The oldest and the newest interface version the emulator accepts.
 ///
 /// # Safety
 /// `info` is the structure passed to `qemu_plugin_install`.
 pub unsafe fn api_versions(info: *const c_void) -> (c_int, c_int) {
-    #[repr(C)]
-    struct InstallInfo {
-        target_name: *const c_char,
-        minimum: c_int,
-        current: c_int,
-    }
     // SAFETY: promised by the caller.
     let head = unsafe { &*info.cast::<InstallInfo>() };
     (head.minimum, head.current)
 }
 
-/// Whether `insn` is a call (`BL`, `BLX register`): it leaves its return address in the link register.
+/// What the emulator emulates, such as `arm`.
 ///
 /// # Safety
-/// `insn` is an instruction of the block being translated, `size` its size.
-pub unsafe fn is_call(insn: *const c_void, size: usize) -> bool {
-    // SAFETY: the instruction's bytes are `size` long, and `size` is 2 or 4 on a Cortex-M.
+/// `info` is the structure passed to `qemu_plugin_install`.
+pub unsafe fn target_name(info: *const c_void) -> String {
+    // SAFETY: promised by the caller; the name is a C string.
+    let name = unsafe { CStr::from_ptr((*info.cast::<InstallInfo>()).target_name) };
+    name.to_string_lossy().into_owned()
+}
+
+/// The bytes of `insn`, as one number in the order of the core.
+///
+/// # Safety
+/// `insn` is an instruction of the block being translated, `size` its size: 2 or 4.
+pub unsafe fn bits(insn: *const c_void, size: usize) -> u32 {
+    // SAFETY: the instruction's bytes are `size` long.
     let halfword = |n: usize| unsafe {
         let data = qemu_plugin_insn_data(insn);
-        u16::from_le_bytes([*data.add(2 * n), *data.add(2 * n + 1)])
+        u32::from(u16::from_le_bytes([*data.add(2 * n), *data.add(2 * n + 1)]))
     };
     match size {
-        2 => halfword(0) & 0xff87 == 0x4780,
-        4 => halfword(0) & 0xf800 == 0xf000 && halfword(1) & 0xd000 == 0xd000,
-        _ => false,
+        2 => halfword(0),
+        _ => halfword(0) | halfword(1) << 16,
     }
 }

@@ -1,4 +1,4 @@
-//! A QEMU TCG plugin that counts what a Cortex-M firmware executes.
+//! A QEMU TCG plugin that counts what a firmware executes on a Cortex-M or RISC-V core.
 //!
 //! It answers three questions about each call of a *root* function (the inference): how often did each
 //! instruction run, how often was each branch taken, and in which calling context. It also records the lowest
@@ -21,9 +21,11 @@
 //! header: [`ffi`] declares, in our own words, the few functions of the documented interface. The library is
 //! a separate file that the user's own QEMU loads; Mote does not distribute QEMU.
 
+pub mod call;
 mod ffi;
 pub mod profile;
 
+use call::IsCall;
 use profile::{Profiler, Settings};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -32,6 +34,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 pub const LIMIT_EXIT_CODE: i32 = 124;
 
 static PROFILER: OnceLock<Mutex<Profiler>> = OnceLock::new();
+
+/// What tells calls from other instructions of the emulated core.
+static IS_CALL: OnceLock<IsCall> = OnceLock::new();
 
 fn profiler() -> Option<MutexGuard<'static, Profiler>> {
     // A panic inside a callback aborts the process (`extern "C"`), so a poisoned lock is never seen.
@@ -65,6 +70,13 @@ pub unsafe extern "C" fn qemu_plugin_install(
         );
         return 1;
     }
+    // SAFETY: as above.
+    let target = unsafe { ffi::target_name(info) };
+    let Some(is_call) = call::of_target(&target) else {
+        eprintln!("mote: the plugin does not know the calls of `{target}`");
+        return 1;
+    };
+    let _ = IS_CALL.set(is_call);
     let arguments = (0..usize::try_from(argc).unwrap_or(0)).map(|i| {
         // SAFETY: `i < argc`, and QEMU passes `argc` valid strings.
         unsafe { CStr::from_ptr(*argv.add(i)) }
@@ -88,7 +100,7 @@ pub unsafe extern "C" fn qemu_plugin_install(
 }
 
 extern "C" fn on_translate(_id: u64, tb: *mut c_void) {
-    let Some(mut profiler) = profiler() else {
+    let (Some(mut profiler), Some(is_call)) = (profiler(), IS_CALL.get()) else {
         return;
     };
     // SAFETY: `tb` is valid during this callback and so are its instructions, numbered below `n_insns`.
@@ -97,7 +109,7 @@ extern "C" fn on_translate(_id: u64, tb: *mut c_void) {
             let insn = ffi::qemu_plugin_tb_get_insn(tb, i);
             let address = ffi::qemu_plugin_insn_vaddr(insn) as u32;
             let size = ffi::qemu_plugin_insn_size(insn);
-            let index = profiler.instruction(address, ffi::is_call(insn, size), size as u32);
+            let index = profiler.instruction(address, is_call(ffi::bits(insn, size)), size as u32);
             let user = index as usize as *mut c_void;
             ffi::qemu_plugin_register_vcpu_insn_exec_cb(insn, on_execute, ffi::NO_REGISTERS, user);
             ffi::qemu_plugin_register_vcpu_mem_cb(

@@ -3,7 +3,6 @@
 #![no_main]
 
 use core::cell::UnsafeCell;
-use cortex_m_rt::entry;
 use mote_firmware::{Elem, Out, Pipeline, mote_infer, mote_init, pipeline};
 
 /// A word that hardware would own: each access happens, in order.
@@ -34,25 +33,26 @@ static SENSOR: Register<Elem> = Register(UnsafeCell::new(0 as Elem));
 /// Stands for wherever the application wants its answer.
 static RESULT: Register<Out> = Register(UnsafeCell::new(0 as Out));
 
-#[entry]
-fn main() -> ! {
+mote_firmware::entry! {
     static mut PIPELINE: Pipeline = pipeline();
-    #[cfg(feature = "heap")]
-    mote_firmware::heap::start(&HEAP);
-    if mote_init(PIPELINE).is_ok() {
-        loop {
-            for sample in PIPELINE.input() {
-                *sample = SENSOR.read();
-            }
-            if mote_infer(PIPELINE) == Ok(true) {
-                for &value in PIPELINE.output() {
-                    RESULT.write(value);
+    {
+        #[cfg(feature = "heap")]
+        mote_firmware::heap::start(&HEAP);
+        if mote_init(PIPELINE).is_ok() {
+            loop {
+                for sample in PIPELINE.input() {
+                    *sample = SENSOR.read();
+                }
+                if mote_infer(PIPELINE) == Ok(true) {
+                    for &value in PIPELINE.output() {
+                        RESULT.write(value);
+                    }
                 }
             }
         }
-    }
-    // A damaged model: a real application would say so here.
-    loop {
-        core::hint::spin_loop();
+        // A damaged model: a real application would say so here.
+        loop {
+            core::hint::spin_loop();
+        }
     }
 }

@@ -5,6 +5,7 @@ use crate::progress::observer;
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
+use mote_device::architecture::Architecture;
 use mote_device::board::Board;
 use mote_device::image::FirmwareBuilder;
 use mote_device::measure::Measurement;
@@ -102,19 +103,27 @@ fn boards(json: bool) -> Result<ExitCode> {
 
 fn tools() -> Result<ExitCode> {
     let builder = FirmwareBuilder::locate()?;
-    let tools = DeviceTools::of_this_machine(builder.cache());
-    println!("emulator  {}", tools.emulator.as_deref().unwrap_or("none"));
-    match &tools.toolchain {
-        Ok(toolchain) => println!("compiler  {toolchain}"),
-        Err(why) => println!("compiler  none: {why}"),
-    }
-    match tools.why_not() {
-        None => Ok(ExitCode::SUCCESS),
-        Some(why) => {
-            println!("{why}");
-            Ok(ExitCode::FAILURE)
+    let mut complete = true;
+    for architecture in Architecture::ALL {
+        let tools = DeviceTools::of_this_machine(architecture, builder.cache());
+        println!("{}", architecture.name);
+        println!(
+            "  emulator  {}",
+            tools.emulator.as_deref().unwrap_or("none")
+        );
+        match &tools.toolchain {
+            Ok(toolchain) => println!("  compiler  {toolchain}"),
+            Err(why) => println!("  compiler  none: {why}"),
+        }
+        if let Some(why) = tools.why_not() {
+            println!("  {why}");
+            complete = false;
         }
     }
+    Ok(match complete {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {

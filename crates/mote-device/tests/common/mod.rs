@@ -16,10 +16,9 @@ use std::path::Path;
 /// machine cannot.
 pub fn builder(cores: &[Core]) -> Option<FirmwareBuilder> {
     let builder = FirmwareBuilder::locate().unwrap();
-    let missing = emulator::version().map(drop).and_then(|()| {
-        cores
-            .iter()
-            .try_for_each(|c| builder.toolchain(*c).map(drop))
+    let missing = cores.iter().try_for_each(|&core| {
+        emulator::version(core)?;
+        builder.toolchain(core).map(drop)
     });
     match missing {
         Ok(()) => Some(builder),

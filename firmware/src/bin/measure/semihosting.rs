@@ -1,6 +1,6 @@
-//! The four semihosting calls the harness needs (ARM "Semihosting for AArch32 and AArch64").
+//! The four semihosting calls the harness needs (Arm "Semihosting for AArch32 and AArch64", RISC-V "Semihosting").
 
-use core::arch::asm;
+use crate::architecture::call;
 
 const SYS_OPEN: u32 = 0x01;
 const SYS_WRITE: u32 = 0x05;
@@ -20,18 +20,6 @@ pub enum Mode {
 /// An open file of the host.
 #[derive(Clone, Copy)]
 pub struct File(u32);
-
-/// # Safety
-/// `arguments` is what `operation` expects.
-unsafe fn call(operation: u32, arguments: &[u32]) -> u32 {
-    let result;
-    // SAFETY: the debugger (here: the emulator) takes the breakpoint and changes r0 and memory only.
-    unsafe {
-        asm!("bkpt #0xab", inlateout("r0") operation => result, in("r1") arguments.as_ptr(),
-             options(nostack, preserves_flags));
-    }
-    result
-}
 
 impl File {
     /// Opens the file `name`, which ends with a zero byte.

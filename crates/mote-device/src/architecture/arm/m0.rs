@@ -1,8 +1,8 @@
 //! Cortex-M0 (Arm DDI 0432, section 3.3) and M0+ (Arm DDI 0484, section 3.3), both with the single-cycle
 //! multiplier that nRF51 and RP2040 have. Classes these cores lack do not occur.
 
-use super::Cost;
-use crate::disasm::{Class, Instruction};
+use super::instruction::{Class, Instruction};
+use crate::cycles::Cost;
 
 /// What differs between the two cores.
 struct PipelineCost {

@@ -1,7 +1,7 @@
 //! Cortex-M4 (Arm 100166, section 3.3; LLVM's `ARMScheduleM4.td` for what it leaves open).
 
-use super::Cost;
-use crate::disasm::{Class, Instruction};
+use super::instruction::{Class, Instruction};
+use crate::cycles::Cost;
 
 /// Cycles to refill the pipeline: published as 1 to 3, by alignment and fetch width of the target.
 const REFILL: u64 = 2;

@@ -1,13 +1,19 @@
-//! A fault ends the run with a report, whatever state the stack is in.
+//! Semihosting and faults on a Cortex-M. A fault ends the run with a report, whatever state the stack is in.
 
+use super::{_stack_end, _stack_start};
 use crate::harness::{Status, report};
-use core::arch::naked_asm;
+use core::arch::{asm, naked_asm};
 
-unsafe extern "C" {
-    /// Lowest address of the stack, from the linker.
-    static _stack_end: u8;
-    /// The address above its highest.
-    static _stack_start: u8;
+/// # Safety
+/// `arguments` is what `operation` expects.
+pub unsafe fn call(operation: u32, arguments: &[u32]) -> u32 {
+    let result;
+    // SAFETY: the debugger (here: the emulator) takes the breakpoint and changes r0 and memory only.
+    unsafe {
+        asm!("bkpt #0xab", inlateout("r0") operation => result, in("r1") arguments.as_ptr(),
+             options(nostack, preserves_flags));
+    }
+    result
 }
 
 /// Moves to a fresh stack, for the old one may be what faulted, and reports. Takes the vector's place by its
