@@ -14,6 +14,8 @@ use zip::ZipArchive;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
     path: PathBuf,
+    /// Whether archives in a folder are opened.
+    archives: bool,
 }
 
 /// Takes one file: its name inside the data set, and its bytes.
@@ -25,7 +27,16 @@ pub(crate) type Wanted<'a> = &'a dyn Fn(&str) -> bool;
 impl Files {
     /// Names the folder, archive or file at `path`; nothing is opened yet.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            archives: false,
+        }
+    }
+
+    /// Opens archives that lie in the folder as well.
+    pub(crate) fn with_archives(mut self) -> Self {
+        self.archives = true;
+        self
     }
 
     /// Returns the path of the folder, archive or file.
@@ -48,22 +59,27 @@ impl Files {
         let name = path.to_string_lossy();
         if path.is_dir() {
             for (name, path) in list(path)? {
-                if wanted(unpacked(&name)) {
-                    let file = File::open(&path).map_err(Error::io(&path))?;
-                    visit_file(&name, file, visit)?;
+                let open = || File::open(&path).map_err(Error::io(&path));
+                let prefix = format!("{name}/");
+                match Archive::of(&name).filter(|_| self.archives) {
+                    // What is unpacked beside its archive is read once.
+                    Some(_) if path.with_extension("").is_dir() => {}
+                    Some(Archive::Zip) => visit_zip(open()?, &path, &prefix, wanted, visit)?,
+                    Some(Archive::TarGz) => visit_tar(open()?, &path, &prefix, wanted, visit)?,
+                    None if wanted(unpacked(&name)) => visit_file(&name, open()?, visit)?,
+                    None => {}
                 }
             }
             return Ok(());
         }
         let file = File::open(path).map_err(Error::io(path))?;
-        if name.ends_with(".zip") {
-            visit_zip(file, path, wanted, visit)
-        } else if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
-            visit_tar(file, path, wanted, visit)
-        } else {
-            let name = path.file_name().map_or(name, |n| n.to_string_lossy());
-            visit_file(&name, file, visit)
+        match Archive::of(&name) {
+            Some(Archive::Zip) => return visit_zip(file, path, "", wanted, visit),
+            Some(Archive::TarGz) => return visit_tar(file, path, "", wanted, visit),
+            None => {}
         }
+        let name = path.file_name().map_or(name, |n| n.to_string_lossy());
+        visit_file(&name, file, visit)
     }
 
     /// Returns whether the folder holds a wanted file; `false` for anything but a folder.
@@ -85,7 +101,8 @@ impl Files {
         };
         if self.path.is_dir() {
             for (name, path) in list(&self.path)? {
-                if wanted(unpacked(&name)) {
+                let archive = self.archives && Archive::of(&name).is_some();
+                if archive || wanted(unpacked(&name)) {
                     add(&path)?;
                 }
             }
@@ -97,10 +114,35 @@ impl Files {
 }
 
 /// Returns the name of a file once it is unpacked: without `.gz`, which does not apply to `.tar.gz`.
-fn unpacked(name: &str) -> &str {
-    match name.strip_suffix(".gz") {
-        Some(inner) if !inner.ends_with(".tar") => inner,
-        _ => name,
+pub(crate) fn unpacked(name: &str) -> &str {
+    let inner = || name.get(..name.len() - ".gz".len()).unwrap_or(name);
+    match ends_with(name, ".gz") && Archive::of(name).is_none() {
+        true => inner(),
+        false => name,
+    }
+}
+
+/// Returns whether a name has this ending, in any case.
+fn ends_with(name: &str, ending: &str) -> bool {
+    let at = name.len().checked_sub(ending.len());
+    at.and_then(|at| name.get(at..))
+        .is_some_and(|end| end.eq_ignore_ascii_case(ending))
+}
+
+/// Kinds of archives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Archive {
+    Zip,
+    TarGz,
+}
+
+impl Archive {
+    /// Tells an archive by its name.
+    fn of(name: &str) -> Option<Self> {
+        if ends_with(name, ".zip") {
+            return Some(Self::Zip);
+        }
+        (ends_with(name, ".tar.gz") || ends_with(name, ".tgz")).then_some(Self::TarGz)
     }
 }
 
@@ -162,6 +204,7 @@ fn archive_error(path: &Path) -> impl Fn(zip::result::ZipError) -> Error {
 fn visit_zip<R: Read + Seek>(
     reader: R,
     path: &Path,
+    prefix: &str,
     wanted: Wanted<'_>,
     visit: Visit<'_>,
 ) -> Result<(), Error> {
@@ -174,23 +217,39 @@ fn visit_zip<R: Read + Seek>(
     names.retain(|n| !n.ends_with('/') && !is_litter(n));
     names.sort();
     for name in names {
-        if wanted(&name) {
-            let mut entry = archive.by_name(&name).map_err(archive_error(path))?;
-            visit(&name, &mut entry)?;
-        } else if name.ends_with(".zip") {
+        let full = format!("{prefix}{name}");
+        if Archive::of(&name) == Some(Archive::Zip) {
             // Reading a zip needs seeking, and a compressed entry cannot seek, so it is copied to a temporary file.
             let inner = path.join(&name);
             let mut spool = tempfile::tempfile().map_err(Error::io(&inner))?;
             let mut entry = archive.by_name(&name).map_err(archive_error(path))?;
             io::copy(&mut entry, &mut spool).map_err(Error::io(&inner))?;
             spool.seek(SeekFrom::Start(0)).map_err(Error::io(&inner))?;
-            visit_zip(spool, &inner, wanted, visit)?;
+            visit_zip(spool, &inner, &format!("{full}/"), wanted, visit)?;
+        } else if wanted(unpacked(&full)) {
+            let mut entry = archive.by_name(&name).map_err(archive_error(path))?;
+            visit_entry(&full, &mut entry, visit)?;
         }
     }
     Ok(())
 }
 
-fn visit_tar(file: File, path: &Path, wanted: Wanted<'_>, visit: Visit<'_>) -> Result<(), Error> {
+/// Visits an entry of an archive, or what it holds if it is packed once more.
+fn visit_entry(name: &str, mut entry: impl Read, visit: Visit<'_>) -> Result<(), Error> {
+    if unpacked(name) == name {
+        visit(name, &mut entry)
+    } else {
+        visit(name, &mut MultiGzDecoder::new(entry))
+    }
+}
+
+fn visit_tar(
+    file: File,
+    path: &Path,
+    prefix: &str,
+    wanted: Wanted<'_>,
+    visit: Visit<'_>,
+) -> Result<(), Error> {
     let damaged = |e: io::Error| Error::Archive {
         path: path.to_owned(),
         reason: e.to_string(),
@@ -198,13 +257,10 @@ fn visit_tar(file: File, path: &Path, wanted: Wanted<'_>, visit: Visit<'_>) -> R
     let mut archive = tar::Archive::new(GzDecoder::new(BufReader::new(file)));
     for entry in archive.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;
-        let name = entry
-            .path()
-            .map_err(damaged)?
-            .to_string_lossy()
-            .into_owned();
-        if entry.header().entry_type().is_file() && !is_litter(&name) && wanted(&name) {
-            visit(&name, &mut entry)?;
+        let name = entry.path().map_err(damaged)?;
+        let name = format!("{prefix}{}", name.to_string_lossy());
+        if entry.header().entry_type().is_file() && !is_litter(&name) && wanted(unpacked(&name)) {
+            visit_entry(&name, &mut entry, visit)?;
         }
     }
     Ok(())

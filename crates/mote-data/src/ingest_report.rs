@@ -25,6 +25,12 @@ pub enum Reason {
     RepeatedTimestamp,
     /// One record lies before its neighbours in time.
     BackwardTimestamp,
+    /// A time is neither a number nor of the format that is expected.
+    BadTime,
+    /// A quote opens and does not close on its line.
+    OpenQuote,
+    /// There is no label, and none is declared for such rows.
+    EmptyLabel,
     /// The activity is not one of the data set's.
     UnknownActivity,
     /// The user does not belong to the data set, or not to this file.
@@ -45,6 +51,9 @@ impl Reason {
             Reason::ZeroTimestamp => "timestamp zero",
             Reason::RepeatedTimestamp => "timestamp repeated",
             Reason::BackwardTimestamp => "timestamp out of order",
+            Reason::BadTime => "not a time",
+            Reason::OpenQuote => "a quote that does not close",
+            Reason::EmptyLabel => "no label",
             Reason::UnknownActivity => "unknown activity",
             Reason::WrongUser => "wrong user",
             Reason::TooLong => "record without an end",
@@ -78,6 +87,15 @@ impl fmt::Display for Rejection {
     }
 }
 
+/// A file that was not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// File, or archive entry.
+    pub file: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// Counts what became of every record that a source read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IngestReport {
@@ -103,8 +121,20 @@ pub struct IngestReport {
     pub empty_files: u64,
     /// Files beside those read whose names do not belong to the data.
     pub files_left_out: u64,
+    /// The first files that were not read, as many of each reason as there are examples of rejected records.
+    pub skipped: Vec<Skipped>,
     /// Rows of other sensors, without a sample of this one; they are not records.
     pub rows_without_sample: u64,
+    /// Lines above the header of a file; they are not records.
+    pub lines_above_header: u64,
+    /// Recordings whose records were sorted by time.
+    pub sorted: u64,
+    /// Records that came in packets, and were spread over the time to the next packet.
+    pub spread: u64,
+    /// Records of one sensor that no record of another lies beside in time.
+    pub unjoined: u64,
+    /// Names of users who are known by another number.
+    pub users: BTreeMap<u32, String>,
     /// Activities in the files that the description does not know, with their records.
     pub unknown_labels: BTreeMap<String, u64>,
     /// Windows cut, once all is read.
@@ -140,7 +170,13 @@ impl IngestReport {
             missing_values: 0,
             empty_files: 0,
             files_left_out: 0,
+            skipped: Vec::new(),
             rows_without_sample: 0,
+            lines_above_header: 0,
+            sorted: 0,
+            spread: 0,
+            unjoined: 0,
+            users: BTreeMap::new(),
             unknown_labels: BTreeMap::new(),
             windows: None,
             classes_without_windows: Vec::new(),
@@ -186,6 +222,25 @@ impl IngestReport {
                 reason,
                 field: field(),
             });
+        }
+    }
+
+    /// Notes a file that was not read.
+    pub(crate) fn skip(&mut self, file: &str, reason: &str) {
+        let same = self.skipped.iter().filter(|s| s.reason == reason).count();
+        if same < self.limit {
+            self.skipped.push(Skipped {
+                file: file.to_owned(),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    /// Counts a label that is not known.
+    pub(crate) fn unknown_label(&mut self, label: &str) {
+        // Text that is no label at all, such as a free note, must not fill the memory.
+        if self.unknown_labels.len() < 100 || self.unknown_labels.contains_key(label) {
+            *self.unknown_labels.entry(label.to_owned()).or_default() += 1;
         }
     }
 
@@ -261,12 +316,22 @@ impl fmt::Display for IngestReport {
                 self.rows_without_sample,
                 "rows without a sample (not records)",
             ),
+            (self.lines_above_header, "lines above the header"),
+            (self.sorted, "recordings sorted by time"),
+            (self.spread, "records of packets, spread over time"),
+            (
+                self.unjoined,
+                "records without one of another sensor beside them",
+            ),
             (self.empty_files, "empty files"),
             (self.files_left_out, "files left out because of their names"),
         ] {
             if count > 0 {
                 writeln!(f, "{count:>12} {what}")?;
             }
+        }
+        for Skipped { file, reason } in &self.skipped {
+            writeln!(f, "{:>12} {file:?}: {reason}", "not read")?;
         }
         for class in &self.classes_without_windows {
             writeln!(f, "{:>12} windows of class {class:?}", "no")?;

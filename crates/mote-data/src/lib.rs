@@ -22,6 +22,7 @@
 //! To add a data set, write one file in `src/sources/` and a line in `sources()` and `tasks()`.
 
 mod curl;
+mod described;
 mod error;
 mod fetch;
 mod files;
@@ -40,15 +41,16 @@ mod synth;
 mod task;
 mod windows;
 
+pub use described::{ChannelInfo, Described, Quantity};
 pub use error::Error;
 pub use fetch::{Fetched, Progress, dataset, datasets, fetch};
 pub use files::Files;
-pub use ingest_report::{IngestReport, Reason, Rejection};
+pub use ingest_report::{IngestReport, Reason, Rejection, Skipped};
 pub use load::{Loaded, load, locate};
 pub use recording::{Recording, Sensor, Sink};
 pub use segmentation::WindowSpec;
 pub use sources::{
-    Csv, Dataset, Device, Layout, MotionSense, Npz, Source, Synthetic, Wisdm2019, WisdmFeatures,
+    Dataset, Device, Layout, MotionSense, Npz, Source, Synthetic, Wisdm2019, WisdmFeatures,
     WisdmV1, sources,
 };
 pub use splice::{Bouts, SequenceSpec, Spliced, sequence};

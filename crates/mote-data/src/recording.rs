@@ -113,26 +113,6 @@ impl<'a> Collector<'a> {
         self.ingest.reject(self.file, line, reason);
     }
 
-    /// Returns the report, for what is no record.
-    pub(crate) fn ingest(&mut self) -> &mut IngestReport {
-        self.ingest
-    }
-
-    /// Rejects a record because of one of its fields, which `field` names with its value.
-    pub(crate) fn reject_field(
-        &mut self,
-        line: u64,
-        reason: Reason,
-        field: impl FnOnce() -> Option<String>,
-    ) {
-        self.ingest.reject_field(self.file, line, reason, field);
-    }
-
-    /// Ends the recording at hand.
-    pub(crate) fn cut(&mut self) -> Result<(), Error> {
-        self.flush()
-    }
-
     pub(crate) fn blank_lines(&mut self, count: u64) {
         self.ingest.blank_lines += count;
     }

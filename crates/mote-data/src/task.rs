@@ -1,10 +1,8 @@
 //! Tasks: a data source and the activities to distinguish.
 
 use crate::{
-    Error,
-    sources::{
-        Csv, Device, MotionSense, Npz, Source, Synthetic, Wisdm2019, WisdmFeatures, WisdmV1,
-    },
+    Described, Error,
+    sources::{Device, MotionSense, Npz, Source, Synthetic, Wisdm2019, WisdmFeatures, WisdmV1},
 };
 use std::{path::Path, sync::Arc};
 
@@ -79,7 +77,7 @@ pub fn tasks() -> Vec<Task> {
 /// [`Error::UnknownTask`], with the nearest name there is; for `csv:` and `npz:`, every error of reading the file.
 pub fn task(name: &str) -> Result<Task, Error> {
     if let Some(file) = name.strip_prefix("csv:") {
-        let source = Csv::open(Path::new(file))?;
+        let source = Described::open(Path::new(file))?;
         return Ok(Task::new(
             name,
             source.labels(),

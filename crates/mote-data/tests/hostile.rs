@@ -5,7 +5,7 @@ mod common;
 
 use common::{Keep, write};
 use mote_data::{
-    Csv, Device, Files, IngestReport, MotionSense, Npz, Source, WindowSpec, Wisdm2019,
+    Described, Device, Files, IngestReport, MotionSense, Npz, Source, WindowSpec, Wisdm2019,
     WisdmFeatures, WisdmV1, check, load, task,
 };
 use proptest::prelude::*;
@@ -96,7 +96,7 @@ proptest! {
             write(folder.path(), name, &bytes);
         }
         let _ = Npz::open(&folder.path().join("a.npz")).is_ok();
-        let _ = Csv::open(&folder.path().join("b.toml")).is_ok();
+        let _ = Described::open(&folder.path().join("b.toml")).is_ok();
         for archive in ["c.zip", "d.tar.gz"] {
             read(&WisdmV1, &folder.path().join(archive));
         }
@@ -125,7 +125,7 @@ proptest! {
         write(folder.path(), "a.toml", toml.as_bytes());
         let rows = b"t,u,a,x,y,z\n1,2,w,0.5,0.25,1\n\"2\",2,w,0,0,1\n".repeat(3);
         write(folder.path(), "a.csv", &damage(rows, &edits));
-        let csv = Csv::open(&folder.path().join("a.toml")).unwrap();
+        let csv = Described::open(&folder.path().join("a.toml")).unwrap();
         read(&csv, &folder.path().join("a.csv"));
     }
 }

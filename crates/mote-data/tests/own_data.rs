@@ -49,7 +49,6 @@ fn csv_with_header_units_and_labels() {
         rejections(&ingest),
         [
             (63, Reason::UnknownActivity),
-            (64, Reason::BadNumber),
             (65, Reason::EmptyField),
             (66, Reason::FieldCount),
             (67, Reason::NotFinite),

@@ -1,7 +1,7 @@
 //! Readers of data sets: never a panic, never a record that is not counted, never a value that is no sensor's.
 
 use mote_data::{
-    Csv, Device, Error, Files, IngestReport, Npz, Recording, Sink, Source, Wisdm2019,
+    Described, Device, Error, Files, IngestReport, Npz, Recording, Sink, Source, Wisdm2019,
     WisdmFeatures, WisdmV1,
 };
 use std::fs::{self, File};
@@ -54,7 +54,7 @@ pub fn csv(bytes: &[u8]) -> bool {
         let toml = path.with_extension("toml");
         let text = format!("path = 'rows.csv'\n{description}[labels]\nw = 'walking'\ns = ''\n");
         fs::write(&toml, text).unwrap();
-        read(&Csv::open(&toml).unwrap(), path)
+        read(&Described::open(&toml).unwrap(), path)
     })
 }
 

@@ -1,7 +1,5 @@
 //! Data sets: one file each, behind one trait.
 
-mod csv;
-mod lines;
 mod motionsense;
 mod npz;
 mod synthetic;
@@ -9,7 +7,6 @@ mod wisdm_2019;
 mod wisdm_features;
 mod wisdm_v1;
 
-pub use csv::Csv;
 pub use motionsense::MotionSense;
 pub use npz::Npz;
 pub use synthetic::Synthetic;
@@ -18,7 +15,7 @@ pub use wisdm_2019::{Device, Wisdm2019};
 pub use wisdm_features::WisdmFeatures;
 pub use wisdm_v1::WisdmV1;
 
-use crate::{Error, Files, IngestReport, Sink};
+use crate::{ChannelInfo, Error, Files, IngestReport, Sink};
 use std::{fmt, path::Path, sync::Arc};
 
 /// A published data set.
@@ -75,6 +72,14 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// Returns whether it has recordings or ready-made windows.
     fn layout(&self) -> Layout {
         Layout::Recordings { channels: 3 }
+    }
+
+    /// Says what the channels of recordings are, in order; empty for sources that cannot know.
+    fn channels(&self) -> Vec<ChannelInfo> {
+        match self.layout() {
+            Layout::Recordings { channels: 3 } => ChannelInfo::accelerometer(),
+            _ => Vec::new(),
+        }
     }
 
     /// Returns whether the data is synthetic.
