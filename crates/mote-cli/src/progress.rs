@@ -68,6 +68,14 @@ impl Shown {
                 board,
                 why,
             } => ui.warn(format_args!("{pipeline} on {board}: {why}")),
+            Event::TrainingFinal {
+                pipeline,
+                users,
+                epochs,
+                epochs_from,
+            } => ui.info(format_args!(
+                "{pipeline}: the final model trains on all {users} users for {epochs} epochs ({epochs_from})"
+            )),
             training => self.training(training),
         }
     }

@@ -68,8 +68,52 @@ fn compare_trains_evaluates_and_reports() {
         "export", "cnn-int8", "--to", "c", "--dir", &c, "--out", &out,
     ]);
     assert!(exported.status.success());
+    let errors = String::from_utf8_lossy(&exported.stderr).into_owned();
+    assert!(errors.contains("the network of the first fold"), "{errors}");
     let card = std::fs::read_to_string(Path::new(&c).join("MODEL_CARD.md")).unwrap();
-    assert!(card.contains("cnn-int8"), "{card}");
+    assert!(
+        card.contains("cnn-int8") && card.contains("of the first fold"),
+        "{card}"
+    );
+
+    let trained = mote(&["train", "--final", "cnn-int8", "--out", &out]);
+    let errors = String::from_utf8_lossy(&trained.stderr).into_owned();
+    assert!(
+        trained.status.success() && errors.contains("all 24 users"),
+        "{errors}"
+    );
+    let exported = mote(&[
+        "export", "cnn-int8", "--to", "c", "--dir", &c, "--out", &out,
+    ]);
+    let errors = String::from_utf8_lossy(&exported.stderr).into_owned();
+    assert!(
+        errors.contains("the final model, trained on all 24 users"),
+        "{errors}"
+    );
+    let card = std::fs::read_to_string(Path::new(&c).join("MODEL_CARD.md")).unwrap();
+    for part in [
+        "the network is the final model",
+        "all 24 users",
+        "2 epochs",
+        "the 2 folds",
+    ] {
+        assert!(card.contains(part), "{part}: {card}");
+    }
+    assert!(!card.contains("of the first fold"), "{card}");
+    // With the comparison, it is the same network.
+    let file = "out/pipelines/cnn-int8/final.json";
+    let before = std::fs::read(folder.path().join(file)).unwrap();
+    let with_final = [&args[..], &["--final", "cnn-int8"]].concat();
+    assert!(mote(&with_final).status.success());
+    assert_eq!(
+        graph(&before),
+        graph(&std::fs::read(folder.path().join(file)).unwrap())
+    );
+    let unknown = complaint(&["compare", "--no-device", "--final", "cnn-int4"]);
+    assert!(
+        unknown.contains("compared are: ") && !unknown.contains("reading"),
+        "{unknown}"
+    );
     let unknown = complaint(&["export", "cnn-int4", "--to", "c", "--out", &out]);
     assert!(
         unknown.contains("there are: cnn-f32, cnn-int8"),
@@ -82,6 +126,12 @@ fn compare_trains_evaluates_and_reports() {
             .unwrap()
             .contains("cnn-int8")
     );
+}
+
+/// Returns the network in a deployment file.
+fn graph(file: &[u8]) -> serde_json::Value {
+    let file: serde_json::Value = serde_json::from_slice(file).unwrap();
+    file["deployment"]["graph"].clone()
 }
 
 #[test]

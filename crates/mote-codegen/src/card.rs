@@ -17,6 +17,7 @@ pub(crate) fn text(deployment: &Deployment, interface: &Interface, target: Targe
             card.protocol(deployment, evidence);
             card.metrics(&evidence.run.metrics);
             card.devices(&evidence.run, target);
+            card.other_size(deployment, &evidence.run);
         }
         None => {
             card.heading("Evidence");
@@ -158,9 +159,7 @@ impl Card {
         let mut items = vec![
             format!("Split `{}`, {} folds. {leak}", run.split, run.folds),
             "Figures are those of the integer or float arithmetic that is exported, not of a simulation of it.".to_owned(),
-            "Each fold has a network of its own. The exported network is one of them, trained on part of the users: \
-             the figures estimate how well networks made this way do, not how well this one does."
-                .to_owned(),
+            which_network(deployment, run),
         ];
         let data = &evidence.data;
         if let (Some(window), Some(hop)) = (data.window_s, data.hop_s) {
@@ -170,7 +169,13 @@ impl Card {
             ));
         }
         items.extend(run.warnings.iter().map(|w| format!("**{w}**")));
-        items.extend(run.notes.iter().cloned());
+        match &deployment.final_model {
+            Some(last) => {
+                items.extend(last.doubt(run).map(|why| format!("**{why}**")));
+                items.extend(last.notes.iter().cloned());
+            }
+            None => items.extend(run.notes.iter().cloned()),
+        }
         self.list(&items);
     }
 
@@ -301,6 +306,20 @@ impl Card {
         }
     }
 
+    /// Says so when the final model takes other bytes than the network that was measured.
+    fn other_size(&mut self, deployment: &Deployment, run: &Run) {
+        let (Some(last), Some(measured)) = (&deployment.final_model, run.model.bytes) else {
+            return;
+        };
+        if last.bytes != measured && !run.device.is_empty() {
+            self.line(&format!(
+                "The network of the first fold was measured, of {measured} bytes; this one has {}, so its flash and cycles \
+                 differ.",
+                last.bytes
+            ));
+        }
+    }
+
     fn limits(&mut self, deployment: &Deployment, interface: &Interface) {
         self.heading("Limits");
         let mut items = vec![
@@ -338,6 +357,22 @@ impl Card {
             evidence.created,
             versions.join(", ")
         ));
+    }
+}
+
+/// Says which network is exported, and what the figures of `run` say about it.
+fn which_network(deployment: &Deployment, run: &Run) -> String {
+    match &deployment.final_model {
+        Some(last) => format!(
+            "The figures are the folds', and the network is the final model. It was made in the same way as the networks of \
+             the {} folds, but trained on all {} users ({} windows) for {} epochs ({}), so nobody is left to test it on. The \
+             figures estimate how well it does on people it does not know.",
+            run.folds, last.users, last.windows, last.epochs, last.epochs_from
+        ),
+        None => "Each fold has a network of its own. The exported network is that of the first fold, trained on part of the \
+                 users: the figures estimate how well networks made this way do, not how well this one does. `mote train \
+                 --final` makes one that was trained on all users."
+            .to_owned(),
     }
 }
 

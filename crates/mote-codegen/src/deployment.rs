@@ -48,6 +48,47 @@ pub struct Deployment {
     /// Where the network comes from and how good it is; without it the model card says that nothing is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// How the network was trained on all users, when it was; else the network is that of the first fold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_model: Option<FinalModel>,
+}
+
+/// A network that was trained on all users, after folds had shown how good such networks are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinalModel {
+    /// Users it was trained on.
+    pub users: usize,
+    /// Windows it was trained on.
+    pub windows: usize,
+    /// Epochs it was trained for.
+    pub epochs: usize,
+    /// Why so many.
+    pub epochs_from: String,
+    /// Bytes of the network as it lies in flash.
+    pub bytes: u64,
+    /// Share of the windows it was trained on that it gets right; says nothing about other users.
+    pub accuracy_seen: f64,
+    /// What the techniques changed in it, a line each.
+    pub notes: Vec<String>,
+}
+
+impl FinalModel {
+    /// By how much a network may do worse on users that it knows than the folds did on users that they did not.
+    const SLACK: f64 = 0.03;
+
+    /// Says what is wrong when the network does worse on the users it was trained on than networks of `run` did on
+    /// users they had not seen: then something went wrong in this training, and the figures of `run` are not its own.
+    pub fn doubt(&self, run: &Run) -> Option<String> {
+        let unseen = run.metrics.accuracy.mean;
+        (self.accuracy_seen + Self::SLACK < unseen).then(|| {
+            format!(
+                "The final model gets {:.1} % of the windows right that it was trained on, and the folds' networks {:.1} % of \
+                 windows of users they had not seen: this training went wrong. Do not use this network.",
+                self.accuracy_seen * 100.0,
+                unseen * 100.0
+            )
+        })
+    }
 }
 
 /// What is known about a pipeline: its run, and the comparison it was part of.
@@ -99,6 +140,7 @@ impl Deployment {
             window,
             hop,
             evidence: None,
+            final_model: None,
         }
     }
 
@@ -151,6 +193,18 @@ impl Deployment {
         })
     }
 
+    /// Returns which network this is, in a few words for people.
+    pub fn which(&self) -> String {
+        match (&self.final_model, &self.evidence) {
+            (Some(last), _) => format!("the final model, trained on all {} users", last.users),
+            (None, Some(evidence)) if evidence.run.folds > 0 => {
+                "the network of the first fold, trained on a part of the users (`mote train --final` trains on all)"
+                    .to_owned()
+            }
+            (None, _) => "a network whose training is not known".to_owned(),
+        }
+    }
+
     /// Returns the class names; numbers when the network has none.
     pub(crate) fn labels(&self, classes: usize) -> Vec<String> {
         match self.graph.labels.as_slice() {
@@ -191,6 +245,28 @@ mod tests {
         deployment().save(&path).unwrap();
         assert_eq!(Deployment::load(&path).unwrap(), deployment());
         assert_eq!(deployment().slug(), "cnn-int8");
+    }
+
+    #[test]
+    fn a_final_model_that_did_not_learn_is_doubted() {
+        let mut last = FinalModel {
+            users: 3,
+            windows: 30,
+            epochs: 2,
+            epochs_from: "as in the folds".to_owned(),
+            bytes: 1,
+            accuracy_seen: 0.9,
+            notes: Vec::new(),
+        };
+        let mut run = Run::new("cnn", "synthetic/6", "group:3", Default::default());
+        run.metrics.accuracy.mean = 0.92;
+        assert_eq!(last.doubt(&run), None);
+        last.accuracy_seen = 0.4;
+        let doubt = last.doubt(&run).unwrap();
+        assert!(
+            doubt.contains("40.0 %") && doubt.contains("92.0 %"),
+            "{doubt}"
+        );
     }
 
     #[test]

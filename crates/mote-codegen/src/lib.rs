@@ -31,7 +31,7 @@ mod rust;
 pub mod self_test;
 mod source;
 
-pub use deployment::{Deployment, Evidence, FORMAT};
+pub use deployment::{Deployment, Evidence, FORMAT, FinalModel};
 pub use error::Error;
 pub use source::{Paging, generate, paging};
 

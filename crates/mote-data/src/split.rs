@@ -34,6 +34,9 @@ pub enum SplitKind {
         /// Parts, two or more.
         k: usize,
     },
+    /// `all`: one fold in which everyone trains and no one is tested, for a network that is deployed after other splits
+    /// have shown how good it is. It is not read from text, as nothing can be compared with it.
+    AllUsers,
 }
 
 impl SplitKind {
@@ -70,6 +73,7 @@ impl fmt::Display for SplitKind {
                 )
             }
             SplitKind::RandomWindows { k } => write!(f, "random:{k}"),
+            SplitKind::AllUsers => f.write_str("all"),
         }
     }
 }
@@ -151,6 +155,9 @@ pub fn folds(windows: &Windows, kind: &SplitKind, seed: u64) -> Result<Vec<Fold>
     };
     if let SplitKind::RandomWindows { k } = kind {
         return split.random(*k, &mut rng);
+    }
+    if *kind == SplitKind::AllUsers {
+        return Ok(vec![split.all_users()]);
     }
     let groups = match kind {
         SplitKind::FixedUsers { test, .. } => vec![test.iter().copied().collect()],
@@ -274,6 +281,21 @@ impl Split<'_> {
         }
         self.name_users(&mut fold);
         Ok(fold)
+    }
+
+    /// Builds the fold in which everyone trains.
+    fn all_users(&self) -> Fold {
+        let mut fold = Fold {
+            name: "all users".to_owned(),
+            train: (0..self.windows.len()).collect(),
+            validation: Vec::new(),
+            test: Vec::new(),
+            train_users: Vec::new(),
+            validation_users: Vec::new(),
+            test_users: Vec::new(),
+        };
+        self.name_users(&mut fold);
+        fold
     }
 
     /// Builds `k` folds of windows drawn at random, whoever they belong to.

@@ -181,20 +181,22 @@ pub(crate) fn row(
         run.model = first.size;
         run.window_s = experiment.seconds(windows.time);
         run.hop_s = experiment.seconds(first.hop);
-        run.notes = first
-            .changes
-            .iter()
-            .flat_map(|c| {
-                c.lines
-                    .iter()
-                    .map(move |line| format!("{}: {line}", c.technique))
-            })
-            .collect();
+        run.notes = notes(&first.changes);
     }
     let mut latencies: Vec<f64> = outcomes.iter().filter_map(|o| o.latency_us).collect();
     latencies.sort_by(f64::total_cmp);
     run.host.latency_us = latencies.get(latencies.len() / 2).copied();
     Ok(run)
+}
+
+/// Returns what techniques changed, a line each.
+pub(crate) fn notes(changes: &[Change]) -> Vec<String> {
+    let of = |c: &Change| {
+        let lines = c.lines.iter();
+        let lines = lines.map(|line| format!("{}: {line}", c.technique));
+        lines.collect::<Vec<_>>()
+    };
+    changes.iter().flat_map(of).collect()
 }
 
 /// Returns share and cost of early exits over all folds.

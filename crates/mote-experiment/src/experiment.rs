@@ -87,6 +87,18 @@ impl Experiment {
         }
     }
 
+    /// Returns the same data with one fold, in which all users train and nobody is tested.
+    ///
+    /// # Errors
+    /// As [`mote_data::folds`].
+    pub fn with_all_users(&self) -> Result<Self> {
+        let folds = mote_data::folds(self.windows(), &SplitKind::AllUsers, self.seed)?;
+        Ok(Self {
+            split: SplitKind::AllUsers,
+            ..self.with_folds(folds)
+        })
+    }
+
     /// Returns fold `number`, counted from 1.
     ///
     /// # Errors

@@ -1,13 +1,12 @@
 //! Explains a pipeline by leaving one technique out at a time: rows are read where they are recorded, and made where
 //! they are missing.
 
-use crate::error::{Error, Place as _, Result};
+use crate::error::{Place as _, Result};
 use crate::observer::Observer;
 use crate::pipeline::Pipeline;
 use crate::runner::ComparisonRunner;
 use crate::settings::ComparisonSettings;
 use mote_report::{Results, Run};
-use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
 /// What is left of a pipeline without one technique.
@@ -109,7 +108,7 @@ impl LeaveOneOut {
         observer: &Observer,
     ) -> Result<Maker> {
         let mut settings = ComparisonSettings::recorded(results)?;
-        let pipeline = recorded_pipeline(run)?;
+        let pipeline = Pipeline::recorded(run)?;
         // The figures shown are those of the first board.
         let boards = if self.no_device || run.device.is_empty() {
             0
@@ -127,18 +126,6 @@ impl LeaveOneOut {
             pipeline,
         })
     }
-}
-
-/// Reads the pipeline back that `run` was made from.
-fn recorded_pipeline(run: &Run) -> Result<Pipeline> {
-    let Some(recorded) = &run.pipeline_spec else {
-        return Err(Error::invalid(
-            "it was written by an older version, which did not record its pipelines: run the comparison again with this \
-             version",
-        ));
-    };
-    Pipeline::deserialize(recorded)
-        .place(|| format!("the recorded pipeline `{}` is damaged", run.pipeline))
 }
 
 /// Returns the run that has all techniques of `run` but number `left_out`, of the same network, task and split.

@@ -59,6 +59,7 @@
 //! | [`fit`], [`Trials`] | a search for the pipeline that fits a board |
 //! | [`Import`] | a model of another tool, on boards |
 //! | [`run_model`] | a model on inputs of the user, compared with what is expected |
+//! | [`Finalist`] | the network that is deployed, trained on all users |
 //! | [`deployment`] | what an export reads |
 //! | [`Event`], [`Observer`] | progress, and the stop flag |
 #![allow(
@@ -75,6 +76,7 @@ pub mod evaluate;
 mod evaluator;
 mod experiment;
 mod experiment_file;
+mod final_model;
 mod firmware;
 pub mod fit;
 mod import;
@@ -103,6 +105,7 @@ pub use error::{Error, Result};
 pub use evaluator::{Applied, Evaluator};
 pub use experiment::Experiment;
 pub use experiment_file::{built_in, built_in_experiment, select};
+pub use final_model::Finalist;
 pub use firmware::{Firmware, Measured};
 pub use import::{Import, ImportSettings, Imported, ImportedLayer};
 pub use leave_one_out::{LeaveOneOut, WithoutTechnique};

@@ -55,6 +55,17 @@ pub enum Event<'a> {
         /// Epochs of each fold.
         epochs: usize,
     },
+    /// A network is about to be trained on all users. The events of its training follow, with one fold.
+    TrainingFinal {
+        /// The pipeline.
+        pipeline: &'a str,
+        /// Users it is trained on.
+        users: usize,
+        /// Epochs it is trained for.
+        epochs: usize,
+        /// Why so many.
+        epochs_from: &'a str,
+    },
     /// An epoch of one fold ended. Epochs that a checkpoint holds already are told, too.
     EpochDone {
         /// The training.

@@ -1,6 +1,7 @@
 //! One row of a comparison.
 
-use crate::error::{Place as _, Result};
+use crate::error::{Error, Place as _, Result};
+use mote_report::Run;
 use mote_search::Candidate;
 use mote_techniques::Step;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,21 @@ impl Pipeline {
             baseline: None,
             candidate: None,
         })
+    }
+
+    /// Reads the pipeline back that `run` was made from.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a file of a version that recorded none, [`Error::Json`] for a damaged one.
+    pub fn recorded(run: &Run) -> Result<Self> {
+        let Some(recorded) = &run.pipeline_spec else {
+            return Err(Error::invalid(
+                "it was written by an older version, which did not record its pipelines: run the comparison again with this \
+                 version",
+            ));
+        };
+        Self::deserialize(recorded)
+            .place(|| format!("the recorded pipeline `{}` is damaged", run.pipeline))
     }
 
     /// Returns the pipeline of a candidate.

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use mote_experiment::{
-    ComparisonRunner, ComparisonSettings, DataSettings, Event, Extent, LeaveOneOut, Observer,
-    Pipeline,
+    ComparisonRunner, ComparisonSettings, DataSettings, Event, Extent, Finalist, LeaveOneOut,
+    Observer, Pipeline, deployment,
 };
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -248,4 +248,117 @@ fn a_row_that_cannot_be_says_why_and_the_others_are_made() {
     // Alone, it is an error.
     let error = runner.compare(&[padded]).unwrap_err();
     assert!(error.line().contains("padding"), "{}", error.line());
+}
+
+#[test]
+fn the_final_model_is_trained_on_all_users_and_deployed() {
+    let out = tempfile::tempdir().unwrap();
+    let mut of = settings(out.path());
+    of.epochs = Some(3);
+    of.stream = None;
+    let (observer, heard) = listening();
+    let pipelines = [
+        pipeline("int8", "cnn", &["int8", "flatten", "arena"]),
+        pipeline("lda", "lda", &[]),
+    ];
+    let runner = ComparisonRunner::new(of.clone(), observer.clone()).unwrap();
+    let results = runner.compare(&pipelines).unwrap();
+    let (first, path) = deployment::open(out.path(), "int8").unwrap();
+    assert!(first.final_model.is_none() && path.ends_with("int8/deployment.json"));
+
+    let finalist = Finalist::new(&results, "int8").unwrap();
+    let (made, path) = finalist.train(&observer).unwrap();
+    let last = made.final_model.as_ref().unwrap();
+    let all = results.data.users;
+    assert_eq!(
+        (last.users, last.windows, last.epochs),
+        (all, results.data.windows, 3)
+    );
+    assert!(
+        last.notes.iter().any(|n| n.starts_with("int8")),
+        "{:?}",
+        last.notes
+    );
+    // Another network than the fold's, of the same size, with the folds' figures.
+    assert_ne!(made.graph, first.graph);
+    assert_eq!(Some(last.bytes), results.runs[0].model.bytes);
+    let metrics = |d: &mote_codegen::Deployment| d.evidence.as_ref().unwrap().run.metrics.clone();
+    assert_eq!(metrics(&made), metrics(&first));
+    assert!(last.accuracy_seen > 1.0 / 6.0);
+    assert_eq!(
+        deployment::open(out.path(), "int8").unwrap(),
+        (made.clone(), path)
+    );
+
+    // The same again is read from checkpoints and comes out the same.
+    let epochs = || {
+        heard
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|h| *h == "EpochDone")
+            .count()
+    };
+    assert_eq!(epochs(), 9);
+    assert_eq!(finalist.train(&observer).unwrap().0, made);
+
+    // After another comparison its figures are not the deployment's any more.
+    of.split.seed = 2;
+    let runner = ComparisonRunner::new(of, listening().0).unwrap();
+    runner.compare(&pipelines[..1]).unwrap();
+    let error = deployment::open(out.path(), "int8").unwrap_err().line();
+    for part in ["compared again", "mote train", "--final int8"] {
+        assert!(error.contains(part), "{error}");
+    }
+
+    let error = Finalist::new(&results, "lda").unwrap_err().line();
+    assert!(error.contains("classical"), "{error}");
+    let error = Finalist::new(&results, "int4").unwrap_err().line();
+    assert!(error.contains("there are: int8, lda"), "{error}");
+    let names = ["float".to_owned()];
+    let error = Finalist::check(&names, &pipelines).unwrap_err().line();
+    assert!(error.contains("compared are: int8, lda"), "{error}");
+}
+
+#[test]
+fn a_final_model_of_other_data_than_the_results_is_refused() {
+    let out = tempfile::tempdir().unwrap();
+    let mut of = settings(out.path());
+    of.stream = None;
+    let runner = ComparisonRunner::new(of, listening().0).unwrap();
+    let mut results = runner.compare(&[pipeline("float", "cnn", &[])]).unwrap();
+    results.data.digest = "0".repeat(64);
+    let finalist = Finalist::new(&results, "float").unwrap();
+    let error = finalist.train(&Observer::silent()).unwrap_err().line();
+    assert!(error.contains("run the comparison again"), "{error}");
+}
+
+#[test]
+fn a_stopped_final_model_goes_on_where_it_stopped() {
+    let out = tempfile::tempdir().unwrap();
+    let mut of = settings(out.path());
+    of.epochs = Some(4);
+    of.stream = None;
+    let runner = ComparisonRunner::new(of, Observer::silent()).unwrap();
+    let results = runner.compare(&[pipeline("float", "cnn", &[])]).unwrap();
+    let finalist = Finalist::new(&results, "float").unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&stop);
+    let observer = Observer::new(
+        move |event| {
+            if let Event::EpochDone { .. } = event {
+                set.store(true, Ordering::SeqCst);
+            }
+        },
+        stop,
+    );
+    assert!(finalist.train(&observer).unwrap_err().is_stopped());
+    let path = deployment::final_path(out.path(), "float");
+    assert!(!path.exists());
+    let (resumed, _) = finalist.train(&Observer::silent()).unwrap();
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let fresh = Finalist::new(&results, "float").unwrap();
+    let fresh = fresh.with_out(elsewhere.path().to_owned());
+    assert_eq!(fresh.train(&Observer::silent()).unwrap().0, resumed);
 }

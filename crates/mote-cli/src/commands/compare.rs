@@ -5,8 +5,11 @@ use crate::args::{DataArgs, Optimize, SplitArgs, StreamArgs, command_line};
 use crate::progress::observer;
 use crate::ui::Ui;
 use anyhow::Result;
-use mote_experiment::{ComparisonRunner, ComparisonSettings, built_in_experiment, select};
-use std::path::PathBuf;
+use mote_codegen::Deployment;
+use mote_experiment::{
+    ComparisonRunner, ComparisonSettings, Finalist, built_in_experiment, select,
+};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Train, compress, evaluate and measure pipelines side by side.
@@ -45,6 +48,9 @@ pub struct Args {
     /// Leave the device columns out.
     #[arg(long)]
     no_device: bool,
+    /// Then train the final model of this pipeline, on all users, for `mote export` to take; several with commas.
+    #[arg(long = "final", value_name = "PIPELINE", value_delimiter = ',')]
+    final_models: Vec<String>,
     /// Print results.json instead of the table.
     #[arg(long)]
     json: bool,
@@ -79,6 +85,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let runner =
         ComparisonRunner::new(args.settings()?, observer(ui))?.with_command(command_line());
     runner.check(&pipelines)?;
+    Finalist::check(&args.final_models, &pipelines)?;
     if args.pipelines.is_none() {
         pipelines = runner.that_fit_the_data(pipelines)?;
     }
@@ -94,5 +101,27 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         paths.json.display(),
         paths.html.display()
     ));
+    for name in &args.final_models {
+        let finalist = Finalist::new(&results, name)?;
+        show_final(&finalist.train(&observer(ui))?, &args.out, ui);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says where a final model is, and what to do with it.
+pub fn show_final((deployment, path): &(Deployment, PathBuf), out: &Path, ui: &Ui) {
+    let name = &deployment.name;
+    let parts = deployment.final_model.as_ref();
+    let parts = parts.zip(deployment.evidence.as_ref());
+    if let Some(why) = parts.and_then(|(last, evidence)| last.doubt(&evidence.run)) {
+        ui.warn(why);
+    }
+    let of = match out == Path::new("out") {
+        true => String::new(),
+        false => format!(" --out {}", out.display()),
+    };
+    ui.info(format_args!(
+        "final model: {}; `mote export {name} --to rust{of}` takes it",
+        path.display()
+    ));
 }

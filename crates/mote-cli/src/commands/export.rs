@@ -2,7 +2,7 @@
 
 use crate::ui::Ui;
 use anyhow::Result;
-use mote_codegen::{Deployment, Target, export};
+use mote_codegen::{Target, export};
 use mote_experiment::deployment;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +10,8 @@ use std::process::ExitCode;
 /// Write a pipeline of a comparison as a Rust crate, as C, or as a model file, with its model card.
 ///
 /// Every neural pipeline of `mote compare` leaves a deployment behind: the network of the first fold as it ran on the
-/// device, and what is known about it. What is exported builds in an empty directory, without Mote, and brings a
+/// device, and what is known about it. `mote compare --final` and `mote train --final` leave the final model, trained on
+/// all users, which is taken where it is. What is exported builds in an empty directory, without Mote, and brings a
 /// self-test that compares it with the engine, bit for bit.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -38,12 +39,7 @@ Examples:
   mote export out/pipelines/cnn-int8-flat/deployment.json --to blob";
 
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
-    let path = if args.run.ends_with(".json") {
-        PathBuf::from(&args.run)
-    } else {
-        deployment::find(&args.out, &args.run)?
-    };
-    let deployment = Deployment::load(&path)?;
+    let (deployment, path) = deployment::open(&args.out, &args.run)?;
     let dir = args.dir.clone().unwrap_or_else(|| {
         let target = match args.to {
             Target::Rust => "rust",
@@ -61,8 +57,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         println!("{}", path.display());
     }
     ui.info(format_args!(
-        "{} of {}; the figures are in {}",
+        "{}: {}, of {}; the figures are in {}",
         deployment.name,
+        deployment.which(),
         path.display(),
         dir.join("MODEL_CARD.md").display()
     ));
