@@ -23,19 +23,31 @@ enum What {
         #[arg(long)]
         readme: bool,
     },
+    /// Cycles of TensorFlow Lite networks on a board: the core's, and those it waits for flash.
+    Cycles {
+        /// What the example `cycles` of mote-device takes: `--board NAME`, `--clock MHZ`, `--layers`, models.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Mote and tract on this machine, on the same networks.
     Tract,
 }
 
 pub fn bench(args: &Args) -> Result<()> {
-    match args.what {
+    match &args.what {
         None => {
             for package in ["mote", "mote-data", "mote-train"] {
                 cargo(["bench", "--package", package])?;
             }
             Ok(())
         }
-        Some(What::Peers { json, readme }) => peers(json, readme),
+        Some(What::Peers { json, readme }) => peers(*json, *readme),
+        Some(What::Cycles { arguments }) => {
+            setup()?;
+            let example = ["run", "--release", "--package", "mote-device", "--example"];
+            let arguments = arguments.iter().map(String::as_str);
+            cargo(example.into_iter().chain(["cycles", "--"]).chain(arguments))
+        }
         Some(What::Tract) => cargo(["bench", "--manifest-path", "benches/tract/Cargo.toml"]),
     }
 }

@@ -95,6 +95,25 @@ impl From<Optimize> for mote_device::core::Optimize {
     }
 }
 
+/// Whether cycles have those that the core waits for flash.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum FlashModel {
+    /// As the board's file describes its flash.
+    #[default]
+    Board,
+    /// Without wait states.
+    None,
+}
+
+impl From<FlashModel> for mote_device::flash::FlashModel {
+    fn from(model: FlashModel) -> Self {
+        match model {
+            FlashModel::Board => Self::Board,
+            FlashModel::None => Self::None,
+        }
+    }
+}
+
 /// How rows are judged on continuous streams.
 #[derive(clap::Args, Clone)]
 pub struct StreamArgs {
@@ -139,6 +158,9 @@ pub struct TrialArgs {
     /// A board of `mote device boards`, or a board file (*.toml).
     #[arg(long, default_value = "stm32l4r5")]
     pub board: String,
+    /// Flash as the board's file describes it, or without wait states: the cycles of the core alone.
+    #[arg(long, value_enum, default_value_t)]
+    pub flash_model: FlashModel,
     /// What the compiler optimises the firmware for.
     #[arg(long, value_enum, default_value_t = Optimize::Speed)]
     pub optimize: Optimize,
@@ -168,6 +190,7 @@ impl TrialArgs {
             },
             split: self.split.settings()?,
             board: self.board.clone(),
+            flash_model: self.flash_model.into(),
             optimize: self.optimize.into(),
             stream: self.stream.settings()?,
             threads: self.threads,
@@ -196,6 +219,9 @@ impl TrialArgs {
         add("--folds", split.folds.to_string());
         add("--seed", split.seed.to_string());
         add("--board", self.board.clone());
+        if self.flash_model == FlashModel::None {
+            add("--flash-model", "none".to_owned());
+        }
         add("--optimize", optimize.to_owned());
         if !self.stream.no_stream {
             add("--fade", self.stream.fade.to_string());

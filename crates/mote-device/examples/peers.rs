@@ -73,7 +73,7 @@ struct Reference {
 fn main() -> Result<(), Box<dyn Error>> {
     let style = env::args().nth(1).unwrap_or_default();
     let builder = FirmwareBuilder::locate()?;
-    let board = Board::load(BOARD)?;
+    let board = Board::load(BOARD)?.without_waiting();
     let published: Published = toml::from_str(include_str!("../benches/peers.toml"))?;
     let mut rows = Vec::new();
     for (name, microflow) in NETWORKS {

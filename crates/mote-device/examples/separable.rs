@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for optimize in [Optimize::Size, Optimize::Speed] {
         let job = Job {
             pipeline: &generate(&graph, Runtime::COMPILED)?,
-            board: &Board::load("stm32l4r5")?,
+            board: &Board::load("stm32l4r5")?.without_waiting(),
             optimize,
             windows: Windows::new(&bytes, INPUT.len()),
             hop_seconds: None,

@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         graph.macs()
     );
     let builder = FirmwareBuilder::locate()?;
-    let board = Board::load("stm32l4r5")?;
+    let board = Board::load("stm32l4r5")?.without_waiting();
     for steps in [1, 2] {
         let streamed = stream(&graph, steps * stride, Some(steps * stride))?;
         let schedule = Schedule::of(&streamed).ok_or("a stream has a schedule")?;

@@ -14,8 +14,21 @@ use std::collections::{BTreeMap, HashMap};
 pub struct Work {
     /// Instructions executed.
     pub instructions: u64,
-    /// Cycles, modelled.
+    /// Cycles, modelled: those of the core, and those it waits for flash.
     pub cycles: Option<u64>,
+    /// Cycles waiting for flash; `None` where that is not followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<u64>,
+    /// The share of them that is waiting for weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_weights: Option<u64>,
+}
+
+impl Work {
+    /// Returns the cycles of the core alone, had its memory answered at once.
+    pub fn core(&self) -> Option<u64> {
+        Some(self.cycles?.saturating_sub(self.waiting.unwrap_or(0)))
+    }
 }
 
 /// Work of one part.
@@ -26,6 +39,10 @@ pub struct Part {
     /// Its own work, for a layer including what it calls.
     #[serde(flatten)]
     pub work: Work,
+    /// What a copy in RAM takes, in bytes: of the model's constants that a layer reads, or of the function; `None`
+    /// where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 /// What one root function did.
@@ -90,11 +107,16 @@ impl<'a> Functions<'a> {
         Self(map)
     }
 
-    fn name(&self, address: u32) -> &'a str {
+    fn symbol(&self, address: u32) -> Option<&'a Symbol> {
         let candidate = self.0.range(..=address).next_back();
         candidate
             .filter(|(start, s)| u64::from(address - **start) < s.size.max(1))
-            .map_or("(no symbol)", |(_, s)| s.name.as_str())
+            .map(|(_, s)| *s)
+    }
+
+    fn name(&self, address: u32) -> &'a str {
+        self.symbol(address)
+            .map_or("(no symbol)", |s| s.name.as_str())
     }
 }
 
@@ -102,26 +124,57 @@ impl<'a> Functions<'a> {
 #[derive(Default, Clone, Copy)]
 struct Sum {
     instructions: u64,
+    /// Of the core.
     cycles: u64,
+    /// For flash.
+    waiting: u64,
+    /// Of which for weights.
+    waiting_weights: u64,
 }
 
 impl Sum {
     fn add(&mut self, other: Sum) {
         self.instructions += other.instructions;
         self.cycles += other.cycles;
+        self.waiting += other.waiting;
+        self.waiting_weights += other.waiting_weights;
     }
+}
 
-    /// Returns the mean work of `runs` of all `calls`.
-    fn per(self, runs: u64, calls: u64, timed: bool) -> Work {
-        let mean = |sum: u64| (sum * runs + calls / 2).checked_div(calls).unwrap_or(0);
+/// How sums over all calls become figures of a decision.
+#[derive(Clone, Copy)]
+struct Mean {
+    /// Calls that make a decision.
+    runs: u64,
+    /// Calls that were counted.
+    calls: u64,
+    /// Whether the core's timing is known.
+    timed: bool,
+    /// Whether waits for flash were counted.
+    flash: bool,
+}
+
+impl Mean {
+    /// Returns the mean work of a decision.
+    fn of(self, sum: Sum) -> Work {
+        let mean = |sum: u64| {
+            (sum * self.runs + self.calls / 2)
+                .checked_div(self.calls)
+                .unwrap_or(0)
+        };
+        let flash = self.timed && self.flash;
         Work {
-            instructions: mean(self.instructions),
-            cycles: timed.then(|| mean(self.cycles)),
+            instructions: mean(sum.instructions),
+            // The sum of two rounded figures, so that core and waiting add up.
+            cycles: self.timed.then(|| mean(sum.cycles) + mean(sum.waiting)),
+            waiting: flash.then(|| mean(sum.waiting)),
+            waiting_weights: flash.then(|| mean(sum.waiting_weights)),
         }
     }
 }
 
-/// Returns what the function entered at `root` did in `runs` calls, on average.
+/// Returns what the function entered at `root` did in `runs` calls, on average; `flash` says that the profile has waits
+/// for flash.
 ///
 /// # Errors
 /// [`Error::UnknownInstruction`] when costs are asked for and one of an executed instruction is not known.
@@ -132,6 +185,7 @@ pub fn analyse(
     layers_of: LayerFunctions<'_>,
     footprint: &Footprint,
     costs_of: Option<&dyn Costs>,
+    flash: bool,
 ) -> Result<Analysis, Error> {
     let Some(calls) = profile.roots.iter().find(|r| r.entry == root) else {
         return Ok(Analysis::default());
@@ -139,9 +193,9 @@ pub fn analyse(
     let functions = Functions::new(footprint);
     let mut costs = HashMap::new();
     let mut total = Sum::default();
-    let mut layers: BTreeMap<u32, (String, Sum)> = BTreeMap::new();
+    let mut layers: BTreeMap<u32, (String, Sum, u64)> = BTreeMap::new();
     let mut outside = Sum::default();
-    let mut by_function: BTreeMap<&str, Sum> = BTreeMap::new();
+    let mut by_function: BTreeMap<&str, (Sum, Option<u64>)> = BTreeMap::new();
     let mut stacks: BTreeMap<String, Sum> = BTreeMap::new();
 
     for (id, context) in profile.contexts.iter().enumerate() {
@@ -153,11 +207,20 @@ pub fn analyse(
         let layer = callers
             .find(|c| layers_of.is_layer(functions.name(c.entry)))
             .map(|c| (c.ordinal, c.entry));
+        let name_of = |ordinal, entry| layers_of.name(ordinal, functions.name(entry)).to_owned();
+        if let Some((ordinal, entry)) = layer {
+            let slot = layers
+                .entry(ordinal)
+                .or_insert_with(|| (name_of(ordinal, entry), Sum::default(), 0));
+            slot.2 += context.weights;
+        }
         let path = path_of(profile, id, layers_of, &functions);
         for count in &context.counts {
             let mut sum = Sum {
                 instructions: count.executed,
                 cycles: 0,
+                waiting: count.waits.total(),
+                waiting_weights: count.waits.weights,
             };
             if let Some(costs_of) = costs_of {
                 let cost = match costs.get(&count.address) {
@@ -172,15 +235,11 @@ pub fn analyse(
             }
             let function = functions.name(count.address);
             total.add(sum);
-            by_function.entry(function).or_default().add(sum);
-            match layer {
-                Some((ordinal, entry)) => {
-                    let name = || layers_of.name(ordinal, functions.name(entry)).to_owned();
-                    let slot = layers
-                        .entry(ordinal)
-                        .or_insert_with(|| (name(), Sum::default()));
-                    slot.1.add(sum);
-                }
+            let slot = by_function.entry(function).or_default();
+            slot.0.add(sum);
+            slot.1 = functions.symbol(count.address).map(|s| s.size);
+            match layer.and_then(|(ordinal, _)| layers.get_mut(&ordinal)) {
+                Some(slot) => slot.1.add(sum),
                 None => outside.add(sum),
             }
             // A function reached by a jump (a tail call) has no context of its own: it is named behind it.
@@ -193,22 +252,35 @@ pub fn analyse(
         }
     }
 
-    let timed = costs_of.is_some();
-    let part = |name: &str, sum: Sum| Part {
-        name: name.to_owned(),
-        work: sum.per(runs, calls.calls, timed),
+    let mean = Mean {
+        runs,
+        calls: calls.calls,
+        timed: costs_of.is_some(),
+        flash,
     };
-    let mut parts: Vec<_> = layers.values().map(|(n, s)| part(n, *s)).collect();
-    parts.push(part("(outside layers)", outside));
-    let mut ranked: Vec<_> = by_function.into_iter().map(|(n, s)| part(n, s)).collect();
+    let part = |name: &str, sum: Sum, bytes: Option<u64>| Part {
+        name: name.to_owned(),
+        work: mean.of(sum),
+        bytes,
+    };
+    let read = |bytes: u64| flash.then_some(bytes);
+    let mut parts: Vec<_> = layers
+        .values()
+        .map(|(name, sum, bytes)| part(name, *sum, read(*bytes)))
+        .collect();
+    parts.push(part("(outside layers)", outside, None));
+    let mut ranked: Vec<_> = by_function
+        .into_iter()
+        .map(|(name, (sum, bytes))| part(name, sum, bytes))
+        .collect();
     ranked.sort_by_key(|p| std::cmp::Reverse((p.work.cycles, p.work.instructions)));
     let folded = stacks
         .iter()
-        .map(|(stack, sum)| (stack, sum.per(runs, calls.calls, timed)))
+        .map(|(stack, sum)| (stack, mean.of(*sum)))
         .map(|(stack, w)| format!("{stack} {}\n", w.cycles.unwrap_or(w.instructions)))
         .collect();
     Ok(Analysis {
-        total: total.per(runs, calls.calls, timed),
+        total: mean.of(total),
         longest: calls.longest,
         layers: parts,
         functions: ranked,
@@ -267,10 +339,37 @@ mod tests {
         let sum = Sum {
             instructions: 5,
             cycles: 7,
+            ..Sum::default()
         };
-        assert_eq!(sum.per(1, 2, true).instructions, 3);
-        assert_eq!(sum.per(1, 3, true).cycles, Some(2));
-        assert_eq!(sum.per(1, 3, false).cycles, None);
-        assert_eq!(sum.per(5, 10, true).cycles, Some(4));
+        let mean = |runs, calls, timed| Mean {
+            runs,
+            calls,
+            timed,
+            flash: false,
+        };
+        assert_eq!(mean(1, 2, true).of(sum).instructions, 3);
+        assert_eq!(mean(1, 3, true).of(sum).cycles, Some(2));
+        assert_eq!(mean(1, 3, false).of(sum).cycles, None);
+        assert_eq!(mean(5, 10, true).of(sum).cycles, Some(4));
+    }
+
+    #[test]
+    fn core_and_waiting_add_up_where_flash_was_followed() {
+        let sum = Sum {
+            instructions: 5,
+            cycles: 7,
+            waiting: 5,
+            waiting_weights: 4,
+        };
+        let mean = |flash| Mean {
+            runs: 1,
+            calls: 2,
+            timed: true,
+            flash,
+        };
+        let work = mean(true).of(sum);
+        assert_eq!((work.cycles, work.waiting), (Some(7), Some(3)));
+        assert_eq!((work.core(), work.waiting_weights), (Some(4), Some(2)));
+        assert_eq!(mean(false).of(sum).waiting, None);
     }
 }

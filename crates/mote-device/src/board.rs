@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::core::Core;
+use crate::flash::Flash;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
@@ -25,6 +26,9 @@ pub struct Board {
     pub flash_kib: u32,
     /// RAM usable by one program.
     pub ram_kib: u32,
+    /// How long the flash makes the core wait; absent when nobody knows, or when waiting is not to be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flash: Option<Flash>,
     /// What computing costs; absent when nobody trustworthy measured it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy: Option<Energy>,
@@ -153,6 +157,15 @@ impl Board {
         })
     }
 
+    /// Returns the board with a flash that never makes the core wait: the cycles of the core alone.
+    #[must_use]
+    pub fn without_waiting(self) -> Board {
+        Board {
+            flash: None,
+            ..self
+        }
+    }
+
     fn parse(name: &str, text: &str) -> Result<Board, Error> {
         let wrong = |what: String| Error::Board {
             name: name.to_owned(),
@@ -170,6 +183,9 @@ impl Board {
         positive("clock_mhz", board.clock_mhz)?;
         positive("flash_kib", board.flash_kib.into())?;
         positive("ram_kib", board.ram_kib.into())?;
+        if let Some(what) = board.flash.as_ref().and_then(Flash::mistake) {
+            return Err(wrong(what));
+        }
         if let Some(energy) = &board.energy {
             positive("energy.pj_per_cycle", energy.pj_per_cycle)?;
         }
@@ -212,6 +228,7 @@ mod tests {
             ("clock_mhz = 64", "clock_mhz = 0", "clock_mhz"),
             ("cortex-m4", "cortex-m5", "cortex-m5"),
             ("ram_kib", "ramkib", "ramkib"),
+            ("ways = 2", "ways = 3", "flash.instructions: `ways`"),
             ("mhz = 8\n", "mhz = -8\n", "external.mhz"),
         ] {
             let broken = text.replace(from, to);

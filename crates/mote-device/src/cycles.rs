@@ -1,7 +1,7 @@
 //! Cycles, modelled from exact execution counts and the core's published instruction timings.
 //!
-//! Memory answers at once: flash wait states and bus contention are not modelled. What an instruction costs is a
-//! matter of the architecture, which decodes it: see [`crate::architecture`].
+//! What an instruction costs when memory answers at once is a matter of the architecture, which decodes it: see
+//! [`crate::architecture`]. Waits for flash come on top: see [`crate::flash`]. Contention on the bus is not modelled.
 
 use crate::Error;
 

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::core::{Core, Machine};
+use crate::flash::Flash;
 use crate::process::run;
 use crate::profile::Profile;
 use crate::setup::advice;
@@ -76,6 +77,10 @@ pub struct Counting {
     pub watched: Vec<u32>,
     /// Instructions after which it is stopped.
     pub limit: u64,
+    /// The flash and the clock in MHz, when waiting for it is counted.
+    pub flash: Option<(Flash, f64)>,
+    /// Address ranges of the model's constants.
+    pub model: Vec<(u32, u32)>,
 }
 
 /// What came of it.
@@ -203,6 +208,12 @@ impl Run<'_> {
         }
         for watched in &counting.watched {
             argument.push_str(&format!(",watch={watched:x}"));
+        }
+        if let Some((flash, mhz)) = &counting.flash {
+            argument.push_str(&flash.arguments(*mhz, self.machine.flash));
+            for (low, high) in &counting.model {
+                argument.push_str(&format!(",model={low:x}-{high:x}"));
+            }
         }
         argument
     }

@@ -59,10 +59,19 @@ pub struct DeviceFigures {
     /// Instructions per inference; like cycles, latency and energy the mean where decisions differ.
     #[serde(default)]
     pub instructions: Option<u64>,
-    /// Core cycles per inference.
+    /// Cycles per inference: those of the core, and those it waits for flash.
     #[serde(default)]
     pub cycles: Option<u64>,
-    /// Core cycles of the longest decision; absent where all decisions cost the same.
+    /// Of these, the cycles of the core, had its memory answered at once; absent in files of before, in which all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles_core: Option<u64>,
+    /// Of these, the cycles waiting for flash; absent where that is not modelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles_flash: Option<u64>,
+    /// The share of `cycles_flash` that is waiting for weights: what a copy of all of them in RAM gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles_flash_weights: Option<u64>,
+    /// Cycles of the longest decision; absent where all decisions cost the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cycles_worst: Option<u64>,
     /// Time per inference at the board's clock, in milliseconds.
@@ -198,7 +207,23 @@ pub struct LayerCost {
     /// Instructions per inference.
     #[serde(default)]
     pub instructions: Option<u64>,
-    /// Core cycles per inference.
+    /// Cycles per inference: those of the core, and those it waits for flash.
     #[serde(default)]
     pub cycles: Option<u64>,
+    /// Of these, the cycles waiting for flash; absent where that is not modelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles_flash: Option<u64>,
+    /// The share of `cycles_flash` that is waiting for weights: what a copy of the layer's in RAM gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles_flash_weights: Option<u64>,
+    /// Bytes of the model that the layer reads from flash: what such a copy takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_bytes: Option<u64>,
+}
+
+impl LayerCost {
+    /// Returns the cycles of the core alone, had its memory answered at once.
+    pub fn cycles_core(&self) -> Option<u64> {
+        Some(self.cycles?.saturating_sub(self.cycles_flash.unwrap_or(0)))
+    }
 }

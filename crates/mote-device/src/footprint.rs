@@ -161,6 +161,29 @@ impl Footprint {
         self.panics.as_ref().is_some_and(Vec::is_empty)
     }
 
+    /// Returns the address ranges of the model's constants in flash, by address; those that touch are one.
+    pub fn model_ranges(&self) -> Vec<(u32, u32)> {
+        let in_flash = |name: &str| {
+            let section = self.sections.iter().find(|s| s.name == name);
+            section.is_some_and(|s| s.in_flash && !s.in_ram)
+        };
+        let mut ranges: Vec<(u32, u32)> = self
+            .symbols
+            .iter()
+            .filter(|s| s.size > 0 && is_model(&s.name) && in_flash(&s.section))
+            .map(|s| (s.address as u32, (s.address + s.size) as u32))
+            .collect();
+        ranges.sort_unstable();
+        ranges.dedup_by(|next, before| {
+            let touching = next.0 <= before.1;
+            if touching {
+                before.1 = before.1.max(next.1);
+            }
+            touching
+        });
+        ranges
+    }
+
     /// Returns the address of the function or static `name`.
     pub fn address_of(&self, name: &str) -> Option<u64> {
         self.symbols

@@ -8,7 +8,7 @@
 //! - [`emulator`] runs the measured image in QEMU under our plugin, which counts every instruction
 //!   ([`profile`]);
 //! - [`architecture`] knows instruction sets and cores; [`cycles`] and [`analysis`] make cycles per layer and function of
-//!   the counts;
+//!   the counts, [`flash`] says how long the core waits for code and weights;
 //! - [`board`] and [`energy`] make milliseconds, microjoules and days of the cycles;
 //! - [`measure`] does all of it, [`conformance`] compares outputs between cores.
 
@@ -38,6 +38,8 @@ pub mod emulator;
 pub mod energy;
 #[cfg(feature = "figures")]
 pub mod figures;
+#[cfg(feature = "measure")]
+pub mod flash;
 #[cfg(feature = "measure")]
 pub mod footprint;
 #[cfg(feature = "measure")]

@@ -150,6 +150,8 @@ fn measure_on(
                 .collect(),
             watched: watched.map(|s| s.address as u32).collect(),
             limit: RUN_INSTRUCTIONS,
+            flash: job.board.flash.clone().map(|f| (f, job.board.clock_mhz)),
+            model: measured.model_ranges(),
         }),
         seconds: RUN_SECONDS,
     }
@@ -157,10 +159,19 @@ fn measure_on(
     let profile = outcome.profile.expect("counting was asked for");
     let timings = job.board.core.processor().timings;
     let costs = timings.map(|of| of(&image)).transpose().map_err(damaged)?;
+    let flash = job.board.flash.is_some();
     let runs = job.windows.per_decision as u64;
-    let decision = analyse(&profile, infer, runs, layers, &measured, costs.as_deref())?;
+    let decision = analyse(
+        &profile,
+        infer,
+        runs,
+        layers,
+        &measured,
+        costs.as_deref(),
+        flash,
+    )?;
     let preparation = match init {
-        Some(init) => analyse(&profile, init, 1, layers, &measured, None)?,
+        Some(init) => analyse(&profile, init, 1, layers, &measured, None, false)?,
         None => Analysis::default(),
     };
 
@@ -189,6 +200,9 @@ fn measure_on(
         name: part.name,
         instructions: Some(part.work.instructions),
         cycles: part.work.cycles,
+        cycles_flash: part.work.waiting,
+        cycles_flash_weights: part.work.waiting_weights,
+        weights_bytes: part.bytes,
     };
     let figures = DeviceFigures {
         flash_code: Some(footprint.flash_code),
@@ -201,6 +215,9 @@ fn measure_on(
         ram_heap: Some(ram_heap),
         instructions: Some(decision.total.instructions),
         cycles: decision.total.cycles,
+        cycles_core: decision.total.core(),
+        cycles_flash: decision.total.waiting,
+        cycles_flash_weights: decision.total.waiting_weights,
         latency_ms: budget.latency_ms,
         energy_uj: budget.energy_uj,
         average_power_uw: budget.average_power_uw,
@@ -262,6 +279,9 @@ fn methods() -> BTreeMap<String, Method> {
     let emulated = ["ram_stack", "ram_heap", "instructions"];
     let modelled = [
         "cycles",
+        "cycles_core",
+        "cycles_flash",
+        "cycles_flash_weights",
         "cycles_worst",
         "latency_ms",
         "latency_worst_ms",
@@ -305,6 +325,17 @@ fn per_decision(runs: &[Traffic], windows: &Windows<'_>) -> Option<Traffic> {
     })
 }
 
+/// Returns what the flash of `board` does to the cycles, in words.
+fn waiting(board: &Board) -> String {
+    let Some(flash) = &board.flash else {
+        return "no flash wait states".to_owned();
+    };
+    match flash.waits(board.clock_mhz) {
+        0 => "flash without wait states".to_owned(),
+        waits => format!("flash of {waits} wait states behind its caches"),
+    }
+}
+
 fn provenance(
     job: &Job<'_>,
     machine: &Machine,
@@ -332,7 +363,11 @@ fn provenance(
         .to_owned(),
         instructions: format!("emulated: exact, mean of {runs}"),
         cycles: match core.processor().timings {
-            Some(_) => format!("modelled: {core} instruction timings, no flash wait states"),
+            Some(_) => format!(
+                "modelled: {core} instruction timings{}, {}",
+                core.processor().timings_note,
+                waiting(job.board)
+            ),
             None => format!("unknown: no instruction timings are published for {core}"),
         },
         energy: match &job.board.energy {

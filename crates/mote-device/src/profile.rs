@@ -12,6 +12,26 @@ pub struct Count {
     pub executed: u64,
     /// Number of executions after which another instruction than the following one ran.
     pub taken: u64,
+    /// Cycles waited for flash.
+    pub waits: Waits,
+}
+
+/// Cycles that the core waited for flash.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// To fetch instructions.
+    pub fetch: u64,
+    /// To read the model's weights and parameters.
+    pub weights: u64,
+    /// To read other constants.
+    pub data: u64,
+}
+
+impl Waits {
+    /// Returns all of them.
+    pub const fn total(self) -> u64 {
+        self.fetch + self.weights + self.data
+    }
 }
 
 /// A function as entered from another context.
@@ -23,6 +43,8 @@ pub struct Context {
     pub entry: u32,
     /// Number of the call within the root call, from 1, for watched functions (layers, transfers); 0 otherwise.
     pub ordinal: u32,
+    /// Bytes of the model that a watched function, or what it calls, read from flash; 0 where flash is not followed.
+    pub weights: u64,
     /// What ran in it, by address.
     pub counts: Vec<Count>,
 }
@@ -59,7 +81,7 @@ impl Profile {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let mut profile = Profile::default();
         let mut lines = text.lines().enumerate();
-        if lines.next().map(|(_, l)| l) != Some("mote-profile 1") {
+        if lines.next().map(|(_, l)| l) != Some("mote-profile 2") {
             return Err(Error::Profile {
                 line: 1,
                 what: "not a profile of this version".to_owned(),
@@ -95,14 +117,28 @@ impl Profile {
                     parent: (parent != id).then_some(parent),
                     entry: hex(entry)?,
                     ordinal: ordinal.parse().ok()?,
+                    weights: 0,
                     counts: Vec::new(),
                 });
             }
-            [address, executed, taken] => self.contexts.last_mut()?.counts.push(Count {
-                address: hex(address)?,
-                executed: executed.parse().ok()?,
-                taken: taken.parse().ok()?,
-            }),
+            ["weights", bytes] => self.contexts.last_mut()?.weights = bytes.parse().ok()?,
+            [address, executed, taken, waits @ ..] => {
+                let waits = match waits {
+                    [] => Waits::default(),
+                    [fetch, weights, data] => Waits {
+                        fetch: fetch.parse().ok()?,
+                        weights: weights.parse().ok()?,
+                        data: data.parse().ok()?,
+                    },
+                    _ => return None,
+                };
+                self.contexts.last_mut()?.counts.push(Count {
+                    address: hex(address)?,
+                    executed: executed.parse().ok()?,
+                    taken: taken.parse().ok()?,
+                    waits,
+                });
+            }
             _ => return None,
         }
         Some(())
@@ -118,8 +154,8 @@ impl Profile {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "mote-profile 1\nexecuted 9\nstack 20000f00\nroot 100 1 7\ncontext 0 0 100 0\n100 2 2\n\
-        context 1 0 200 1\n200 1 1\n";
+    const TEXT: &str = "mote-profile 2\nexecuted 9\nstack 20000f00\nroot 100 1 7\ncontext 0 0 100 0\n100 2 2\n\
+        context 1 0 200 1\nweights 8\n200 1 1 5 10 0\n";
 
     #[test]
     fn what_the_plugin_writes_is_read() {
@@ -129,15 +165,19 @@ mod tests {
         let callers: Vec<u32> = profile.callers(1).map(|c| c.entry).collect();
         assert_eq!(callers, [0x200, 0x100]);
         assert_eq!(profile.contexts[1].counts[0].executed, 1);
+        assert_eq!(profile.contexts[1].weights, 8);
+        assert_eq!(profile.contexts[1].counts[0].waits.total(), 15);
+        assert_eq!(profile.contexts[0].counts[0].waits, Waits::default());
     }
 
     #[test]
     fn damage_is_named_by_line() {
         for (text, line) in [
             ("", "line 1"),
-            ("mote-profile 1\nexecuted x", "line 2"),
-            ("mote-profile 1\n100 1 1", "line 2"),
-            ("mote-profile 1\ncontext 0 1 100 0", "line 2"),
+            ("mote-profile 2\nexecuted x", "line 2"),
+            ("mote-profile 2\n100 1 1", "line 2"),
+            ("mote-profile 2\ncontext 0 0 100 0\n100 1 1 5", "line 3"),
+            ("mote-profile 2\ncontext 0 1 100 0", "line 2"),
         ] {
             let error = Profile::parse(text).unwrap_err().to_string();
             assert!(error.contains(line), "{error}");

@@ -44,6 +44,8 @@ fn run(builder: &FirmwareBuilder, name: &str, window: &[u8], stack: u32) -> Resu
             roots: vec![],
             watched: vec![],
             limit: 10_000_000,
+            flash: None,
+            model: vec![],
         }),
         seconds: 120,
     }

@@ -13,7 +13,7 @@ use mote_device::measure::{Job, measure};
 fn cycles_by_layer(builder: &FirmwareBuilder, name: &str, board: &str) -> Vec<(String, u64)> {
     let job = Job {
         pipeline: &pipeline(name),
-        board: &Board::load(board).unwrap(),
+        board: &Board::load(board).unwrap().without_waiting(),
         optimize: Optimize::Size,
         windows: Windows::new(&[0, 0, 0], 1),
         hop_seconds: None,

@@ -6,17 +6,19 @@ use crate::observer::{Event, Observer};
 use mote_device::board::Board;
 use mote_device::core::Optimize;
 use mote_device::figures::{DeviceFigures, MeasurementStatus};
+use mote_device::flash::FlashModel;
 use mote_device::image::FirmwareBuilder;
 use mote_device::measure::not_measured;
 use mote_device::setup::DeviceTools;
 use std::collections::HashMap;
 
-/// Loads the boards of these names or files.
+/// Loads the boards of these names or files, with flash as `model` has it.
 ///
 /// # Errors
 /// Names the board, and the boards there are.
-pub fn boards(names: &[String]) -> Result<Vec<Board>> {
-    names.iter().map(|name| Ok(Board::load(name)?)).collect()
+pub fn boards(names: &[String], model: FlashModel) -> Result<Vec<Board>> {
+    let load = |name: &String| Ok(model.apply(Board::load(name)?));
+    names.iter().map(load).collect()
 }
 
 /// Measures pipeline `name` on every board, one entry each. What cannot be measured says why.

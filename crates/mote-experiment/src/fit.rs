@@ -240,7 +240,8 @@ fn judge(goal: &Goal, outcome: &mut Outcome) {
 pub fn missed(predicted: &Figures, measured: &Figures) -> String {
     let share =
         |p: u64, m: u64| format!("{p} ({:+.1} %)", (p as f64 / m.max(1) as f64 - 1.0) * 100.0);
-    let cycles = predicted.cycles.zip(measured.cycles);
+    // The cost model knows the core alone.
+    let cycles = predicted.cycles.zip(measured.cycles_core);
     format!(
         "flash {}, RAM {}, cycles {}",
         share(predicted.flash, measured.flash),

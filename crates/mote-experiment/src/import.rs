@@ -14,6 +14,7 @@ use mote_codegen::Deployment;
 use mote_data::{IngestReport, Loaded, SplitKind, WindowSpec, Windows};
 use mote_device::board::Board;
 use mote_device::core::Optimize;
+use mote_device::flash::FlashModel;
 use mote_device::image::FirmwareBuilder;
 use mote_device::measure::Measurement;
 use mote_model::{Frontend, Graph, SENSOR_G_PER_COUNT};
@@ -44,6 +45,8 @@ pub struct ImportSettings {
     pub std: Vec<f32>,
     /// Boards to run on; may be none.
     pub boards: Vec<String>,
+    /// Whether cycles have those that the core waits for flash.
+    pub flash_model: FlashModel,
     /// What the compiler optimises firmware for.
     pub optimize: Optimize,
     /// The folder for images.
@@ -110,7 +113,7 @@ impl Import {
         let input = graph.tensor(graph.input)?.shape;
         graph.frontend = Some(frontend(&settings, input.channels)?);
         graph.validate()?;
-        let boards = boards(&settings.boards)?;
+        let boards = boards(&settings.boards, settings.flash_model)?;
         let experiment = match &settings.task {
             Some(task) => experiment(&settings, task, input.time, observer)?,
             None => random_experiment(&settings, &graph)?,

@@ -62,7 +62,7 @@ impl ComparisonRunner {
     /// When there is no such board.
     pub fn new(settings: ComparisonSettings, observer: Observer) -> Result<Self> {
         Ok(Self {
-            boards: device::boards(&settings.boards)?,
+            boards: device::boards(&settings.boards, settings.flash_model)?,
             windows: WindowCache::new(settings.clone(), observer.clone()),
             settings,
             command: String::new(),

@@ -4,6 +4,7 @@ use crate::error::{Error, Place as _, Result};
 use crate::stream::StreamSettings;
 use mote_data::{SplitKind, WindowSpec};
 use mote_device::core::Optimize;
+use mote_device::flash::FlashModel;
 use mote_report::Results;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -116,6 +117,9 @@ pub struct ComparisonSettings {
     /// Boards to measure on, by name or by file; may be none.
     #[serde(default)]
     pub boards: Vec<String>,
+    /// Whether cycles have those that the core waits for flash.
+    #[serde(default, skip_serializing_if = "FlashModel::is_default")]
+    pub flash_model: FlashModel,
     /// What the compiler optimises firmware for.
     pub optimize: Optimize,
     /// Decisions that are smoothed over so many windows are reported as well.
@@ -139,6 +143,7 @@ impl ComparisonSettings {
             split: SplitSettings::default(),
             epochs: None,
             boards: Vec::new(),
+            flash_model: FlashModel::default(),
             optimize: Optimize::Speed,
             smooth: None,
             stream: Some(StreamSettings::default()),

@@ -10,6 +10,7 @@ use crate::stream::StreamSettings;
 use crate::trained::TrainedPipeline;
 use mote_device::board::Board;
 use mote_device::core::Optimize;
+use mote_device::flash::FlashModel;
 use mote_search::network::Shapes;
 use mote_search::{
     Calibration, Candidate, Fidelity, Figures, OnStream, Prediction, Record, Store, Trial,
@@ -29,6 +30,9 @@ pub struct TrialSettings {
     pub split: SplitSettings,
     /// The board that figures are of.
     pub board: String,
+    /// Whether cycles have those that the core waits for flash.
+    #[serde(default, skip_serializing_if = "FlashModel::is_default")]
+    pub flash_model: FlashModel,
     /// What the compiler optimises firmware for.
     pub optimize: Optimize,
     /// How candidates are judged on continuous streams; they are not when left out.
@@ -46,6 +50,7 @@ impl TrialSettings {
     pub fn comparison(&self) -> ComparisonSettings {
         ComparisonSettings {
             boards: vec![self.board.clone()],
+            flash_model: self.flash_model,
             optimize: self.optimize,
             split: self.split.clone(),
             stream: self.stream,
@@ -58,7 +63,7 @@ impl TrialSettings {
 /// Version of the code that decides what a trial finds: training, techniques, the engine and the cost model with its
 /// calibration. Raise it with a change that gives the same candidate other figures; trials of other versions are then
 /// run again instead of being compared.
-const CODE: u32 = 2;
+const CODE: u32 = 3;
 
 /// Everything beside candidate and fidelity that decides what a trial finds. Only trials with the same context are
 /// compared with each other.
@@ -81,6 +86,9 @@ pub struct TrialContext {
     pub rate_hz: f32,
     /// The board.
     pub board: String,
+    /// Whether cycles have those that the core waits for flash.
+    #[serde(default, skip_serializing_if = "FlashModel::is_default")]
+    pub flash_model: FlashModel,
     /// What the compiler optimises firmware for.
     pub optimize: Optimize,
     /// How candidates are judged on continuous streams.
@@ -162,6 +170,7 @@ impl Trials {
             overlap: window.overlap,
             rate_hz: window.rate_hz,
             board: self.board().name.clone(),
+            flash_model: self.settings.flash_model,
             optimize: self.settings.optimize,
             stream: self.settings.stream,
         }

@@ -40,6 +40,8 @@ unsafe extern "C" {
         rw: c_int,
         user: *mut c_void,
     );
+    pub fn qemu_plugin_mem_size_shift(info: u32) -> c_uint;
+    pub fn qemu_plugin_mem_is_store(info: u32) -> bool;
     pub fn _exit(code: c_int) -> !;
 }
 

@@ -13,6 +13,10 @@
 //! | `watch` | entry of a function each of whose calls gets a context of its own, numbered within the root call (a layer); may be repeated |
 //! | `stack` | address range of the stack, for the lowest address touched |
 //! | `limit` | instructions after which the emulator is stopped with exit code 124 |
+//! | `flash`, `wait` | address range of flash whose wait states are counted, and how many cycles a read waits; without them nothing waits |
+//! | `icache`, `dcache`, `cache` | a cache of instructions, of data or of both in front of it, as `LINES:WAYS:LINE_BYTES:FILL_BYTES` |
+//! | `prefetch` | `on` when the flash reads instructions ahead |
+//! | `model` | address range of weights, which are counted apart from other data; may be repeated |
 //!
 //! The file is text, one record a line; see [`profile::Profiler::write`].
 //!
@@ -23,10 +27,14 @@
 
 pub mod call;
 mod ffi;
+pub mod flash;
 pub mod profile;
+pub mod settings;
+pub mod weights;
 
 use call::IsCall;
-use profile::{Profiler, Settings};
+use profile::Profiler;
+use settings::Settings;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -135,9 +143,16 @@ extern "C" fn on_execute(_cpu: c_uint, user: *mut c_void) {
     unsafe { ffi::_exit(LIMIT_EXIT_CODE) }
 }
 
-extern "C" fn on_memory(_cpu: c_uint, _info: u32, address: u64, _user: *mut c_void) {
+extern "C" fn on_memory(_cpu: c_uint, info: u32, address: u64, _user: *mut c_void) {
     if let Some(mut profiler) = profiler() {
-        profiler.touch(address as u32);
+        // SAFETY: `info` is the one of this callback.
+        let (size, store) = unsafe {
+            (
+                1 << ffi::qemu_plugin_mem_size_shift(info),
+                ffi::qemu_plugin_mem_is_store(info),
+            )
+        };
+        profiler.touch(address as u32, size, store);
     }
 }
 

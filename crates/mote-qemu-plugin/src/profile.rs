@@ -1,70 +1,37 @@
 //! The counting itself, free of QEMU: a calling-context tree with one counter pair per instruction.
 
+use crate::flash::Flash;
+use crate::settings::Settings;
+use crate::weights::Weights;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
-
-/// What the command line asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// File to write.
-    pub out: PathBuf,
-    /// Entries of the profiled functions, and how many of their first calls are forgotten.
-    pub roots: Vec<(u32, u64)>,
-    /// Entries of functions whose calls are numbered.
-    pub watched: Vec<u32>,
-    /// Lowest stack address and the address above the highest.
-    pub stack: (u32, u32),
-    /// Instructions to execute at most; 0 for no limit.
-    pub limit: u64,
-}
-
-impl Settings {
-    /// Reads `key=value` arguments.
-    ///
-    /// # Errors
-    /// A message naming the argument that cannot be read.
-    pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut settings = Settings::default();
-        for argument in arguments {
-            let wrong = || format!("cannot read plugin argument `{argument}`");
-            let (key, value) = argument.split_once('=').ok_or_else(wrong)?;
-            let address = |text: &str| {
-                u32::from_str_radix(text.trim_start_matches("0x"), 16).map_err(|_| wrong())
-            };
-            match key {
-                "out" => settings.out = PathBuf::from(value),
-                "root" => {
-                    let (entry, skip) = value.split_once('+').unwrap_or((value, "0"));
-                    let skip = skip.parse().map_err(|_| wrong())?;
-                    settings.roots.push((address(entry)?, skip));
-                }
-                "watch" => settings.watched.push(address(value)?),
-                "stack" => {
-                    let (low, high) = value.split_once('-').ok_or_else(wrong)?;
-                    settings.stack = (address(low)?, address(high)?);
-                }
-                "limit" => settings.limit = value.parse().map_err(|_| wrong())?,
-                _ => return Err(wrong()),
-            }
-        }
-        if settings.out.as_os_str().is_empty() {
-            return Err("plugin argument `out=FILE` is missing".to_owned());
-        }
-        Ok(settings)
-    }
-}
 
 /// A translated instruction.
 #[derive(Debug, Clone, Copy)]
 struct Instruction {
     address: u32,
+    /// Its length in bytes.
+    size: u32,
     /// Address of the instruction behind it.
     next: u32,
     is_call: bool,
     is_root: bool,
     is_watched: bool,
+}
+
+/// What was counted of an instruction in a context.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counts {
+    executed: u64,
+    /// Executions after which another instruction than the following one ran.
+    taken: u64,
+    /// Cycles that the core waited for the instruction itself,
+    fetch: u64,
+    /// for weights that it read from flash,
+    weights: u64,
+    /// and for other data in flash.
+    data: u64,
 }
 
 /// One calling context: a function entered from another context.
@@ -76,8 +43,10 @@ struct Context {
     entry: u32,
     /// Number of the call within the root call, from 1, for watched functions; 0 otherwise.
     ordinal: u32,
-    /// `(executed, taken)` by instruction index.
-    counts: Vec<(u64, u64)>,
+    /// The context of the watched function that it is part of, or the root's.
+    layer: usize,
+    /// By instruction index.
+    counts: Vec<Counts>,
 }
 
 /// Counts instructions between entry and return of the root functions.
@@ -103,6 +72,9 @@ pub struct Profiler {
     in_call: u64,
     executed: u64,
     lowest: u32,
+    /// The flash, when it is simulated.
+    flash: Option<Flash>,
+    weights: Weights,
 }
 
 const NO_PARENT: usize = usize::MAX;
@@ -113,6 +85,8 @@ impl Profiler {
         Self {
             lowest: settings.stack.1,
             skip: settings.roots.iter().copied().collect(),
+            flash: settings.flash.clone().map(Flash::new),
+            weights: Weights::new(&settings.model),
             settings,
             instructions: Vec::new(),
             by_address: HashMap::new(),
@@ -136,6 +110,7 @@ impl Profiler {
         if index == fresh {
             self.instructions.push(Instruction {
                 address,
+                size,
                 next: address.wrapping_add(size),
                 is_call,
                 is_root: self.settings.roots.iter().any(|r| r.0 == address),
@@ -159,11 +134,16 @@ impl Profiler {
         }
         self.previous_index = index;
         if let Some(context) = self.current.and_then(|c| self.contexts.get_mut(c)) {
+            let waited = self
+                .flash
+                .as_mut()
+                .map_or(0, |flash| flash.fetch(now.address, now.size));
             if context.counts.len() <= index {
-                context.counts.resize(index + 1, (0, 0));
+                context.counts.resize(index + 1, Counts::default());
             }
             if let Some(count) = context.counts.get_mut(index) {
-                count.0 += 1;
+                count.executed += 1;
+                count.fetch += waited;
             }
             self.in_call += 1;
         }
@@ -180,7 +160,7 @@ impl Profiler {
         };
         let taken = self.contexts.get_mut(current);
         if let Some(count) = taken.and_then(|c| c.counts.get_mut(self.previous_index)) {
-            count.1 += 1;
+            count.taken += 1;
         }
         if from.is_call {
             self.enter(current, from.next, to);
@@ -209,7 +189,12 @@ impl Profiler {
         let key = (parent, to.address, ordinal);
         let context = *self.children.entry(key).or_insert(fresh);
         if context == fresh {
+            let caller = self.contexts.get(parent).map(|c| c.layer);
             self.contexts.push(Context {
+                layer: match caller {
+                    Some(caller) if ordinal == 0 => caller,
+                    _ => fresh,
+                },
                 parent: if parent == NO_PARENT { fresh } else { parent },
                 entry: to.address,
                 ordinal,
@@ -252,11 +237,31 @@ impl Profiler {
         context
     }
 
-    /// Notes a load or store while a root is running.
-    pub fn touch(&mut self, address: u32) {
+    /// Notes a load or store of `size` bytes while a root is running, by the instruction that began last.
+    pub fn touch(&mut self, address: u32, size: u32, store: bool) {
+        let Some(current) = self.current else {
+            return;
+        };
         let (low, high) = self.settings.stack;
-        if self.current.is_some() && (low..high).contains(&address) {
+        if (low..high).contains(&address) {
             self.lowest = self.lowest.min(address);
+        }
+        let Some(flash) = self.flash.as_mut().filter(|f| f.contains(address)) else {
+            return;
+        };
+        if store {
+            return;
+        }
+        let waited = flash.read(address, size);
+        let Some(context) = self.contexts.get_mut(current) else {
+            return;
+        };
+        let is_weight = self.weights.read(context.layer, address, size);
+        if let Some(count) = context.counts.get_mut(self.previous_index) {
+            match is_weight {
+                true => count.weights += waited,
+                false => count.data += waited,
+            }
         }
     }
 
@@ -273,18 +278,22 @@ impl Profiler {
     /// Writes the profile as text, numbers in decimal and addresses in hexadecimal:
     ///
     /// ```text
-    /// mote-profile 1
+    /// mote-profile 2
     /// executed INSTRUCTIONS              since reset
     /// stack ADDRESS                      lowest stack address touched under a root
     /// root ENTRY CALLS LONGEST           one per root called; instructions of its longest call
     /// context ID PARENT ENTRY ORDINAL    PARENT is ID for a root; parents come first
-    /// ADDRESS EXECUTED TAKEN             instructions of the context above
+    /// weights BYTES                      of the model that the watched context above, or its callees, read from flash
+    /// ADDRESS EXECUTED TAKEN FETCH WEIGHTS DATA
+    ///                                    instructions of the context above, and the cycles they waited for flash
     /// ```
+    ///
+    /// Without a flash to simulate, the last three columns and the weights are left out.
     ///
     /// # Errors
     /// Those of the writer.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        writeln!(out, "mote-profile 1")?;
+        writeln!(out, "mote-profile 2")?;
         writeln!(out, "executed {}", self.executed)?;
         writeln!(out, "stack {:x}", self.lowest)?;
         let mut roots: Vec<_> = self.calls.iter().collect();
@@ -298,13 +307,26 @@ impl Profiler {
                 entry,
                 ordinal,
                 counts,
+                ..
             } = context;
             writeln!(out, "context {id} {parent} {entry:x} {ordinal}")?;
+            if let Some(bytes) = self.weights.bytes(id) {
+                writeln!(out, "weights {bytes}")?;
+            }
             let mut rows: Vec<_> = self.instructions.iter().zip(counts).collect();
             rows.sort_by_key(|(i, _)| i.address);
-            for (instruction, (executed, taken)) in rows {
-                if *executed > 0 {
-                    writeln!(out, "{:x} {executed} {taken}", instruction.address)?;
+            for (instruction, count) in rows {
+                if count.executed == 0 {
+                    continue;
+                }
+                write!(
+                    out,
+                    "{:x} {} {}",
+                    instruction.address, count.executed, count.taken
+                )?;
+                match self.flash {
+                    Some(_) => writeln!(out, " {} {} {}", count.fetch, count.weights, count.data)?,
+                    None => writeln!(out)?,
                 }
             }
         }
@@ -332,18 +354,18 @@ mod tests {
         let branch = p.instruction(0x104, false, 2);
         let ret = p.instruction(0x106, false, 2);
         let leaf = p.instruction(0x200, false, 2);
-        p.touch(0x1001);
+        p.touch(0x1001, 4, true);
         for i in [call, body, leaf] {
             assert!(p.execute(i));
         }
-        p.touch(0x1500);
-        p.touch(0x500);
+        p.touch(0x1500, 4, true);
+        p.touch(0x500, 4, true);
         for i in [branch, body, leaf, branch, ret, after] {
             assert!(p.execute(i));
         }
         let mut text = Vec::new();
         p.write(&mut text).unwrap();
-        let expected = "mote-profile 1\nexecuted 9\nstack 1500\nroot 100 1 7\n\
+        let expected = "mote-profile 2\nexecuted 9\nstack 1500\nroot 100 1 7\n\
             context 0 0 100 0\n100 2 2\n104 2 1\n106 1 1\n\
             context 1 0 200 1\n200 1 1\ncontext 2 0 200 2\n200 1 1\n";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
@@ -362,13 +384,13 @@ mod tests {
         for i in [call, body, body, body] {
             assert!(p.execute(i));
         }
-        p.touch(0x1500);
+        p.touch(0x1500, 4, true);
         for i in [ret, again, body, ret, after] {
             assert!(p.execute(i));
         }
         let mut text = Vec::new();
         p.write(&mut text).unwrap();
-        let expected = "mote-profile 1\nexecuted 9\nstack 1500\nroot 100 1 2\n\
+        let expected = "mote-profile 2\nexecuted 9\nstack 1500\nroot 100 1 2\n\
             context 0 0 100 0\n100 1 0\n102 1 1\n";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
     }
@@ -385,21 +407,42 @@ mod tests {
         assert!(!p.execute(i));
     }
 
+    /// A layer of one instruction at 200, which reads two words of the model and one of another constant.
     #[test]
-    fn arguments_that_make_no_sense_are_named() {
-        for text in [
-            "out",
-            "root=xyz",
-            "root=10+x",
-            "stack=10",
-            "limit=a",
-            "unknown=1",
-        ] {
-            let error = Settings::parse(std::iter::once(text.to_owned())).unwrap_err();
-            assert!(
-                error.contains(text) || error.contains("out=FILE"),
-                "{error}"
-            );
+    fn waits_and_weights_belong_to_the_layer() {
+        let arguments = [
+            "out=x",
+            "root=100",
+            "watch=200",
+            "flash=0-10000",
+            "wait=5",
+            "icache=32:32:32:8",
+            "dcache=8:8:32:8",
+            "model=4000-4100",
+        ];
+        let settings = Settings::parse(arguments.into_iter().map(str::to_owned)).unwrap();
+        let mut p = Profiler::new(settings);
+        let call = p.instruction(0, true, 4);
+        let after = p.instruction(4, false, 2);
+        let body = p.instruction(0x100, true, 4);
+        let ret = p.instruction(0x104, false, 2);
+        let leaf = p.instruction(0x200, false, 2);
+        for i in [call, body, leaf] {
+            assert!(p.execute(i));
         }
+        // The two words of one part wait once, and storing never.
+        p.touch(0x4000, 4, false);
+        p.touch(0x4004, 4, false);
+        p.touch(0x5000, 4, false);
+        p.touch(0x4010, 4, true);
+        for i in [ret, after] {
+            assert!(p.execute(i));
+        }
+        let mut text = Vec::new();
+        p.write(&mut text).unwrap();
+        let expected = "mote-profile 2\nexecuted 5\nstack 0\nroot 100 1 3\n\
+            context 0 0 100 0\n100 1 1 5 0 0\n104 1 1 0 0 0\n\
+            context 1 0 200 1\nweights 8\n200 1 1 5 5 5\n";
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
     }
 }

@@ -36,6 +36,7 @@ mod table;
 mod tables;
 mod terminal;
 mod view;
+mod waiting;
 
 pub use error::{Error, Result};
 pub use html::render_html;
@@ -49,3 +50,4 @@ pub use schema::{
 };
 pub use store::{Paths, read, write_report};
 pub use terminal::{TableOptions, render_table};
+pub use waiting::waiting;

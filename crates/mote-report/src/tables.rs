@@ -179,6 +179,8 @@ pub(crate) fn costs<'a>(results: &'a Results, target: &Target) -> Table<'a> {
         "ram",
         "instructions",
         "cycles",
+        "cycles_core",
+        "cycles_flash",
         "cycles_per_second",
         "latency_ms",
         "energy_uj",
@@ -190,7 +192,16 @@ pub(crate) fn costs<'a>(results: &'a Results, target: &Target) -> Table<'a> {
     let mut devices = table.subjects.iter().filter_map(|s| s.device);
     let external = devices.any(|d| d.flash_external.is_some());
     let timed = table.subjects.iter().any(|s| s.run.hop_s.is_some());
-    let needless = [("flash_external", external), ("cycles_per_second", timed)];
+    let waits = table
+        .subjects
+        .iter()
+        .any(|s| s.device.is_some_and(|d| d.cycles_flash.is_some()));
+    let needless = [
+        ("flash_external", external),
+        ("cycles_core", waits),
+        ("cycles_flash", waits),
+        ("cycles_per_second", timed),
+    ];
     let needless: Vec<&str> = needless
         .iter()
         .filter_map(|&(name, needed)| (!needed).then_some(name))

@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             other => return Err(format!("`{other}` is not known").into()),
         }
     }
-    let board = Board::load(&board)?;
+    let board = Board::load(&board)?.without_waiting();
     let builder = FirmwareBuilder::locate()?;
     let mut samples = Vec::new();
     let mut method = String::new();

@@ -13,8 +13,11 @@ pub struct Figures {
     pub flash: u64,
     /// Static RAM, stack and heap, in bytes.
     pub ram: u64,
-    /// Core cycles; `None` where no timing of the core is published.
+    /// Cycles; `None` where no timing of the core is known. Measured, those that wait for flash are among them.
     pub cycles: Option<u64>,
+    /// Of these, the core's own: what the cost model predicts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles_core: Option<u64>,
     /// Milliseconds.
     pub latency_ms: Option<f64>,
     /// Microjoules.
@@ -30,6 +33,7 @@ impl Figures {
             flash: measured.flash()?,
             ram: measured.ram()?,
             cycles: measured.cycles,
+            cycles_core: measured.cycles_core,
             latency_ms: measured.latency_ms,
             energy_uj: measured.energy_uj,
             power_uw: measured.average_power_uw,

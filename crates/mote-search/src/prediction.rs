@@ -28,6 +28,7 @@ impl Prediction {
             flash: self.flash_code + self.flash_model,
             ram: self.ram_static + self.ram_stack,
             cycles: self.cycles,
+            cycles_core: self.cycles,
             latency_ms: budget.latency_ms,
             energy_uj: budget.energy_uj,
             power_uw: budget.average_power_uw,

@@ -1,7 +1,7 @@
 //! `mote compare`: the main job.
 
 use super::report::print_table;
-use crate::args::{DataArgs, Optimize, SplitArgs, StreamArgs, command_line};
+use crate::args::{DataArgs, FlashModel, Optimize, SplitArgs, StreamArgs, command_line};
 use crate::progress::observer;
 use crate::ui::Ui;
 use anyhow::Result;
@@ -37,6 +37,9 @@ pub struct Args {
     /// Boards to measure on, separated by commas: names of `mote device boards`, or board files (*.toml).
     #[arg(long, default_value = "stm32l4r5,microbit", value_delimiter = ',')]
     boards: Vec<String>,
+    /// Flash as the board's file describes it, or without wait states: the cycles of the core alone.
+    #[arg(long, value_enum, default_value_t)]
+    flash_model: FlashModel,
     /// What the compiler optimises the firmware for.
     #[arg(long, value_enum, default_value_t = Optimize::Speed)]
     optimize: Optimize,
@@ -67,6 +70,7 @@ impl Args {
             } else {
                 self.boards.clone()
             },
+            flash_model: self.flash_model.into(),
             optimize: self.optimize.into(),
             smooth: self.smooth.map(usize::from),
             stream: self.stream.settings()?,

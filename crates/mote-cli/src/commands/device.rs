@@ -1,6 +1,6 @@
 //! `mote device`: boards, tools, and one pipeline on one board.
 
-use crate::args::{DataArgs, Optimize, SplitArgs};
+use crate::args::{DataArgs, FlashModel, Optimize, SplitArgs};
 use crate::progress::observer;
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
@@ -44,6 +44,9 @@ struct RunArgs {
     /// A board of `mote device boards`, or a board file (*.toml).
     #[arg(long, default_value = "stm32l4r5")]
     board: String,
+    /// Flash as the board's file describes it, or without wait states: the cycles of the core alone.
+    #[arg(long, value_enum, default_value_t)]
+    flash_model: FlashModel,
     /// What the compiler optimises for.
     #[arg(long, value_enum, default_value_t = Optimize::Speed)]
     optimize: Optimize,
@@ -134,7 +137,8 @@ fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
     if classical_model(&pipeline.model).is_some() {
         bail!("name a pipeline with a network; classical models have no firmware");
     }
-    let board = Board::load(&args.board)?;
+    let model = mote_device::flash::FlashModel::from(args.flash_model);
+    let board = model.apply(Board::load(&args.board)?);
     ui.catch_interrupt()?;
     let settings = ComparisonSettings {
         split: args.split.settings()?,
@@ -217,6 +221,9 @@ pub fn print(name: &str, board: &Board, m: &Measurement) {
         count(figures.cycles),
         provenance.cycles
     );
+    for line in mote_report::waiting(figures) {
+        println!("                 {line}");
+    }
     println!("  latency        {}", or(figures.latency_ms, "ms"));
     println!(
         "  energy         {}  [{}]",
@@ -236,22 +243,31 @@ pub fn print(name: &str, board: &Board, m: &Measurement) {
         "  built with     {}; run on {}",
         provenance.toolchain, provenance.emulator
     );
-    println!("\n  layer                          instructions       cycles");
+    let known = |figure: Option<u64>| figure.map_or("-".to_owned(), |c| c.to_string());
+    println!(
+        "\n  layer                          instructions       cycles  for flash  B of weights"
+    );
     for layer in &figures.layers {
         println!(
-            "  {:<28} {:>14} {:>12}",
+            "  {:<28} {:>14} {:>12} {:>10} {:>13}",
             layer.name,
             count(layer.instructions),
-            count(layer.cycles)
+            count(layer.cycles),
+            known(layer.cycles_flash),
+            known(layer.weights_bytes)
         );
     }
-    println!("\n  function                       instructions       cycles");
+    println!(
+        "\n  function                       instructions       cycles  for flash     B of code"
+    );
     for part in m.functions.iter().take(12) {
         println!(
-            "  {:<28} {:>14} {:>12}",
+            "  {:<28} {:>14} {:>12} {:>10} {:>13}",
             part.name,
             part.work.instructions,
-            count(part.work.cycles)
+            count(part.work.cycles),
+            known(part.work.waiting),
+            known(part.bytes)
         );
     }
 }

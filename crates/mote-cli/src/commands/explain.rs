@@ -234,10 +234,16 @@ fn layers(run: &Run) {
         };
         let share = 100.0 * instructions as f64 / total.max(1) as f64;
         let cycles = layer.cycles.map_or("-".to_owned(), |c| c.to_string());
+        let waiting = layer.cycles_flash.map_or(String::new(), |c| {
+            format!(", of which {c} waiting for flash")
+        });
         println!(
-            "  {:<28} {instructions:>10} instructions {cycles:>10} cycles {share:>5.1} %",
+            "  {:<28} {instructions:>10} instructions {share:>5.1} % {cycles:>10} cycles{waiting}",
             layer.name
         );
+    }
+    for line in mote_report::waiting(device) {
+        println!("  {line}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! `mote import`: a model of another tool, with Mote's techniques, on Mote's boards.
 
 use super::device::print;
-use crate::args::Optimize;
+use crate::args::{FlashModel, Optimize};
 use crate::progress::observer;
 use crate::ui::Ui;
 use anyhow::Result;
@@ -21,6 +21,9 @@ pub struct Args {
     /// A board of `mote device boards`, or a board file (*.toml); several may be named. Without one, nothing is run.
     #[arg(long, num_args = 1..)]
     board: Vec<String>,
+    /// Flash as the board's file describes it, or without wait states: the cycles of the core alone.
+    #[arg(long, value_enum, default_value_t)]
+    flash_model: FlashModel,
     /// Techniques in order, as in a pipeline: `int8:calibration=mse flatten stream`.
     #[arg(long, num_args = 0.., default_values = ["static-pruning", "flatten", "arena"])]
     techniques: Vec<String>,
@@ -67,6 +70,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         mean: args.mean.clone(),
         std: args.std.clone(),
         boards: args.board.clone(),
+        flash_model: args.flash_model.into(),
         optimize: args.optimize.into(),
         out: args.out.clone(),
     };

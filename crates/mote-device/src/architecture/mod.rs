@@ -60,6 +60,9 @@ pub struct Processor {
     /// Published instruction timings; `None` where there are none, or where they do not tell how instructions overlap.
     #[cfg(feature = "measure")]
     pub timings: Option<CostsOfImage>,
+    /// What is to be said of them: nothing, unless they are another core's.
+    #[cfg(feature = "measure")]
+    pub timings_note: &'static str,
 }
 
 /// Origin and length of a memory.

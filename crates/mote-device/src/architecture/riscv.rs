@@ -59,4 +59,6 @@ pub const RV32IMC: Processor = Processor {
     }),
     #[cfg(feature = "measure")]
     timings: None,
+    #[cfg(feature = "measure")]
+    timings_note: "",
 };

@@ -224,11 +224,31 @@ pub(super) const FIGURES: &[Figure] = &[
     Figure {
         name: "cycles",
         title: "cycles",
-        help: "Core cycles per inference.",
+        help: "Cycles per inference: those of the core, and those it waits for flash.",
         fields: &["cycles"],
         format: Format::Count,
         value: |s| whole(s.device?.cycles),
         longest: Some(|d| whole(d.cycles_worst)),
+        ..PLAIN
+    },
+    Figure {
+        name: "cycles_core",
+        title: "core",
+        unit: "cycles",
+        help: "Cycles of the core, had its memory answered at once.",
+        fields: &["cycles_core"],
+        format: Format::Count,
+        value: |s| whole(s.device?.cycles_core),
+        ..PLAIN
+    },
+    Figure {
+        name: "cycles_flash",
+        title: "waiting",
+        unit: "cycles",
+        help: "Cycles that the core waits for code, weights and constants in flash.",
+        fields: &["cycles_flash"],
+        format: Format::Count,
+        value: |s| whole(s.device?.cycles_flash),
         ..PLAIN
     },
     Figure {

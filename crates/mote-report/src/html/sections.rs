@@ -7,6 +7,7 @@ use crate::plots::{self, Axis, Family, MemoryKind, Metric, Point, Series};
 use crate::schema::DeviceFigures;
 use crate::tables;
 use crate::view::Target;
+use crate::waiting::waiting;
 use maud::{Markup, html};
 
 /// A cost to plot accuracy against.
@@ -198,6 +199,7 @@ pub(super) fn layers(page: &Page<'_>) -> Markup {
             html! {
                 @for &&(series, device) in &known {
                     (framed("layers", &chip(series), &plots::layers(series, device)))
+                    @for line in waiting(device) { p.note { (line) } }
                 }
             }
         })
@@ -205,7 +207,7 @@ pub(super) fn layers(page: &Page<'_>) -> Markup {
     optional(
         "layers",
         "Where the cycles go",
-        "Cost of each layer of one inference.",
+        "Cost of each layer of one inference. The paler part of a bar is waiting for flash.",
         &body,
     )
 }

@@ -61,7 +61,7 @@ pub(super) fn envelope(page: &Page<'_>) -> Markup {
         }
     };
     let about = "How much of 4 MB, 200 MHz and 50 mW each pipeline uses. Latency and energy, from which power follows, are \
-        modelled from emulated counts; flash wait states are not modelled.";
+        modelled from emulated counts and, where the board's file describes its flash, from waits for it.";
     html! { @if !body.0.is_empty() { (section("envelope", "The envelope", about, &body)) } }
 }
 

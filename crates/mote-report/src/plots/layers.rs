@@ -33,8 +33,14 @@ pub(crate) fn layers(series: Series<'_>, device: &DeviceFigures) -> Markup {
             @let spent = value(layer);
             @let share = if total > 0 { 100.0 * spent as f64 / total as f64 } else { 0.0 };
             (row_label(left - 6.0, y + 14.0, left - 8.0, &layer.name))
-            (bar(left, y + 3.0, x.at(spent as f64) - left, ROW - 6.0, &format!("{} fill", series.class()),
+            @let waits = if cycles { layer.cycles_flash.unwrap_or(0) } else { 0 };
+            @let core = x.at((spent - waits.min(spent)) as f64);
+            (bar(left, y + 3.0, core - left, ROW - 6.0, &format!("{} fill", series.class()),
                 &format!("{}: {} {unit}, {share:.1} %", layer.name, format::integer(spent))))
+            @if waits > 0 {
+                (bar(core, y + 3.0, x.at(spent as f64) - core, ROW - 6.0, &format!("{} fill waits", series.class()),
+                    &format!("{}: {} of {} cycles wait for flash", layer.name, format::integer(waits), format::integer(spent))))
+            }
             (text(WIDTH - 46.0, y + 14.0, "end", &format::count(spent as f64)))
             (text(WIDTH - 4.0, y + 14.0, "end muted", &format!("{share:.0} %")))
         }

@@ -143,6 +143,7 @@ pub fn device(board: &str, core: &str, clock_mhz: f64, optimize: &str, size: f64
                 name: (*name).to_owned(),
                 instructions: Some(cycles * (i as u64 + 1) / 28),
                 cycles: Some(cycles * (i as u64 + 1) / 21),
+                ..LayerCost::default()
             })
             .collect(),
         status: MeasurementStatus::Measured,
