@@ -9,7 +9,7 @@ mod confusion;
 mod pareto;
 mod stream;
 
-pub use calibration::expected_calibration_error;
+pub use calibration::Calibration;
 pub use confusion::{ClassScores, Confusion, Scores};
 pub use pareto::{dominates, pareto_front};
 pub use stream::{Changes, Decisions, SegmentErrors};

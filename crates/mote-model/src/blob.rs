@@ -132,8 +132,7 @@ fn node_words(
     graph: &Graph,
     node: &Node,
 ) -> Result<([u32; format::NODE_WORDS - 1], Vec<u32>), Error> {
-    let first = node.inputs.first().copied().unwrap_or(graph.input);
-    let second = node.inputs.get(1).copied().unwrap_or(first);
+    let (first, second) = (node.first_input(), node.second_input());
     let error = |what| Error::invalid(&node.name, "tensors", what);
     let tensors = [
         byte("input", first, error)?,

@@ -94,6 +94,18 @@ pub struct Node {
     pub output: TensorId,
 }
 
+impl Node {
+    /// The first input, which every node of a validated graph has.
+    pub(crate) fn first_input(&self) -> TensorId {
+        self.inputs[0]
+    }
+
+    /// The second input, or the first where the operator takes one.
+    pub(crate) fn second_input(&self) -> TensorId {
+        self.inputs.get(1).copied().unwrap_or(self.inputs[0])
+    }
+}
+
 /// Turns raw sensor counts into the network's input: `(count - offset[c]) * scale[c]`.
 ///
 /// One count is [`SENSOR_G_PER_COUNT`] g, as of a 16-bit accelerometer at +-8 g. Fitted on training users.

@@ -1,6 +1,11 @@
 //! Host-side network description, model format, memory planner, and how a network is held and run;
 //! [`Session`] runs it on this computer.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a host crate: an invariant that does not hold is a bug, and says so"
+)]
+
 pub mod blob;
 pub mod cnn;
 mod error;

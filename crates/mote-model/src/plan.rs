@@ -229,25 +229,18 @@ fn lifetimes(graph: &Graph, options: Options) -> Vec<Buffer> {
         // An early exit writes the output too, long before the last layer does.
         let exits = |n: &Node| matches!(n.op, Op::Exit(_)) && n.output == node.output;
         let first = graph.nodes.iter().position(exits).unwrap_or(step);
-        if let Some(b) = buffers.get_mut(node.output) {
-            (b.first, b.last) = (first.min(step), step);
-        }
+        let output = &mut buffers[node.output];
+        (output.first, output.last) = (first.min(step), step);
         for &input in &node.inputs {
-            if let Some(b) = buffers.get_mut(input) {
-                b.last = step;
-            }
+            buffers[input].last = step;
         }
     }
-    if let Some(b) = buffers.get_mut(graph.output) {
-        b.last = end;
-    }
-    if let Some(b) = buffers.get_mut(graph.input).filter(|_| options.keep_input) {
-        b.last = end;
+    buffers[graph.output].last = end;
+    if options.keep_input {
+        buffers[graph.input].last = end;
     }
     for id in graph.state() {
-        if let Some(b) = buffers.get_mut(id) {
-            (b.first, b.last) = (0, end);
-        }
+        (buffers[id].first, buffers[id].last) = (0, end);
     }
     if options.strategy == Strategy::KeepAll {
         for b in &mut buffers {

@@ -250,9 +250,7 @@ impl<'g> Writer<'g> {
             tensor.quant = input.quant;
         }
         let mut places = vec![None; graph.tensors.len()];
-        if let Some(place) = places.get_mut(graph.input) {
-            *place = Some((out.input, Flow::Steps(Clock::SAMPLES)));
-        }
+        places[graph.input] = Some((out.input, Flow::Steps(Clock::SAMPLES)));
         Ok(Self {
             graph,
             hop,
@@ -285,8 +283,7 @@ impl<'g> Writer<'g> {
 
     fn rewrite(&mut self, node: &Node) -> Result<(), Error> {
         let fail = |field, what: &str| Err(Error::invalid(&node.name, field, what));
-        let first = node.inputs.first().copied().unwrap_or(self.graph.input);
-        let (input, flow) = self.place(first)?;
+        let (input, flow) = self.place(node.first_input())?;
         if let Op::Filter(filter) = &node.op {
             return self.filter(node, filter, input, flow);
         }
@@ -299,7 +296,7 @@ impl<'g> Writer<'g> {
             }
             inputs.push(other);
         }
-        let shape = self.graph.tensor(first)?.shape;
+        let shape = self.graph.tensor(node.first_input())?.shape;
         match (node.op.with(|op| op.streaming(shape)), flow) {
             (Streaming::Never(why), _) => fail("operator", why),
             (_, Flow::Whole) | (Streaming::PerStep, _) => {
@@ -347,11 +344,7 @@ impl<'g> Writer<'g> {
         input: TensorId,
         flow: Flow,
     ) -> Result<(), Error> {
-        let time = self
-            .graph
-            .tensor(*node.inputs.first().unwrap_or(&self.graph.input))?
-            .shape
-            .time;
+        let time = self.graph.tensor(node.first_input())?.shape.time;
         let skip = match flow {
             Flow::Whole => 0,
             Flow::Steps(_) if time > 1 => {
@@ -453,8 +446,7 @@ impl<'g> Writer<'g> {
         inputs: Vec<TensorId>,
         flow: Flow,
     ) -> Result<(), Error> {
-        let first = inputs.first().copied().unwrap_or(self.out.input);
-        let shape = output_shape(&node.name, &op, self.out.tensor(first)?.shape)?;
+        let shape = output_shape(&node.name, &op, self.out.tensor(inputs[0])?.shape)?;
         let quant = self.graph.tensor(node.output)?.quant;
         let output = self.add(Tensor { shape, quant });
         self.put(node.output, output, flow);
@@ -469,9 +461,7 @@ impl<'g> Writer<'g> {
 
     /// Notes that tensor `id` of the windowed network is `output` in the stream.
     fn put(&mut self, id: TensorId, output: TensorId, flow: Flow) {
-        if let Some(place) = self.places.get_mut(id) {
-            *place = Some((output, flow));
-        }
+        self.places[id] = Some((output, flow));
     }
 
     fn add(&mut self, tensor: Tensor) -> TensorId {

@@ -223,11 +223,10 @@ impl Graph {
             );
             return Err(Error::invalid(&node.name, "output shape", what));
         }
-        let second = node.inputs.get(1).copied().unwrap_or(first);
         let site = Site {
             node: &node.name,
             input,
-            second: self.tensor(second)?,
+            second: self.tensor(node.second_input())?,
             output: self.tensor(node.output)?,
         };
         check_grids(node, &site)?;

@@ -42,6 +42,16 @@ pub(crate) fn no_window(_: &Subject<'_>) -> String {
     "its decisions need more signal than such a window has".to_owned()
 }
 
+/// Says why a calibration error is missing.
+pub(crate) fn no_probability(subject: &Subject<'_>) -> String {
+    match subject.run.stream {
+        Some(_) => {
+            "its scores are no probabilities; `filter:confidence=true` makes them so".to_owned()
+        }
+        None => no_stream(subject),
+    }
+}
+
 /// Says why a delay is missing.
 pub(crate) fn no_delay(subject: &Subject<'_>) -> String {
     match subject.run.stream {

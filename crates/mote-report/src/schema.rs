@@ -260,6 +260,11 @@ pub struct StreamFigures {
     pub delay_s: Delay,
     /// Decisions that left the right activity, per hour, in bouts of 60 s.
     pub false_changes_per_hour: f64,
+    /// Expected calibration error of the decisions: the mean difference between the probability that a decision is said to
+    /// be right with and how often such decisions are, over 15 bins (Guo et al. 2017). `None` for rows without
+    /// probabilities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration_error: Option<f64>,
     /// Segment errors, as shares of all time.
     #[serde(default)]
     pub segments: SegmentErrors,

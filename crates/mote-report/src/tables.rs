@@ -49,8 +49,13 @@ const STREAMS: [&str; 10] = [
 
 /// Builds the table of what every run does on continuous streams; `None` when none was run on them.
 pub(crate) fn streams(results: &Results) -> Option<Table<'_>> {
-    let any = results.runs.iter().any(|run| run.stream.is_some());
-    any.then(|| Table::new(&STREAMS, subjects(results, None, |_| true)))
+    let mut known = results.runs.iter().filter_map(|run| run.stream.as_ref());
+    known.clone().next()?;
+    let mut figures = STREAMS.to_vec();
+    if known.any(|stream| stream.calibration_error.is_some()) {
+        figures.push("calibration_error");
+    }
+    Some(Table::new(&figures, subjects(results, None, |_| true)))
 }
 
 /// Builds the same of single runs, in the order of `names`, for documentation; `None` when one of them is not there, or

@@ -101,6 +101,7 @@ impl Space {
             stream,
             dwell_ms: 0,
             weight_milli: 0,
+            speed_milli: 0,
             lazy: !stream && rng.random_bool(0.2),
             page: 0,
         };

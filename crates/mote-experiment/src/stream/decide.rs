@@ -55,35 +55,46 @@ impl NetworkDecider {
     /// When the engine refuses the network.
     pub fn last(&self, x: &[f32]) -> Result<Option<usize>> {
         let mut last = None;
-        self.each(x, |_, class| last = Some(class))?;
+        self.each(x, |_, class, _| last = Some(class))?;
         Ok(last)
     }
 
-    /// Calls `each` with every decision on `x`, `[time][channels]`, and the sample that it came with.
-    fn each(&self, x: &[f32], mut each: impl FnMut(usize, usize)) -> Result<()> {
+    /// Calls `each` with the sample that every decision on `x`, `[time][channels]`, came with, the decision, and the
+    /// probability that the network gives to it, if it gives one.
+    fn each(&self, x: &[f32], mut each: impl FnMut(usize, usize, Option<f32>)) -> Result<()> {
         for decision in Session::new(&self.compiled)?.decisions(x, self.hop) {
             let (sample, scores) = decision?;
-            each(sample, scores.class());
+            each(sample, scores.class(), self.compiled.confidence(&scores));
         }
         Ok(())
     }
 }
 
+/// What was decided on a stream.
+pub(crate) struct Decided {
+    /// The last decision at each sample; `None` before the first.
+    pub classes: Vec<Option<usize>>,
+    /// The samples that decisions came with, and their probabilities; empty when the network gives none.
+    pub confidences: Vec<(usize, f32)>,
+}
+
 impl Decider<'_> {
-    /// Returns the last decision at each sample of `x`, `[time][channels]`, from a fresh state.
+    /// Decides about `x`, `[time][channels]`, from a fresh state.
     ///
     /// # Errors
     /// When the engine refuses the network.
-    pub fn decisions(&self, x: &[f32]) -> Result<Vec<Option<usize>>> {
+    pub fn decisions(&self, x: &[f32]) -> Result<Decided> {
         let channels = match self {
             Decider::Network(network) => network.channels,
             Decider::Classical { like, .. } => like.channels,
         };
         let mut decided = vec![None; x.len() / channels.max(1)];
-        let note = |sample: usize, class: usize| {
+        let mut confidences = Vec::new();
+        let note = |sample: usize, class: usize, confidence: Option<f32>| {
             if let Some(slot) = decided.get_mut(sample) {
                 *slot = Some(class);
             }
+            confidences.extend(confidence.map(|p| (sample, p)));
         };
         match self {
             Decider::Network(network) => network.each(x, note)?,
@@ -95,7 +106,10 @@ impl Decider<'_> {
             last = slot.or(last);
             *slot = last;
         }
-        Ok(decided)
+        Ok(Decided {
+            classes: decided,
+            confidences,
+        })
     }
 }
 
@@ -105,7 +119,7 @@ fn classical(
     like: &Windows,
     hop: usize,
     x: &[f32],
-    mut each: impl FnMut(usize, usize),
+    mut each: impl FnMut(usize, usize, Option<f32>),
 ) -> Result<()> {
     let stride = like.stride();
     let cut: Vec<&[f32]> = x.windows(stride).step_by(hop * like.channels).collect();
@@ -123,7 +137,7 @@ fn classical(
     let table = features::table(&windows)?;
     let rows: Vec<usize> = (0..cut.len()).collect();
     for (n, class) in model.predict(&table, &rows)?.into_iter().enumerate() {
-        each(n * hop + like.time - 1, class);
+        each(n * hop + like.time - 1, class, None);
     }
     Ok(())
 }

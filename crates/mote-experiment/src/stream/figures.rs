@@ -4,7 +4,7 @@ use super::windows::LENGTHS_S;
 use super::{FIXED_S, STRIP_S, StreamSettings};
 use crate::experiment::Experiment;
 use mote_data::Bouts;
-use mote_metrics::{Changes, Confusion, Scores, SegmentErrors};
+use mote_metrics::{Calibration, Changes, Confusion, Scores, SegmentErrors};
 use mote_report::{BoutFigures, Delay, Estimate, StreamFigures, Strip, UserScores, WindowFigures};
 use std::borrow::Borrow;
 
@@ -25,6 +25,8 @@ pub(crate) struct Streams {
     /// The same by user.
     pub users: Vec<(u32, Confusion)>,
     pub changes: Changes,
+    /// Of the decisions that came with a probability.
+    pub calibration: Calibration,
     /// In samples.
     pub segments: SegmentErrors,
     /// Samples scored.
@@ -115,6 +117,10 @@ pub(crate) fn figures(
         })
         .collect();
     per_user.sort_by_key(|u| u.user);
+    let calibration = kind(0).fold(Calibration::default(), |mut all, streams| {
+        all.merge(&streams.calibration);
+        all
+    });
     let tenth = ((rate_hz / 10.0).round() as usize).max(1);
     StreamFigures {
         bout_s: Bouts::QUOTED_MEAN,
@@ -137,6 +143,7 @@ pub(crate) fn figures(
             missed: quoted.missed_share(),
         },
         false_changes_per_hour: changes(FIXED_S.len()).false_changes_per_hour(rate_hz),
+        calibration_error: calibration.expected_error(),
         segments: segments.scaled(1.0 / f64::max(samples, 1.0)),
         since_change: quoted
             .since

@@ -8,7 +8,7 @@ mod decide;
 mod figures;
 mod windows;
 
-pub(crate) use decide::{Decider, NetworkDecider};
+pub(crate) use decide::{Decided, Decider, NetworkDecider};
 pub(crate) use figures::{FoldStreams, figures, window_figures};
 
 use crate::error::{Error, Result};
@@ -99,7 +99,10 @@ pub(crate) fn run_fold(
             if stream.classes.len() <= from {
                 continue;
             }
-            let decided = decider.decisions(&stream.x)?;
+            let Decided {
+                classes: decided,
+                confidences,
+            } = decider.decisions(&stream.x)?;
             let decisions = Decisions {
                 truth: &stream.classes,
                 decided: &decided,
@@ -111,6 +114,13 @@ pub(crate) fn run_fold(
             for (&truth, &decided) in stream.classes.iter().zip(&decided).skip(from) {
                 // Where nothing was decided yet, it was not the right thing.
                 confusion.add(truth, decided.unwrap_or((truth + 1) % classes));
+            }
+            for (sample, p) in confidences
+                .into_iter()
+                .filter(|&(sample, _)| sample >= from)
+            {
+                let right = decided[sample] == Some(stream.classes[sample]);
+                of.calibration.add(f64::from(p), right);
             }
             of.confusion.merge(&confusion);
             of.changes

@@ -1,4 +1,7 @@
 //! Weights of convolutions and dense layers, in the order the kernels read them.
+//!
+//! [`Graph::validate`](crate::Graph::validate) has checked the lengths of weights, scales and biases before anything is
+//! written, so they are indexed here.
 
 use super::{Activation, Site, Weights, output_grid};
 use crate::{Error, Quant};
@@ -90,7 +93,7 @@ impl Layout<'_> {
             Weights::F32 { weights, bias } => {
                 let mut words: Vec<u32> = bias.iter().map(|b| b.to_bits()).collect();
                 for tap in 0..kernel {
-                    words.extend((0..channels).map(|c| at(weights, c * kernel + tap).to_bits()));
+                    words.extend((0..channels).map(|c| weights[c * kernel + tap].to_bits()));
                 }
                 return Ok(Encoded::of::<op::depthwise::F32>(&Depthwise {
                     shape,
@@ -118,7 +121,7 @@ impl Layout<'_> {
         for first in (0..channels).step_by(block) {
             for tap in 0..kernel {
                 let weight = |i: usize| match first + i {
-                    c if c < channels => at(weights, c * kernel + tap) as u8,
+                    c if c < channels => weights[c * kernel + tap] as u8,
                     _ => 0,
                 };
                 words.push(u32::from_le_bytes([
@@ -167,11 +170,11 @@ impl Layout<'_> {
             words.extend(block);
         };
         for &(first, count) in &blocks {
-            push(first, count, &|o| at(bias, o));
+            push(first, count, &|o| bias[o]);
         }
         for &(first, count) in &blocks {
             for tap in 0..taps {
-                push(first, count, &|o| at(weights, o * taps + tap));
+                push(first, count, &|o| weights[o * taps + tap]);
             }
         }
         words
@@ -191,9 +194,9 @@ impl Layout<'_> {
             if tap >= taps {
                 return 0;
             }
-            let a = i16::from(at(weights, first * taps + tap));
+            let a = i16::from(weights[first * taps + tap]);
             let b = if second {
-                i16::from(at(weights, (first + 1) * taps + tap))
+                i16::from(weights[(first + 1) * taps + tap])
             } else {
                 0
             };
@@ -230,10 +233,10 @@ impl Layout<'_> {
         let mut words = Vec::new();
         for (first, second) in self.pair_places() {
             let none = match second {
-                true => at_channel(channels, first + 1),
+                true => channels[first + 1],
                 false => NO_CHANNEL,
             };
-            words.push(at_channel(channels, first).to_words());
+            words.push(channels[first].to_words());
             words.push(none.to_words());
         }
         words
@@ -278,11 +281,3 @@ const NO_CHANNEL: Channel = Channel {
     bias_shift: 0,
     multiplier: 0,
 };
-
-fn at<T: Copy + Default>(values: &[T], i: usize) -> T {
-    values.get(i).copied().unwrap_or_default()
-}
-
-fn at_channel(channels: &[Channel], i: usize) -> Channel {
-    channels.get(i).copied().unwrap_or(NO_CHANNEL)
-}

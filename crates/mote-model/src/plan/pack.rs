@@ -55,17 +55,12 @@ impl Problem {
     }
 
     fn buffer(&self, index: usize) -> Buffer {
-        const NONE: Buffer = Buffer {
-            len: 0,
-            first: 0,
-            last: 0,
-        };
-        self.buffers.get(index).copied().unwrap_or(NONE)
+        self.buffers[index]
     }
 
     /// Returns the leads of buffer `index`.
     fn leads(&self, index: usize) -> &[Lead] {
-        self.leads.get(index).map_or(&[], Vec::as_slice)
+        &self.leads[index]
     }
 
     /// Returns how many bytes `above` must begin behind the start of `below`, when both are live and lie in this order.
@@ -95,9 +90,7 @@ impl Problem {
         let mut live = vec![0; steps];
         for index in 0..self.buffers.len() {
             for (step, weight) in self.weights(index) {
-                if let Some(bytes) = live.get_mut(step) {
-                    *bytes += weight;
-                }
+                live[step] += weight;
             }
         }
         live
@@ -136,10 +129,8 @@ impl Problem {
                         .all(|&(b, other)| self.apart(index, at, b, other))
                 })
                 .min()
-                .unwrap_or(0);
-            if let Some(slot) = offsets.get_mut(index) {
-                *slot = offset;
-            }
+                .expect("on top of the highest buffer nothing is in the way");
+            offsets[index] = offset;
             placed.push((index, offset));
         }
         offsets
@@ -161,7 +152,7 @@ pub(super) fn pack(problem: &Problem) -> Packing {
     let best = candidates
         .into_iter()
         .min_by_key(|offsets| problem.extent(offsets))
-        .unwrap_or_default();
+        .expect("there are five candidates");
     let count = problem.buffers.len();
     let near = |index: usize| {
         let others = (0..count).filter(move |&b| b != index);
@@ -219,7 +210,9 @@ impl Search<'_> {
     /// Places the buffers from `depth` on, of which none may lie below `floor`, where `last` lies.
     fn place(&mut self, depth: usize, floor: usize, last: usize) {
         if depth == self.order.len() {
-            let offsets: Vec<usize> = self.placed.iter().map(|o| o.unwrap_or(0)).collect();
+            let offsets: Vec<usize> = (self.placed.iter())
+                .map(|offset| offset.expect("every buffer is placed at the last depth"))
+                .collect();
             let len = self.problem.extent(&offsets);
             if len < self.best_len {
                 self.best_len = len;
@@ -231,9 +224,7 @@ impl Search<'_> {
             if self.best_len == self.lower_bound || self.budget == 0 || self.hopeless(floor) {
                 return;
             }
-            let Some(&index) = self.order.get(next) else {
-                return;
-            };
+            let index = self.order[next];
             let buffer = self.problem.buffer(index);
             let offset = self.lowest(index);
             let swapped =
@@ -243,48 +234,36 @@ impl Search<'_> {
             }
             self.budget -= 1;
             let steps = buffer.first..=buffer.last;
-            let under = self.heights.get(steps.clone()).map(<[usize]>::to_vec);
+            let under = self.heights[steps.clone()].to_vec();
             self.order.swap(depth, next);
             self.put(index, offset);
             self.place(depth + 1, offset, index);
             self.take(index);
             self.order.swap(depth, next);
-            if let (Some(heights), Some(under)) = (self.heights.get_mut(steps), under) {
-                heights.copy_from_slice(&under);
-            }
+            self.heights[steps].copy_from_slice(&under);
         }
     }
 
     fn put(&mut self, index: usize, offset: usize) {
-        if let Some(slot) = self.placed.get_mut(index) {
-            *slot = Some(offset);
-        }
+        self.placed[index] = Some(offset);
         for (step, weight) in self.problem.weights(index) {
-            if let (Some(height), Some(remaining)) =
-                (self.heights.get_mut(step), self.remaining.get_mut(step))
-            {
-                *height = (*height).max(offset + weight);
-                *remaining -= weight;
-            }
+            self.heights[step] = self.heights[step].max(offset + weight);
+            self.remaining[step] -= weight;
         }
     }
 
     /// Undoes [`Search::put`], but for the heights.
     fn take(&mut self, index: usize) {
-        if let Some(slot) = self.placed.get_mut(index) {
-            *slot = None;
-        }
+        self.placed[index] = None;
         for (step, weight) in self.problem.weights(index) {
-            if let Some(remaining) = self.remaining.get_mut(step) {
-                *remaining += weight;
-            }
+            self.remaining[step] += weight;
         }
     }
 
     /// Where `index` lies on top of those placed.
     fn lowest(&self, index: usize) -> usize {
-        let near = self.near.get(index).into_iter().flatten();
-        near.filter_map(|&(b, distance)| Some(self.placed.get(b).copied()?? + distance))
+        let near = self.near[index].iter();
+        near.filter_map(|&(b, distance)| Some(self.placed[b]? + distance))
             .max()
             .unwrap_or(0)
     }

@@ -133,6 +133,15 @@ pub(super) const FIGURES: &[Figure] = &[
         ..STREAM
     },
     Figure {
+        name: "calibration_error",
+        title: "ECE",
+        help: "Expected calibration error: how far the probability of a decision is from how often such decisions are right.",
+        better: Better::Smaller,
+        value: |s| of(s)?.calibration_error,
+        why: reasons::no_probability,
+        ..STREAM
+    },
+    Figure {
         name: "window_3_macro_f1",
         title: "m-F1",
         unit: "3 s",

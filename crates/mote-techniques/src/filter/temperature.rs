@@ -6,7 +6,7 @@
 use crate::artifact::{Artifact, Context};
 use crate::error::Error;
 use mote_data::{Bouts, SequenceSpec, Spliced, sequence};
-use mote_metrics::expected_calibration_error;
+use mote_metrics::Calibration;
 use mote_model::session::{Compiled, Scores, Session, compile};
 use std::collections::BTreeSet;
 
@@ -79,11 +79,12 @@ pub(super) fn fit(artifact: &Artifact, context: &Context) -> Result<Fit, Refusal
     let least = RANGE[0].max(dearest / MOST_COST).min(1.0);
     let temperature = least_cross_entropy(&examples, [least, RANGE[1]]);
     let error = |temperature: f64| {
-        let decisions = examples.iter().map(|(levels, class)| {
+        let mut calibration = Calibration::default();
+        for (levels, class) in &examples {
             let (best, p) = most_likely(levels, temperature);
-            (p, best == *class)
-        });
-        expected_calibration_error(decisions).unwrap_or(0.0)
+            calibration.add(p, best == *class);
+        }
+        calibration.expected_error().expect("there are examples")
     };
     Ok(Fit {
         temperature,
