@@ -2,7 +2,9 @@
 
 use anyhow::{Result, ensure};
 use mote_data::WindowSpec;
-use mote_experiment::{DataSettings, SplitSettings, StreamSettings, TrialSettings, WINDOW_S};
+use mote_experiment::{
+    DataSettings, MAX_BAD, SplitSettings, StreamSettings, TrialSettings, WINDOW_S,
+};
 use mote_search::{Candidate, Fidelity, export};
 use std::path::PathBuf;
 
@@ -24,6 +26,9 @@ pub struct DataArgs {
     /// Sampling rate all recordings are brought to, in Hz.
     #[arg(long, default_value_t = 20.0)]
     pub rate: f32,
+    /// Share of rejected records above which nothing is trained.
+    #[arg(long, default_value_t = MAX_BAD)]
+    pub max_bad: f64,
 }
 
 impl DataArgs {
@@ -37,6 +42,7 @@ impl DataArgs {
                 overlap: self.overlap,
                 rate_hz: self.rate,
             },
+            max_bad: self.max_bad,
         }
     }
 }
@@ -44,11 +50,11 @@ impl DataArgs {
 /// Who trains, who tests, and with which seed.
 #[derive(clap::Args, Clone)]
 pub struct SplitArgs {
-    /// group (users in K groups), loso (leave one subject out), random (windows: leaks!), or
-    /// users:test=1,2;validation=3.
+    /// group (users in K groups), loso (leave one subject out), time (parts in time: the same users train and test), random
+    /// (windows: leaks!), or users:test=1,2;validation=3.
     #[arg(long, default_value = "group")]
     pub split: String,
-    /// Number of folds of `group` and `random`.
+    /// Number of folds of `group`, `time` and `random`.
     #[arg(long, default_value_t = 10)]
     pub folds: usize,
     /// Seed of splits, weights, shuffling and augmentation.
@@ -60,7 +66,7 @@ impl SplitArgs {
     /// Returns the settings.
     pub fn settings(&self) -> Result<SplitSettings> {
         let text = match self.split.as_str() {
-            "group" | "random" => {
+            "group" | "random" | "time" => {
                 ensure!(
                     self.folds >= 2,
                     "--folds {}: at least 2 are needed",
@@ -187,6 +193,7 @@ impl TrialArgs {
                     overlap: self.overlap,
                     rate_hz: self.rate,
                 },
+                max_bad: MAX_BAD,
             },
             split: self.split.settings()?,
             board: self.board.clone(),

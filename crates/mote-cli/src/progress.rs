@@ -2,6 +2,7 @@
 
 use crate::ui::Ui;
 use indicatif::ProgressBar;
+use mote_data::{IngestReport, SplitKind};
 use mote_experiment::{Event, Observer, Training};
 use mote_search::{Candidate, Figures, Status};
 use std::collections::HashMap;
@@ -29,7 +30,7 @@ impl Shown {
             Event::DataRead {
                 source,
                 windows,
-                rejected,
+                ingest,
                 folds,
                 split,
                 synthetic,
@@ -37,13 +38,19 @@ impl Shown {
                 if synthetic {
                     ui.warn("SYNTHETIC recordings: the figures say nothing about people");
                 }
-                if split.leaks() {
+                if let SplitKind::Time { .. } = split {
+                    ui.warn(format_args!(
+                        "split `{split}`: the same users train and test, at different times; figures hold for them, not for others"
+                    ));
+                } else if split.leaks() {
                     ui.warn(format_args!(
                         "split `{split}` puts the same user on both sides: accuracy comes out too high (a leak, asked for by name)"
                     ));
                 }
+                tell_ingest(ui, ingest);
                 ui.info(format_args!(
-                    "{source}: {windows} windows, {rejected} records rejected; {folds} folds ({split})"
+                    "{source}: {windows} windows, {} records rejected; {folds} folds ({split})",
+                    ingest.rejected()
                 ));
             }
             Event::NetworksLeftOut { task } => ui.info(format_args!(
@@ -196,4 +203,27 @@ pub fn candidate_row(macro_f1: f64, f: &Figures, spec: &Candidate) -> String {
         or(f.latency_ms),
         or(f.energy_uj)
     )
+}
+
+/// Says what was not read and why, and what the owner of the data should know.
+fn tell_ingest(ui: &Ui, ingest: &IngestReport) {
+    for skipped in &ingest.skipped {
+        ui.info(format_args!(
+            "not read: {}: {}",
+            skipped.file, skipped.reason
+        ));
+    }
+    for (reason, count) in &ingest.rejected {
+        let example = ingest.examples.iter().find(|e| e.reason == *reason);
+        let example = example.map_or(String::new(), |e| format!("; the first is {e}"));
+        ui.warn(format_args!("{count} records rejected: {reason}{example}"));
+    }
+    for (label, count) in &ingest.unknown_labels {
+        ui.warn(format_args!(
+            "{count} records of the unknown activity {label:?}"
+        ));
+    }
+    for finding in &ingest.findings {
+        ui.warn(finding);
+    }
 }

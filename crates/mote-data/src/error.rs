@@ -79,7 +79,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// Reading gave no window at all.
-    #[error("{task}: no window of {seconds} s came out of {accepted} records; check the ingest")]
+    #[error("{task}: no window of {seconds} s came out of {accepted} records: {why}")]
     NoWindows {
         /// The task.
         task: String,
@@ -87,6 +87,27 @@ pub enum Error {
         seconds: f32,
         /// Records accepted.
         accepted: u64,
+        /// What may be wrong.
+        why: &'static str,
+    },
+    /// So many records are bad that what is left is not what was recorded.
+    #[error(
+        "{task}: {} of {read} records are rejected ({most}), more than the {} that --max-bad allows; \
+         `mote data check {task}` lists them",
+        crate::findings::percent(*.share),
+        crate::findings::percent(*.allowed)
+    )]
+    TooManyRejected {
+        /// The task.
+        task: String,
+        /// Rejected records as a share of those read.
+        share: f64,
+        /// Records read.
+        read: u64,
+        /// The most frequent reason, with an example.
+        most: String,
+        /// Share that is allowed.
+        allowed: f64,
     },
     /// A split cannot be parsed, or the data does not allow it.
     #[error("split '{split}': {reason}")]

@@ -1,6 +1,6 @@
 //! Counts what became of every record of a data set: nothing is dropped without a line here.
 
-use crate::{Error, Files, Windows};
+use crate::{Error, Files, Finding, Windows};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
 
@@ -141,6 +141,8 @@ pub struct IngestReport {
     pub windows: Option<u64>,
     /// Classes of the task without a window.
     pub classes_without_windows: Vec<String>,
+    /// What the owner of the data should know.
+    pub findings: Vec<Finding>,
     /// Rejected records by reason.
     pub rejected: BTreeMap<Reason, u64>,
     /// The first rejected records of each reason, as many as [`IngestReport::with_examples`] allows.
@@ -180,6 +182,7 @@ impl IngestReport {
             unknown_labels: BTreeMap::new(),
             windows: None,
             classes_without_windows: Vec::new(),
+            findings: Vec::new(),
             rejected: BTreeMap::new(),
             examples: Vec::new(),
             limit,
@@ -197,6 +200,32 @@ impl IngestReport {
             return 0.0;
         }
         self.rejected() as f64 / self.read as f64
+    }
+
+    /// Checks that at most `allowed` of the records of `task`, as a share, are rejected.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRejected`] with the most frequent reason.
+    pub fn require_sound(&self, task: &str, allowed: f64) -> Result<(), Error> {
+        if self.bad_share() <= allowed {
+            return Ok(());
+        }
+        let most = self.rejected.iter().max_by_key(|(_, count)| **count);
+        let example =
+            most.and_then(|(reason, _)| self.examples.iter().find(|e| e.reason == *reason));
+        Err(Error::TooManyRejected {
+            task: task.to_owned(),
+            share: self.bad_share(),
+            read: self.read,
+            most: match example {
+                Some(e) if e.reason == Reason::UnknownActivity => {
+                    format!("{e}; other_labels = \"\" leaves out what [labels] does not name")
+                }
+                Some(e) => e.to_string(),
+                None => String::new(),
+            },
+            allowed,
+        })
     }
 
     /// Counts a rejected record, and keeps it as an example while there are fewer than the limit.
@@ -333,14 +362,14 @@ impl fmt::Display for IngestReport {
         for Skipped { file, reason } in &self.skipped {
             writeln!(f, "{:>12} {file:?}: {reason}", "not read")?;
         }
-        for class in &self.classes_without_windows {
-            writeln!(f, "{:>12} windows of class {class:?}", "no")?;
-        }
         for (label, count) in &self.unknown_labels {
             writeln!(f, "{count:>12} of unknown activity {label:?}")?;
         }
         for example in &self.examples {
             writeln!(f, "  {example}")?;
+        }
+        for finding in &self.findings {
+            writeln!(f, "  warning: {finding}")?;
         }
         Ok(())
     }

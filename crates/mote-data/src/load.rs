@@ -1,11 +1,12 @@
 //! Loads the windows of a task.
 
 use crate::{
-    Error, Files, IngestReport, Stretch, Task, WindowSpec, Windows,
+    Error, Files, IngestReport, Sink, Stretch, Task, WindowSpec, Windows,
+    findings::{classes, physics::Inspector},
     segmentation::Windower,
     sources::{Layout, Source},
 };
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 /// The windows of a task, and where they come from.
 #[derive(Debug, Clone)]
@@ -36,15 +37,15 @@ pub fn load(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Loade
     let files = locate(source, root)?;
     let mut ingest = IngestReport::default();
     let mut windower = windower_for(task, spec);
-    source.read(&files, &mut ingest, &mut windower)?;
-    ingest.require_files(source.name(), &files)?;
+    let records = read(task, &files, &mut ingest, &mut windower)?;
     let (windows, stretches) = windower.finish();
-    ingest.count_windows(&windows);
+    conclude(&mut ingest, &windows, &stretches, &records);
     if windows.is_empty() {
         return Err(Error::NoWindows {
             task: task.name.clone(),
             seconds: spec.seconds,
             accepted: ingest.accepted,
+            why: ingest.no_windows().unwrap_or_default(),
         });
     }
     Ok(Loaded {
@@ -55,6 +56,35 @@ pub fn load(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Loade
         synthetic: source.is_synthetic(),
         source: describe(source, &files),
     })
+}
+
+/// Reads the data of `task` into `sink`, and notes in `ingest` what the signal says about itself. Returns the records of each
+/// activity.
+pub(crate) fn read(
+    task: &Task,
+    files: &Files,
+    ingest: &mut IngestReport,
+    sink: &mut dyn Sink,
+) -> Result<BTreeMap<String, u64>, Error> {
+    let source = task.source.as_ref();
+    let mut inspector = Inspector::new(sink, source.channels(), f64::from(task.rate_hz));
+    source.read(files, ingest, &mut inspector)?;
+    ingest.require_files(source.name(), files)?;
+    let findings = inspector.findings(ingest);
+    ingest.findings.extend(findings);
+    Ok(inspector.activities)
+}
+
+/// Notes in `ingest` what windows came out, and what is missing among them.
+pub(crate) fn conclude(
+    ingest: &mut IngestReport,
+    windows: &Windows,
+    stretches: &[Stretch],
+    records: &BTreeMap<String, u64>,
+) {
+    ingest.count_windows(windows);
+    let findings = classes::findings(windows, stretches, records, ingest);
+    ingest.findings.extend(findings);
 }
 
 /// Builds the windower that suits the layout of the task's source.

@@ -34,15 +34,25 @@ pub enum SplitKind {
         /// Parts, two or more.
         k: usize,
     },
+    /// `time:K`: the windows of each user and class in `k` parts, one after the other in time; each part is tested once by a
+    /// network that learnt from the others. The same users train and test, so that figures hold for these people only.
+    /// Windows that share signal with a test window are left out of training.
+    Time {
+        /// Parts, two or more.
+        k: usize,
+    },
     /// `all`: one fold in which everyone trains and no one is tested, for a network that is deployed after other splits
     /// have shown how good it is. It is not read from text, as nothing can be compared with it.
     AllUsers,
 }
 
 impl SplitKind {
-    /// Returns whether users, and windows that overlap, are on both sides, which makes every accuracy too high.
+    /// Returns whether users are on both sides, so that figures say nothing about other people.
     pub fn leaks(&self) -> bool {
-        matches!(self, SplitKind::RandomWindows { .. })
+        matches!(
+            self,
+            SplitKind::RandomWindows { .. } | SplitKind::Time { .. }
+        )
     }
 }
 
@@ -73,6 +83,7 @@ impl fmt::Display for SplitKind {
                 )
             }
             SplitKind::RandomWindows { k } => write!(f, "random:{k}"),
+            SplitKind::Time { k } => write!(f, "time:{k}"),
             SplitKind::AllUsers => f.write_str("all"),
         }
     }
@@ -97,6 +108,7 @@ impl FromStr for SplitKind {
         match kind {
             "group" => Ok(SplitKind::GroupKFold { k: parts()? }),
             "random" => Ok(SplitKind::RandomWindows { k: parts()? }),
+            "time" => Ok(SplitKind::Time { k: parts()? }),
             "loso" | "louo" if rest.is_none() => Ok(SplitKind::LeaveOneSubjectOut),
             "users" => {
                 let form = "must look like users:test=1,2;validation=3";
@@ -117,7 +129,7 @@ impl FromStr for SplitKind {
                 Ok(SplitKind::FixedUsers { test, validation })
             }
             _ => Err(bad(
-                "there are group:K, loso (leave one subject out), random:K and users:test=1,2;validation=3",
+                "there are group:K, loso (leave one subject out), time:K, random:K and users:test=1,2;validation=3",
             )),
         }
     }
@@ -155,6 +167,9 @@ pub fn folds(windows: &Windows, kind: &SplitKind, seed: u64) -> Result<Vec<Fold>
     };
     if let SplitKind::RandomWindows { k } = kind {
         return split.random(*k, &mut rng);
+    }
+    if let SplitKind::Time { k } = kind {
+        return split.by_time(*k);
     }
     if *kind == SplitKind::AllUsers {
         return Ok(vec![split.all_users()]);
@@ -207,7 +222,13 @@ impl Split<'_> {
     fn groups(&self, k: usize, rng: &mut StdRng) -> Result<Vec<BTreeSet<u32>>, Error> {
         let mut users: Vec<(u32, usize)> = self.counts.iter().map(|(&u, &n)| (u, n)).collect();
         if users.len() < k {
-            let reason = format!("{} users cannot make {k} groups", users.len());
+            let reason = match users.len() {
+                1 => "all windows are of one user; divide them by time: --split time --folds 5"
+                    .to_owned(),
+                n => format!(
+                    "{n} users cannot make {k} groups; --folds {n}, or --split loso, tests each of them once"
+                ),
+            };
             return Err(self.error(reason));
         }
         users.shuffle(rng);
@@ -250,7 +271,11 @@ impl Split<'_> {
             }
             _ => BTreeSet::new(),
         };
-        let validation = if validation.is_empty() {
+        // A single user who is left trains alone, and validates with windows of their own.
+        let alone = train.len() == 1 && validation.is_empty();
+        let validation = if alone {
+            validation
+        } else if validation.is_empty() {
             let count = (train.len() / VALIDATION_SHARE).max(1);
             train.shuffle(rng);
             train.iter().copied().take(count).collect()
@@ -276,11 +301,88 @@ impl Split<'_> {
             }
         }
         if fold.train.is_empty() {
-            let reason = "no user is left to train on; at least three are needed".to_owned();
-            return Err(self.error(reason));
+            let reason = match self.counts.len() {
+                1 => {
+                    "all windows are of one user, and nobody is left to train on; divide them by time: --split time --folds 5"
+                }
+                _ => "no user is left to train on",
+            };
+            return Err(self.error(reason.to_owned()));
+        }
+        if alone {
+            fold.validation = self.last_of_each_class(&mut fold.train);
         }
         self.name_users(&mut fold);
         Ok(fold)
+    }
+
+    /// Takes the last windows of each user and class out of `train`, as many as validate, and returns them.
+    fn last_of_each_class(&self, train: &mut Vec<usize>) -> Vec<usize> {
+        let mut sets: BTreeMap<(u32, usize), Vec<usize>> = BTreeMap::new();
+        for &n in train.iter() {
+            sets.entry((self.windows.users[n], self.windows.y[n]))
+                .or_default()
+                .push(n);
+        }
+        let last = sets.values().flat_map(|set| {
+            let keep = set.len() - set.len() / VALIDATION_SHARE;
+            set.iter().skip(keep).copied()
+        });
+        let validation: BTreeSet<usize> = last.collect();
+        train.retain(|n| !validation.contains(n));
+        validation.into_iter().collect()
+    }
+
+    /// Builds `k` folds of parts in time.
+    fn by_time(&self, k: usize) -> Result<Vec<Fold>, Error> {
+        let windows = self.windows;
+        let mut sets: BTreeMap<(u32, usize), Vec<usize>> = BTreeMap::new();
+        for (n, (&user, &class)) in windows.users.iter().zip(&windows.y).enumerate() {
+            sets.entry((user, class)).or_default().push(n);
+        }
+        if let Some(((user, class), set)) = sets.iter().find(|(_, set)| set.len() < 2 * k) {
+            let label = windows.labels.get(*class).map_or("", String::as_str);
+            let reason = format!(
+                "user {user} has {} windows of {label:?}, too few for {k} parts; take fewer (--folds 2)",
+                set.len()
+            );
+            return Err(self.error(reason));
+        }
+        // Windows of one recording share signal when they begin less than a window apart.
+        let near = windows.time.div_ceil(windows.hop.max(1)).saturating_sub(1);
+        let fold = |part: usize| {
+            let tested =
+                |place: usize, len: usize| (part * len / k..(part + 1) * len / k).contains(&place);
+            let (mut train, mut test) = (Vec::new(), Vec::new());
+            for set in sets.values() {
+                for (place, &n) in set.iter().enumerate() {
+                    let shares = |other: usize| {
+                        let same = set.get(other).map(|&m| windows.recordings.get(m));
+                        tested(other, set.len()) && same == Some(windows.recordings.get(n))
+                    };
+                    if tested(place, set.len()) {
+                        test.push(n);
+                    } else if !(place.saturating_sub(near)..=place + near).any(shares) {
+                        train.push(n);
+                    }
+                }
+            }
+            train.sort_unstable();
+            test.sort_unstable();
+            let validation = self.last_of_each_class(&mut train);
+            let mut fold = Fold {
+                name: format!("{}/{k}", part + 1),
+                train,
+                validation,
+                test,
+                train_users: Vec::new(),
+                validation_users: Vec::new(),
+                test_users: Vec::new(),
+            };
+            self.name_users(&mut fold);
+            fold
+        };
+        Ok((0..k).map(fold).collect())
     }
 
     /// Builds the fold in which everyone trains.

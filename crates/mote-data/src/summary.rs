@@ -2,7 +2,7 @@
 
 use crate::{
     Error, IngestReport, Recording, Sink, Task, WindowSpec,
-    load::{describe, locate, windower_for},
+    load::{conclude, describe, locate, read, windower_for},
     resample::SECOND,
     segmentation::{Windower, median_rate},
     tasks,
@@ -61,9 +61,9 @@ pub fn check(task: &Task, root: Option<&Path>, examples: usize) -> Result<Ingest
     let mut ingest = IngestReport::with_examples(examples);
     let files = locate(task.source.as_ref(), root)?;
     let mut windower = windower_for(task, &WindowSpec::default());
-    task.source.read(&files, &mut ingest, &mut windower)?;
-    ingest.require_files(task.source.name(), &files)?;
-    ingest.count_windows(&windower.finish().0);
+    let records = read(task, &files, &mut ingest, &mut windower)?;
+    let (windows, stretches) = windower.finish();
+    conclude(&mut ingest, &windows, &stretches, &records);
     Ok(ingest)
 }
 
@@ -91,7 +91,7 @@ pub struct Summary {
     pub task: String,
     /// Data set and path.
     pub source: String,
-    /// Users of the windows.
+    /// Users of the recordings.
     pub users: usize,
     /// Users who have every activity.
     pub complete_users: usize,
@@ -120,10 +120,9 @@ pub fn summary(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Su
         users: BTreeMap::new(),
         windower: windower_for(task, spec),
     };
-    task.source.read(&files, &mut ingest, &mut counter)?;
-    ingest.require_files(task.source.name(), &files)?;
-    let (windows, _) = counter.windower.finish();
-    ingest.count_windows(&windows);
+    let records = read(task, &files, &mut ingest, &mut counter)?;
+    let (windows, stretches) = counter.windower.finish();
+    conclude(&mut ingest, &windows, &stretches, &records);
     let mut activities = counter.activities;
     for (class, label) in windows.labels.iter().enumerate() {
         if let Some(activity) = activities.get_mut(label) {
@@ -135,7 +134,7 @@ pub fn summary(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Su
     Ok(Summary {
         task: task.name.clone(),
         source: describe(task.source.as_ref(), &files),
-        users: windows.users.iter().collect::<BTreeSet<_>>().len(),
+        users: counter.users.len(),
         complete_users: counter
             .users
             .values()

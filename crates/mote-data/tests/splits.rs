@@ -101,6 +101,7 @@ proptest! {
             SplitKind::GroupKFold { k },
             SplitKind::LeaveOneSubjectOut,
             SplitKind::RandomWindows { k },
+            SplitKind::Time { k },
             SplitKind::FixedUsers { test, validation },
         ] {
             prop_assert_eq!(&kind.to_string().parse::<SplitKind>().unwrap(), &kind);
@@ -145,11 +146,67 @@ fn random_windows_leak_and_say_so() {
 }
 
 #[test]
+fn one_of_two_users_trains_alone() {
+    let w = windows([vec![1; 16], vec![2; 24]].concat());
+    let all = folds(&w, &SplitKind::LeaveOneSubjectOut, 0).unwrap();
+    assert_eq!(all.len(), 2);
+    for fold in &all {
+        check_complete(&w, fold);
+        assert_eq!((fold.test_users.len(), fold.train_users.len()), (1, 1));
+        assert_eq!(fold.train_users, fold.validation_users);
+        assert_ne!(fold.train_users, fold.test_users);
+        assert_eq!(fold.validation.len(), fold.train.len() / 7);
+    }
+}
+
+#[test]
+fn parts_in_time_share_no_signal() {
+    let mut w = windows([vec![1; 40], vec![2; 40]].concat());
+    // Windows overlap by half; user 1 has two recordings, between which nothing is shared.
+    (w.time, w.hop) = (60, 30);
+    w.recordings = (0..80).map(|n| [0, 1, 2][(n / 20).min(2)]).collect();
+    let kind: SplitKind = "time:4".parse().unwrap();
+    assert!(kind.leaks());
+    let all = folds(&w, &kind, 1).unwrap();
+    let mut tested: Vec<usize> = all.iter().flat_map(|f| f.test.clone()).collect();
+    tested.sort_unstable();
+    assert!(tested.into_iter().eq(0..80));
+    for fold in &all {
+        assert_eq!(fold.test_users, [1, 2]);
+        assert_eq!(fold.train_users, [1, 2]);
+        for &test in &fold.test {
+            for &other in fold.train.iter().chain(&fold.validation) {
+                assert_ne!(test, other);
+                let same = w.recordings[test] == w.recordings[other];
+                assert!(!same || test.abs_diff(other) > 1, "{test} and {other}");
+            }
+        }
+    }
+    // Of 80 windows a quarter is tested; one or two at each border are left out.
+    let kept = |f: &mote_data::Fold| f.train.len() + f.validation.len();
+    assert!(
+        all.iter().all(|f| f.test.len() == 20 && kept(f) >= 56),
+        "{:?}",
+        all.iter().map(kept).collect::<Vec<_>>()
+    );
+    let few = folds(&windows(vec![1; 6]), &kind, 1)
+        .unwrap_err()
+        .to_string();
+    assert!(few.contains("user 1 has 6 windows"), "{few}");
+}
+
+#[test]
 fn impossible_splits_say_why() {
+    let one = windows(vec![1; 8]);
+    for kind in ["group:2", "loso"] {
+        let error = folds(&one, &kind.parse().unwrap(), 0)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("--split time"), "{error}");
+    }
     let w = windows(vec![1, 1, 2, 2]);
     for (kind, part) in [
         ("group:3", "2 users cannot make 3 groups"),
-        ("loso", "no user is left to train on"),
         ("users:test=9", "no user 9"),
         ("users:test=1;validation=1", "cannot validate"),
         ("random:3", "too few"),

@@ -46,12 +46,13 @@ impl Experiment {
         let task = mote_data::task(&data.task)?;
         observer.tell(Event::Reading { task: &task.name });
         let loaded = mote_data::load(&task, data.folder.as_deref(), &data.window)?;
+        loaded.ingest.require_sound(&task.name, data.max_bad)?;
         let folds = mote_data::folds(&loaded.windows, &split.kind, split.seed)
             .place(|| format!("task {}", task.name))?;
         observer.tell(Event::DataRead {
             source: &loaded.source,
             windows: loaded.windows.len(),
-            rejected: loaded.ingest.rejected(),
+            ingest: &loaded.ingest,
             folds: folds.len(),
             split: &split.kind,
             synthetic: loaded.synthetic,

@@ -9,7 +9,7 @@ use crate::firmware::Firmware;
 use crate::observer::Observer;
 use crate::other_tasks::OtherTasks;
 use crate::plan;
-use crate::settings::{DataSettings, SplitSettings};
+use crate::settings::{DataSettings, MAX_BAD, SplitSettings};
 use mote_codegen::Deployment;
 use mote_data::{IngestReport, Loaded, SplitKind, WindowSpec, Windows};
 use mote_device::board::Board;
@@ -256,6 +256,7 @@ fn random_experiment(settings: &ImportSettings, graph: &Graph) -> Result<Experim
             overlap: 0.0,
             rate_hz: settings.rate_hz,
         },
+        max_bad: MAX_BAD,
     };
     Ok(Experiment {
         task,
@@ -291,6 +292,7 @@ fn experiment(
             overlap: 0.5,
             rate_hz: settings.rate_hz,
         },
+        max_bad: MAX_BAD,
     };
     let split = SplitSettings {
         kind: SplitKind::GroupKFold { k: 2 },

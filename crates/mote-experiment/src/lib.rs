@@ -115,7 +115,7 @@ pub use observer::{Event, Observer, Training};
 pub use pipeline::Pipeline;
 pub use run::{Difference, Outputs, run as run_model};
 pub use runner::{ComparisonRunner, Extent, PipelineResult};
-pub use settings::{ComparisonSettings, DataSettings, SplitSettings, WINDOW_S};
+pub use settings::{ComparisonSettings, DataSettings, MAX_BAD, SplitSettings, WINDOW_S};
 pub use stream::StreamSettings;
 pub use trained::TrainedPipeline;
 pub use trials::{Repeat, TrialContext, TrialSettings, Trials};

@@ -1,6 +1,6 @@
 //! What happens while an experiment runs, as values; whoever runs it decides what to show.
 
-use mote_data::SplitKind;
+use mote_data::{IngestReport, SplitKind};
 use mote_report::Run;
 use mote_search::{Candidate, CutOff, Limits, Record, Status};
 use mote_train::Epoch;
@@ -23,8 +23,8 @@ pub enum Event<'a> {
         source: &'a str,
         /// Windows.
         windows: usize,
-        /// Records that were rejected.
-        rejected: u64,
+        /// What became of every record, and what the owner of the data should know.
+        ingest: &'a IngestReport,
         /// Folds.
         folds: usize,
         /// How users are divided.

@@ -23,6 +23,20 @@ pub struct DataSettings {
     pub folder: Option<PathBuf>,
     /// How recordings are cut into windows.
     pub window: WindowSpec,
+    /// Share of rejected records above which nothing is trained.
+    #[serde(default = "max_bad", skip_serializing_if = "is_max_bad")]
+    pub max_bad: f64,
+}
+
+/// Default of [`DataSettings::max_bad`]: data sets that are used as they are have a few per cent at most.
+pub const MAX_BAD: f64 = 0.2;
+
+fn max_bad() -> f64 {
+    MAX_BAD
+}
+
+fn is_max_bad(share: &f64) -> bool {
+    *share == MAX_BAD
 }
 
 impl DataSettings {
@@ -36,6 +50,7 @@ impl DataSettings {
                 overlap: 0.5,
                 rate_hz: 20.0,
             },
+            max_bad: MAX_BAD,
         }
     }
 

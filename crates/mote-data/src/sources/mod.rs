@@ -78,6 +78,9 @@ pub trait Source: fmt::Debug + Send + Sync {
     fn channels(&self) -> Vec<ChannelInfo> {
         match self.layout() {
             Layout::Recordings { channels: 3 } => ChannelInfo::accelerometer(),
+            Layout::Windows {
+                time, channels: 3, ..
+            } if time > 1 => ChannelInfo::accelerometer(),
             _ => Vec::new(),
         }
     }
