@@ -39,6 +39,8 @@ pub enum FindingKind {
     ShortStretches,
     /// So few users that figures say little about others.
     FewUsers,
+    /// Something about the files was guessed, as nobody has described them.
+    Guessed,
     /// More channels than time steps: the axes of an array may be swapped.
     SwappedAxes,
 }

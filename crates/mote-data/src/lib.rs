@@ -21,7 +21,13 @@
 //!
 //! To add a data set, write one file in `src/sources/` and a line in `sources()` and `tasks()`.
 
+#![allow(
+    clippy::expect_used,
+    reason = "invariants of the crate itself; what files hold is never expected to be anything"
+)]
+
 mod curl;
+mod describe;
 mod described;
 mod error;
 mod fetch;
@@ -42,6 +48,7 @@ mod synth;
 mod task;
 mod windows;
 
+pub use describe::{Guess, describe};
 pub use described::{ChannelInfo, Described, Quantity};
 pub use error::Error;
 pub use fetch::{Fetched, Progress, dataset, datasets, fetch};

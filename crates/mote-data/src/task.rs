@@ -71,7 +71,28 @@ pub fn tasks() -> Vec<Task> {
     ]
 }
 
-/// Returns the task called `name`. For `csv:FILE.toml` and `npz:FILE` the description is read at once.
+/// Returns the task of the recordings at `path`: described by `task.toml` in the folder, or else by what they look like.
+fn at(path: &Path) -> Result<Task, Error> {
+    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    let description = path.join("task.toml");
+    match ending.as_deref() {
+        Some("npz") => return task(&format!("npz:{}", path.display())),
+        Some("toml") => return task(&format!("csv:{}", path.display())),
+        _ if description.is_file() => return task(&format!("csv:{}", description.display())),
+        _ => {}
+    }
+    let source = Described::guess(path)?;
+    let name = path.display().to_string();
+    Ok(Task::new(
+        name,
+        source.labels(),
+        source.rate_hz(),
+        Arc::new(source),
+    ))
+}
+
+/// Returns the task called `name`. For `csv:FILE.toml` and `npz:FILE` the description is read at once. The path of a folder or
+/// file with recordings is a task as well.
 ///
 /// # Errors
 /// [`Error::UnknownTask`], with the nearest name there is; for `csv:` and `npz:`, every error of reading the file.
@@ -94,7 +115,11 @@ pub fn task(name: &str) -> Result<Task, Error> {
             Arc::new(source),
         ));
     }
+    let path = Path::new(name);
     let all = tasks();
+    if path.exists() && !all.iter().any(|t| t.name == name) {
+        return at(path);
+    }
     if let Some(found) = all.iter().find(|t| t.name == name) {
         return Ok(found.clone());
     }
@@ -104,7 +129,7 @@ pub fn task(name: &str) -> Result<Task, Error> {
         .filter(|(likeness, _)| *likeness > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let known = all.iter().map(|t| t.name.as_str());
-    let known = known.chain(["csv:FILE.toml", "npz:FILE"]);
+    let known = known.chain(["csv:FILE.toml", "npz:FILE", "a folder of recordings"]);
     Err(Error::UnknownTask {
         name: name.to_owned(),
         near: near.map(|(_, n)| n.clone()),

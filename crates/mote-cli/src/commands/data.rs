@@ -2,13 +2,13 @@
 
 use crate::args::DataArgs;
 use crate::ui::Ui;
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use mote_data::SynthSpec;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Data sets: list, fetch, check, summary, synth.
+/// Data sets: list, describe, check, summary, fetch, synth.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -44,6 +44,15 @@ enum Command {
         /// As JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Look at recordings that nobody has described, and write the description: which files, columns, units, rate, labels,
+    /// users. Says what it saw and what it guessed.
+    Describe {
+        /// A folder, a text file or an archive with recordings.
+        path: PathBuf,
+        /// Write the description to this file, for --task csv:FILE; it is printed otherwise.
+        #[arg(long, value_name = "FILE.toml")]
+        save: Option<PathBuf>,
     },
     /// Download a data set from its official place; goes on where an earlier download stopped.
     Fetch {
@@ -97,6 +106,7 @@ enum Command {
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     match &args.command {
         Command::List { data, json } => list(data.clone(), *json),
+        Command::Describe { path, save } => describe(path, save.as_deref(), ui),
         Command::Fetch { name, data } => fetch(name, data, ui),
         Command::Check {
             task,
@@ -158,7 +168,59 @@ fn list(data: Option<PathBuf>, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn fetch(name: &str, data: &std::path::Path, ui: &Ui) -> Result<ExitCode> {
+fn describe(path: &Path, save: Option<&Path>, ui: &Ui) -> Result<ExitCode> {
+    let guess = mote_data::describe(path, &seen_from(path, save)?)?;
+    for (file, why) in guess.left_out.iter().take(10) {
+        ui.info(format_args!("left out: {file}: {why}"));
+    }
+    if let Some(more) = guess.left_out.len().checked_sub(10).filter(|n| *n > 0) {
+        ui.info(format_args!("left out: {more} more files"));
+    }
+    for text in &guess.guesses {
+        ui.info(format_args!("guessed: {text}"));
+    }
+    for text in &guess.missing {
+        ui.warn(format_args!("not known: {text}"));
+    }
+    match save {
+        Some(file) => {
+            if file.exists() {
+                bail!(
+                    "{} is there already; choose another name, or remove it",
+                    file.display()
+                );
+            }
+            std::fs::write(file, &guess.toml).with_context(|| file.display().to_string())?;
+            println!("mote data check csv:{}", file.display());
+        }
+        None => print!("{}", guess.toml),
+    }
+    // A description that has to be completed is no success.
+    Ok(match guess.missing.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// Returns how a description in `save` names the recordings at `path`: relative to its own folder where they lie in it.
+fn seen_from(path: &Path, save: Option<&Path>) -> Result<String> {
+    let Some(file) = save else {
+        return Ok(path.display().to_string());
+    };
+    let whole = |p: &Path| p.canonicalize().with_context(|| p.display().to_string());
+    let folder = match file.parent() {
+        Some(parent) if parent != Path::new("") => whole(parent)?,
+        _ => whole(Path::new("."))?,
+    };
+    let path = whole(path)?;
+    Ok(match path.strip_prefix(&folder) {
+        Ok(rest) if rest == Path::new("") => ".".to_owned(),
+        Ok(rest) => rest.display().to_string(),
+        Err(_) => path.display().to_string(),
+    })
+}
+
+fn fetch(name: &str, data: &Path, ui: &Ui) -> Result<ExitCode> {
     let dataset = mote_data::dataset(name)?;
     ui.info(format_args!("{}: {}", dataset.title, dataset.url));
     let bar = ui.bytes(dataset.name);

@@ -28,10 +28,15 @@ mod time;
 mod units;
 mod users;
 
+pub(crate) use description::Encoding;
+#[cfg(test)]
+pub(crate) use pattern::Pattern;
+pub(crate) use text::{Line, Lines, text as decoded};
+pub(crate) use time::iso;
 pub use units::{ChannelInfo, Quantity};
 
 use crate::{
-    Error, Files, IngestReport, Sink,
+    Error, Files, Finding, FindingKind, IngestReport, Sink,
     sources::{Dataset, Layout, Source},
 };
 use choice::{Choice, Verdict};
@@ -54,6 +59,8 @@ pub struct Described {
     /// Factor from the file's unit to the unit that values are kept in, by channel.
     scales: Vec<f32>,
     choice: Choice,
+    /// What Mote guessed of the description; nothing in one that somebody wrote.
+    guesses: Vec<String>,
 }
 
 impl Described {
@@ -75,6 +82,29 @@ impl Described {
         let name = format!("csv:{}", path.display());
         Self::build(name, description, text, Files::at(files).with_archives())
             .map_err(|reason| Error::format(path, reason))
+    }
+
+    /// Opens the recordings at `path`, a folder or file that nobody has described, by what they look like.
+    ///
+    /// # Errors
+    /// When something cannot be told that has to be known, naming it and saying what to do.
+    pub fn guess(path: &Path) -> Result<Self, Error> {
+        let guess = crate::describe(path, &path.to_string_lossy())?;
+        if !guess.missing.is_empty() {
+            let reason = format!(
+                "{}; `mote data describe {} --save task.toml` writes what is known, to be completed",
+                guess.missing.join("; "),
+                path.display()
+            );
+            return Err(Error::format(path, reason));
+        }
+        let description = Description::parse(&guess.toml, path)?;
+        let name = path.display().to_string();
+        let files = Files::at(path).with_archives();
+        let mut source = Self::build(name, description, guess.toml, files)
+            .map_err(|reason| Error::format(path, reason))?;
+        source.guesses = guess.guesses;
+        Ok(source)
     }
 
     fn build(
@@ -104,6 +134,7 @@ impl Described {
             text,
             files,
             description,
+            guesses: Vec::new(),
         })
     }
 
@@ -187,6 +218,13 @@ impl Source for Described {
         ingest: &mut IngestReport,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
+        for guess in &self.guesses {
+            let text =
+                format!("guessed: {guess}; `mote data describe` writes it down, to be corrected");
+            ingest
+                .findings
+                .push(Finding::new(FindingKind::Guessed, text));
+        }
         let left_out = RefCell::new(Vec::new());
         let wanted = |name: &str| match self.choice.verdict(name) {
             _ if self.is_the_file(name) => true,
