@@ -41,6 +41,8 @@ pub enum FindingKind {
     FewUsers,
     /// Something about the files was guessed, as nobody has described them.
     Guessed,
+    /// Windows come ready-made, and cannot be cut otherwise.
+    ReadyMade,
     /// More channels than time steps: the axes of an array may be swapped.
     SwappedAxes,
 }

@@ -35,6 +35,7 @@ mod files;
 mod findings;
 mod ingest_report;
 mod load;
+pub mod numpy;
 mod recording;
 mod records;
 mod resample;

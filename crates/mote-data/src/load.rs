@@ -1,7 +1,7 @@
 //! Loads the windows of a task.
 
 use crate::{
-    Error, Files, IngestReport, Sink, Stretch, Task, WindowSpec, Windows,
+    Error, Files, Finding, FindingKind, IngestReport, Sink, Stretch, Task, WindowSpec, Windows,
     findings::{classes, physics::Inspector},
     segmentation::Windower,
     sources::{Layout, Source},
@@ -38,6 +38,7 @@ pub fn load(task: &Task, root: Option<&Path>, spec: &WindowSpec) -> Result<Loade
     let mut ingest = IngestReport::default();
     let mut windower = windower_for(task, spec);
     let records = read(task, &files, &mut ingest, &mut windower)?;
+    ingest.findings.extend(ready_made(source, spec));
     let (windows, stretches) = windower.finish();
     conclude(&mut ingest, &windows, &stretches, &records);
     if windows.is_empty() {
@@ -73,6 +74,43 @@ pub(crate) fn read(
     let findings = inspector.findings(ingest);
     ingest.findings.extend(findings);
     Ok(inspector.activities)
+}
+
+/// Says that windows which come ready-made cannot be cut as `spec` asks.
+fn ready_made(source: &dyn Source, spec: &WindowSpec) -> Option<Finding> {
+    let Layout::Windows {
+        time, rate_hz, hop, ..
+    } = source.layout()
+    else {
+        return None;
+    };
+    let default = WindowSpec::default();
+    let asked = [
+        (
+            spec.seconds != default.seconds && spec.time() != time,
+            "length",
+        ),
+        (
+            spec.overlap != default.overlap && spec.hop() != hop,
+            "overlap",
+        ),
+        (
+            spec.rate_hz != default.rate_hz && spec.rate_hz != rate_hz,
+            "rate",
+        ),
+    ];
+    let asked: Vec<&str> = asked
+        .into_iter()
+        .filter(|(asked, _)| *asked)
+        .map(|(_, what)| what)
+        .collect();
+    (!asked.is_empty() && time > 1).then(|| {
+        let text = format!(
+            "these windows come ready-made, {time} steps at {rate_hz} Hz, {hop} apart: another {} cannot be had",
+            asked.join(" or ")
+        );
+        Finding::new(FindingKind::ReadyMade, text)
+    })
 }
 
 /// Notes in `ingest` what windows came out, and what is missing among them.

@@ -1,19 +1,13 @@
 //! Arrays that users name: `*.npy`, an array of an `*.npz`, or rows of a `*.csv`.
 
 use crate::error::{Error, Result};
-use npyz::{NpyFile, Order};
+use mote_data::numpy::{Array, Values};
 use std::fs;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
 /// Most bytes of an array.
 const MAX_BYTES: u64 = 1 << 28;
-
-/// Longest header of an array in bytes; NumPy itself reads no more than 10,000.
-const HEADER: usize = 1 << 16;
-
-/// Most opening brackets in a header: a plain array has two.
-const BRACKETS: usize = 8;
 
 /// Names of the array that is meant, in an archive that has several.
 const NAMES: [&str; 6] = ["X", "x", "inputs", "y", "Y", "outputs"];
@@ -61,13 +55,21 @@ impl Rows {
         }
     }
 
-    /// The first column, or of several the place of the largest: class numbers, or one-hot rows.
-    pub fn classes(&self) -> Vec<usize> {
-        let class = |row: &Vec<f32>| match row.as_slice() {
-            &[class] => class.max(0.0) as usize,
-            many => mote::kernels::argmax(many),
+    /// Returns the class of each row: the number in its only column, or of several the place of the largest (one-hot rows,
+    /// scores).
+    ///
+    /// # Errors
+    /// The first row whose number is no class.
+    pub fn classes(&self) -> std::result::Result<Vec<usize>, String> {
+        let class = |(n, row): (usize, &Vec<f32>)| match row.as_slice() {
+            &[class] if class >= 0.0 && class.fract() == 0.0 => Ok(class as usize),
+            &[other] => Err(format!(
+                "row {}: {other} is no class; classes are whole numbers from 0",
+                n + 1
+            )),
+            many => Ok(mote::kernels::argmax(many)),
         };
-        self.rows.iter().map(class).collect()
+        self.rows.iter().enumerate().map(class).collect()
     }
 
     fn csv(text: &str) -> std::result::Result<Self, String> {
@@ -118,52 +120,17 @@ impl Rows {
     }
 
     fn npy(bytes: Vec<u8>) -> std::result::Result<Self, String> {
-        // Deeply nested brackets would exhaust the stack of the parser.
-        let head = bytes.get(..HEADER.min(bytes.len())).unwrap_or(&[]);
-        let end = head.iter().position(|&b| b == b'\n').unwrap_or(head.len());
-        let brackets = head.iter().take(end).filter(|b| b"([{".contains(b));
-        if end == HEADER || brackets.count() > BRACKETS {
-            return Err("the header is not that of a plain array".to_owned());
-        }
-        let npy = NpyFile::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
-        if npy.order() != Order::C {
-            return Err("it must be in C order: numpy.ascontiguousarray".to_owned());
-        }
-        let (count, total) = (npy.shape().first().copied().unwrap_or(1), npy.len());
-        let row = usize::try_from(total.checked_div(count).unwrap_or(0)).unwrap_or(0);
-        let values = numbers(npy)?;
-        if values.len() as u64 != total {
-            return Err(format!(
-                "{} of {total} values; it is cut short",
-                values.len()
-            ));
-        }
+        let array = Array::read(Cursor::new(bytes))?;
+        let Values::Numbers(numbers) = array.values else {
+            return Err("it is text; numbers are expected".to_owned());
+        };
+        let rows = array.shape.first().copied().unwrap_or(1);
+        let row = numbers.len().checked_div(rows).unwrap_or(0).max(1);
+        let numbers: Vec<f32> = numbers.into_iter().map(|v| v as f32).collect();
         Ok(Self {
-            rows: values.chunks(row.max(1)).map(<[f32]>::to_vec).collect(),
+            rows: numbers.chunks(row).map(<[f32]>::to_vec).collect(),
         })
     }
-}
-
-/// The values of an array of any plain type.
-fn numbers(npy: NpyFile<Cursor<Vec<u8>>>) -> std::result::Result<Vec<f32>, String> {
-    let kind = npy.dtype().descr();
-    macro_rules! of {
-        ($npy:ident, $($kind:ty),*) => {{
-            let npy = $npy;
-            $(let npy = match npy.try_data::<$kind>() {
-                Ok(values) => {
-                    return values
-                        .map(|v| v.map(|v| v as f32))
-                        .collect::<std::result::Result<_, _>>()
-                        .map_err(|e: std::io::Error| e.to_string());
-                }
-                Err(npy) => npy,
-            };)*
-            drop(npy);
-        }};
-    }
-    of!(npy, f32, f64, i8, u8, i16, u16, i32, u32, i64, u64);
-    Err(format!("its type {kind} is no number"))
 }
 
 #[cfg(test)]
@@ -174,7 +141,10 @@ mod tests {
     fn rows_of_a_csv_may_have_names() {
         let rows = Rows::csv("a,b\n1, 2\n\n3,-4.5\n").unwrap();
         assert_eq!(rows.rows, [[1.0, 2.0], [3.0, -4.5]]);
-        assert_eq!(rows.classes(), [1, 0]);
+        assert_eq!(rows.classes().unwrap(), [1, 0]);
+        let halves = Rows::csv("0\n1.5\n").unwrap().classes().unwrap_err();
+        assert!(halves.contains("row 2: 1.5"), "{halves}");
+        assert!(Rows::csv("-1\n").unwrap().classes().is_err());
         assert!(Rows::csv("1,2\nx,3\n").unwrap_err().contains("line 2"));
     }
 
@@ -188,7 +158,7 @@ mod tests {
         bytes.extend([1, 2, 3, 0xff, 5, 6]);
         let rows = Rows::npy(bytes.clone()).unwrap();
         assert_eq!(rows.rows, [[1.0, 2.0, 3.0], [-1.0, 5.0, 6.0]]);
-        assert_eq!(rows.classes(), [2, 2]);
+        assert_eq!(rows.classes().unwrap(), [2, 2]);
         bytes.pop();
         assert!(Rows::npy(bytes).is_err());
         assert!(Rows::npy(vec![b'('; 40]).is_err());

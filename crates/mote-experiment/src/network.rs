@@ -129,9 +129,17 @@ fn job<'a>(experiment: &'a Experiment, index: usize, fold: &'a Fold) -> Job<'a> 
 /// comparisons with other settings can share the output folder.
 fn folder(experiment: &Experiment, model: &str, config: &TrainConfig, index: usize) -> PathBuf {
     let windows = experiment.windows();
+    // Recordings that changed, or are read in another way, have another digest, and never meet an old checkpoint.
+    let data: String = experiment.loaded.digest.chars().take(8).collect();
     let setting = format!(
-        "{}-{}x{}-{}-{}",
-        experiment.task.name, windows.time, windows.channels, experiment.split, experiment.seed
+        "{}-{data}-{}x{}-{}-{}-{}Hz-{}",
+        experiment.task.name,
+        windows.time,
+        windows.channels,
+        windows.hop,
+        experiment.split,
+        windows.rate_hz,
+        experiment.seed
     );
     let name = |text: &str| -> String {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '.';

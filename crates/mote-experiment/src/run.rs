@@ -58,7 +58,7 @@ impl Outputs {
     /// Compares with `expected`, within `tolerance`: none for integers by default, little for f32.
     ///
     /// # Errors
-    /// When there are more or fewer of them.
+    /// When there are more or fewer of them, or one is no class.
     pub fn compare(&mut self, expected: &Rows, tolerance: Option<f32>) -> Result<()> {
         let lens = |rows: &[Vec<f32>]| rows.iter().map(Vec::len).collect::<Vec<_>>();
         let (own, other) = (lens(&self.outputs), lens(&expected.rows));
@@ -100,11 +100,14 @@ impl Outputs {
     /// When there are more or fewer of them.
     pub fn judge(&mut self, labels: &Rows) -> Result<()> {
         let labels = match labels.rows.as_slice() {
-            [one] if one.len() == self.outputs.len() => {
-                one.iter().map(|&l| l.max(0.0) as usize).collect()
+            // All in one row.
+            [one] if one.len() == self.outputs.len() => Rows {
+                rows: one.iter().map(|&label| vec![label]).collect(),
             }
+            .classes(),
             _ => labels.classes(),
         };
+        let labels = labels.map_err(|what| Error::Invalid(format!("--labels: {what}")))?;
         if labels.len() != self.outputs.len() {
             return Err(Error::Invalid(format!(
                 "--labels has {} labels for {} inputs",

@@ -91,6 +91,71 @@ fn changed_settings_start_afresh_beside_the_old_ones() {
     }
 }
 
+/// Recordings of three people who sit and walk, as a CSV file and its description.
+fn own_recordings(folder: &Path) {
+    let mut text = "t,x,y,z,label,user\n".to_owned();
+    let mut t = 0;
+    for user in 1..=3 {
+        for (label, swing) in [("sit", 0.0), ("walk", 5.0f64)] {
+            for n in 0..240 {
+                let x = swing * (f64::from(n) * 0.6).sin();
+                text += &format!(
+                    "{t},{x:.3},{:.3},9.8,{label},{user}\n",
+                    0.01 * f64::from(n % 5)
+                );
+                t += 50;
+            }
+            t += 5000;
+        }
+    }
+    std::fs::write(folder.join("d.csv"), text).unwrap();
+}
+
+fn describe(folder: &Path, x: &str) -> String {
+    let file = folder.join("task.toml");
+    let text = format!(
+        "path = \"d.csv\"\nunit = \"m/s^2\"\nrate_hz = 20\ntime_unit = \"ms\"\n[columns]\nx = \"{x}\"\ny = \"y\"\nz = \
+         \"z\"\nactivity = \"label\"\nuser = \"user\"\ntime = \"t\"\n[labels]\nsit = \"sit\"\nwalk = \"walk\"\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    format!("csv:{}", file.display())
+}
+
+#[test]
+fn a_changed_description_or_added_recordings_start_afresh() {
+    let out = tempfile::tempdir().unwrap();
+    own_recordings(out.path());
+    let pipelines = [pipeline("float", "cnn", &[])];
+    let compare = |task: String| {
+        let mut changed = settings(&out.path().join("out"));
+        changed.data.task = task;
+        changed.split.kind = "group:3".parse().unwrap();
+        let results = ComparisonRunner::new(changed, listening().0)
+            .unwrap()
+            .compare(&pipelines)
+            .unwrap();
+        (
+            results.data.digest.clone(),
+            results.runs[0].fold_results[0].history[0].loss,
+        )
+    };
+    let first = compare(describe(out.path(), "x"));
+    // Column y in place of x: what was learnt from x is not taken for it.
+    let other = compare(describe(out.path(), "y"));
+    assert_ne!(first.0, other.0);
+    assert_ne!(first.1, other.1);
+    assert_eq!(compare(describe(out.path(), "x")), first);
+    let more = std::fs::read_to_string(out.path().join("d.csv")).unwrap();
+    let again: String = more
+        .lines()
+        .skip(1)
+        .take(240)
+        .map(|l| format!("9{l}\n"))
+        .collect();
+    std::fs::write(out.path().join("d.csv"), more + &again).unwrap();
+    assert_ne!(compare(describe(out.path(), "x")).0, first.0);
+}
+
 #[test]
 fn what_is_wrong_is_found_before_any_data_is_read() {
     let out = tempfile::tempdir().unwrap();

@@ -1,39 +1,48 @@
 //! Reads ready-made windows from Python: `numpy.savez(file, X=X, y=y, users=users)`.
 //!
-//! `X` is `[windows, time, channels]` of float32 or float64 in C order, m/s^2; `y` class numbers from 0 and
-//! `users` user numbers, one integer per window. Optional, one value each: `rate_hz` (default 20) and `hop`
-//! in samples (default: the window length, no overlap).
+//! `X` is `[windows, time, channels]` of numbers, m/s^2 or a `unit` of its own; `y` and `users` say for each window what was done
+//! and who did it, as numbers or as text. `y` may be one-hot. Optional, one value each: `rate_hz` (default 20), `hop` in samples
+//! (default: the window length, no overlap), `unit` (`g`, `mg`, `m/s^2`) and `axes` (`"window,channel,time"`, where the shape
+//! does not tell). `labels` names the classes that `y` numbers.
 
 use super::{Dataset, Layout, Source};
-use crate::{Error, Files, IngestReport, Reason, Sink, recording::PLAUSIBLE};
-use npyz::{Deserialize, NpyFile, Order};
+use crate::{
+    ChannelInfo, Error, Files, Finding, FindingKind, IngestReport, Reason, STANDARD_GRAVITY, Sink,
+    numpy::{self, Array, Values},
+    recording::PLAUSIBLE,
+};
+use npyz::Order;
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::File,
-    io::{BufReader, Chain, Cursor, Read},
+    io::BufReader,
     path::{Path, PathBuf},
 };
 use zip::ZipArchive;
 
 type Archive = ZipArchive<BufReader<File>>;
 
-/// An array of the archive: the beginning that was looked at, and the rest.
-type Entry<'a> = Chain<Cursor<Vec<u8>>, zip::read::ZipFile<'a, BufReader<File>>>;
-
-/// Longest header of an array in bytes. NumPy itself reads no more than 10,000.
-const HEADER: u64 = 1 << 16;
-
-/// Most opening brackets in a header: a plain array has two.
-const BRACKETS: usize = 8;
+/// Most channels of windows that are stored with the channels before the time. Time steps are more.
+const FEW_CHANNELS: usize = 16;
 
 /// Reader of NumPy windows.
 #[derive(Debug, Clone)]
 pub struct Npz {
     name: String,
     path: PathBuf,
+    /// Class of each window, an index into `labels`.
     y: Vec<usize>,
+    labels: Vec<String>,
     users: Vec<u32>,
-    /// Windows, time steps and channels of `X`.
+    /// Names of users who are known by another number.
+    names: BTreeMap<u32, String>,
+    /// Windows, time steps and channels.
     shape: [usize; 3],
+    /// Whether `X` is stored `[windows, channels, time]`, and whether that was guessed.
+    channels_first: bool,
+    guessed: bool,
+    /// Size of the unit of `X` in m/s^2.
+    unit: f32,
     rate_hz: f32,
     hop: usize,
 }
@@ -46,67 +55,78 @@ impl Npz {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let mut archive = open(path)?;
         let bad = |reason: String| Error::format(path, reason);
-        let shape = with_array(&mut archive, path, "X", |npy| match npy.shape() {
-            _ if npy.order() != Order::C => Err("X must be in C order".to_owned()),
-            &[n, t, c] if t > 0 && c > 0 && t.saturating_mul(c) <= 1 << 24 => {
-                Ok([n as usize, t as usize, c as usize])
+        let stored = {
+            let npy = entry(&mut archive, path, "X")?;
+            let shape = numpy::shape(&npy).map_err(|e| bad_array(path, "X", e))?;
+            match shape[..] {
+                [n, a, b] if a > 0 && b > 0 && a.saturating_mul(b) <= 1 << 24 => [n, a, b],
+                _ => {
+                    let what = format!("must be [windows, time, channels], found {shape:?}");
+                    return Err(bad_array(path, "X", what));
+                }
             }
-            other => Err(format!(
-                "X must be [windows, time, channels], found {other:?}"
-            )),
-        })?;
-        let y: Vec<i64> = integers(&mut archive, path, "y")?;
-        let users: Vec<i64> = integers(&mut archive, path, "users")?;
-        let [windows, time, _] = shape;
-        for (what, found) in [("y", y.len()), ("users", users.len())] {
-            if found != windows {
-                return Err(Error::Length {
-                    what: format!("{}, array {what},", path.display()),
-                    expected: windows,
-                    found,
-                });
+        };
+        let (channels_first, guessed) = match text(&mut archive, path, "axes")?.as_deref() {
+            None => {
+                let [_, first, last] = stored;
+                let swapped = first <= FEW_CHANNELS && last > 2 * first && last > FEW_CHANNELS;
+                (swapped, swapped)
             }
-        }
-        // A class number is an index into the list of labels, so one wrong large number would make a million labels.
-        let class = |&y: &i64| usize::try_from(y).ok().filter(|y| *y < 1000);
-        let y: Option<Vec<usize>> = y.iter().map(class).collect();
-        let users: Result<Vec<u32>, _> = users.into_iter().map(u32::try_from).collect();
-        let has = |archive: &Archive, name: &str| archive.index_for_name(name).is_some();
-        let rate_hz = if has(&archive, "rate_hz.npy") {
-            let values = with_array(&mut archive, path, "rate_hz", |npy| floats(npy, 1))?;
-            values.first().copied().unwrap_or(0.0)
-        } else {
-            20.0
+            Some(axes) => match axes.split(',').map(str::trim).collect::<Vec<_>>()[..] {
+                ["window", "time", "channel"] => (false, false),
+                ["window", "channel", "time"] => (true, false),
+                _ => {
+                    let what = format!(
+                        "is {axes:?}; there are \"window,time,channel\" and \"window,channel,time\""
+                    );
+                    return Err(bad_array(path, "axes", what));
+                }
+            },
         };
-        let hop = if has(&archive, "hop.npy") {
-            let values = integers(&mut archive, path, "hop")?;
-            values
-                .first()
-                .and_then(|&h| usize::try_from(h).ok())
-                .unwrap_or(0)
+        let [windows, a, b] = stored;
+        let shape = if channels_first {
+            [windows, b, a]
         } else {
-            time
+            stored
         };
+        let unit = match text(&mut archive, path, "unit")?.as_deref() {
+            None | Some("m/s^2" | "m/s2") => 1.0,
+            Some("g") => STANDARD_GRAVITY,
+            Some("mg") => STANDARD_GRAVITY / 1000.0,
+            Some(other) => {
+                let what = format!("is {other:?}; there are \"g\", \"mg\" and \"m/s^2\"");
+                return Err(bad_array(path, "unit", what));
+            }
+        };
+        let (y, labels) = classes(&mut archive, path, windows)?;
+        let (users, names) = users(&mut archive, path, windows)?;
+        let rate_hz = one_number(&mut archive, path, "rate_hz")?.unwrap_or(20.0) as f32;
+        let hop = one_number(&mut archive, path, "hop")?;
+        let hop = hop.map_or(shape[1], |hop| hop.max(0.0) as usize);
         if !(0.001..=1000.0).contains(&rate_hz) || hop == 0 {
             return Err(bad(format!(
-                "rate_hz = {rate_hz} or hop = {hop} makes no sense"
+                "rate_hz = {rate_hz} or hop = {hop} makes no sense: samples per second, and samples from one window to the next"
             )));
         }
         Ok(Self {
             name: format!("npz:{}", path.display()),
             path: path.to_owned(),
-            y: y.ok_or_else(|| bad("y must hold class numbers from 0 to 999".to_owned()))?,
-            users: users.map_err(|_| bad("users must hold numbers from 0".to_owned()))?,
+            y,
+            labels,
+            users,
+            names,
             shape,
+            channels_first,
+            guessed,
+            unit,
             rate_hz,
             hop,
         })
     }
 
-    /// Returns the class names: the numbers from `0` to the largest in `y`.
+    /// Returns the class names.
     pub fn labels(&self) -> Vec<String> {
-        let classes = self.y.iter().max().map_or(0, |&y| y + 1);
-        (0..classes).map(|c| c.to_string()).collect()
+        self.labels.clone()
     }
 
     /// Returns the rate of the windows in Hz.
@@ -114,33 +134,33 @@ impl Npz {
         self.rate_hz
     }
 
-    fn read_windows<T: Deserialize + Into<f64>, R: Read>(
+    /// Takes window `n`, as it is stored.
+    fn window(
         &self,
-        values: npyz::NpyReader<T, R>,
+        n: usize,
+        stored: &[f32],
         ingest: &mut IngestReport,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
         let [_, time, channels] = self.shape;
-        let mut values = values;
-        // Memory is not reserved in advance, because the shape in the header may be a lie.
-        let mut window = Vec::new();
-        for ((n, &class), &user) in (1..).zip(&self.y).zip(&self.users) {
-            window.clear();
-            for value in values.by_ref().take(time * channels) {
-                let value: T = value.map_err(Error::io(&self.path))?;
-                window.push(value.into() as f32);
-            }
-            if window.len() < time * channels {
-                return Err(Error::format(&self.path, format!("X ends in window {n}")));
-            }
-            if window.iter().any(|v| !v.is_finite()) {
-                ingest.reject("X.npy", n, Reason::NotFinite);
-            } else if window.iter().any(|v| v.abs() > PLAUSIBLE) {
-                ingest.reject("X.npy", n, Reason::Implausible);
-            } else {
-                ingest.accept();
-                sink.window(user, &class.to_string(), &window, ingest)?;
-            }
+        let window: Vec<f32> = match self.channels_first {
+            false => stored.iter().map(|v| v * self.unit).collect(),
+            true => (0..time * channels)
+                .map(|i| stored[(i % channels) * time + i / channels] * self.unit)
+                .collect(),
+        };
+        let line = n as u64 + 1;
+        if window.iter().any(|v| !v.is_finite()) {
+            ingest.reject("X.npy", line, Reason::NotFinite);
+        } else if let Some(v) = window.iter().find(|v| v.abs() > PLAUSIBLE) {
+            ingest.reject_field("X.npy", line, Reason::Implausible, || {
+                Some(format!(
+                    "{v}, in m/s^2; unit = \"mg\" in the file says so if it is"
+                ))
+            });
+        } else {
+            ingest.accept();
+            sink.window(self.users[n], &self.labels[self.y[n]], &window, ingest)?;
         }
         Ok(())
     }
@@ -148,9 +168,11 @@ impl Npz {
 
 fn open(path: &Path) -> Result<Archive, Error> {
     let file = File::open(path).map_err(Error::io(path))?;
-    ZipArchive::new(BufReader::new(file)).map_err(|e| Error::Archive {
-        path: path.to_owned(),
-        reason: e.to_string(),
+    ZipArchive::new(BufReader::new(file)).map_err(|e| {
+        Error::format(
+            path,
+            format!("is no NPZ file, as numpy.savez writes it ({e})"),
+        )
     })
 }
 
@@ -160,107 +182,184 @@ fn bad_array(path: &Path, name: &str, reason: impl std::fmt::Display) -> Error {
 }
 
 /// Opens the array `name` and reads its header.
-fn array<'a>(
+fn entry<'a>(
     archive: &'a mut Archive,
     path: &Path,
     name: &str,
-) -> Result<NpyFile<Entry<'a>>, Error> {
-    let entry = archive
-        .by_name(&format!("{name}.npy"))
-        .map_err(|e| bad_array(path, name, format!("{e}; X, y and users are needed")))?;
-    let entry = with_short_header(entry).map_err(|e| bad_array(path, name, e))?;
-    NpyFile::new(entry).map_err(|e| bad_array(path, name, e))
+) -> Result<npyz::NpyFile<impl std::io::Read + use<'a>>, Error> {
+    let there: Vec<String> = archive
+        .file_names()
+        .filter_map(|n| Some(n.ok()?.to_string()))
+        .collect();
+    let entry = archive.by_name(&format!("{name}.npy")).map_err(|_| {
+        let there = there.join(", ").replace(".npy", "");
+        bad_array(
+            path,
+            name,
+            format!("is missing; X, y and users are needed, and there are: {there}"),
+        )
+    })?;
+    numpy::open(entry).map_err(|e| bad_array(path, name, e))
 }
 
-/// Passes the array `name` to `f` and adds the file's name to its error.
-fn with_array<T>(
+/// Reads the array `name`; `None` when there is none.
+fn optional(archive: &mut Archive, path: &Path, name: &str) -> Result<Option<Array>, Error> {
+    let file = format!("{name}.npy");
+    if archive.index_for_name(&file).is_none() {
+        return Ok(None);
+    }
+    let entry = archive
+        .by_name(&file)
+        .map_err(|e| bad_array(path, name, e))?;
+    Array::read(entry)
+        .map(Some)
+        .map_err(|e| bad_array(path, name, e))
+}
+
+/// Reads the array `name`.
+fn array(archive: &mut Archive, path: &Path, name: &str) -> Result<Array, Error> {
+    let found = optional(archive, path, name)?;
+    found.ok_or_else(|| {
+        let what = match name {
+            "users" => {
+                "is missing; X, y and users are needed (users = numpy.zeros(len(y), int) where all windows are of one person)"
+            }
+            _ => "is missing; X, y and users are needed",
+        };
+        bad_array(path, name, what)
+    })
+}
+
+/// Reads a text of one value.
+fn text(archive: &mut Archive, path: &Path, name: &str) -> Result<Option<String>, Error> {
+    match optional(archive, path, name)?.map(|a| a.values) {
+        None => Ok(None),
+        Some(Values::Text(text)) if text.len() == 1 => Ok(text.into_iter().next()),
+        Some(_) => Err(bad_array(path, name, "must be one text")),
+    }
+}
+
+/// Reads a number of one value.
+fn one_number(archive: &mut Archive, path: &Path, name: &str) -> Result<Option<f64>, Error> {
+    match optional(archive, path, name)?.map(|a| a.values) {
+        None => Ok(None),
+        Some(Values::Numbers(numbers)) if numbers.len() == 1 => Ok(numbers.first().copied()),
+        Some(_) => Err(bad_array(path, name, "must be one number")),
+    }
+}
+
+/// Reads `y`: the class of each window, and the names of the classes.
+fn classes(
     archive: &mut Archive,
     path: &Path,
-    name: &str,
-    f: impl FnOnce(NpyFile<Entry<'_>>) -> Result<T, String>,
-) -> Result<T, Error> {
-    f(array(archive, path, name)?).map_err(|e| bad_array(path, name, e))
-}
-
-/// Checks the length and the nesting of the header, then returns the whole array.
-fn with_short_header(
-    mut entry: zip::read::ZipFile<'_, BufReader<File>>,
-) -> Result<Entry<'_>, String> {
-    let mut start = Vec::new();
-    let read = entry.by_ref().take(12).read_to_end(&mut start);
-    read.map_err(|e| e.to_string())?;
-    // Magic of six bytes, version of two; then the length, in two bytes before version 2 and in four since.
-    let length = match *start {
-        [_, _, _, _, _, _, 1, _, a, b, ..] => u64::from(u16::from_le_bytes([a, b])),
-        [_, _, _, _, _, _, _, _, a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
-        _ => 0,
-    };
-    if length > HEADER {
-        return Err(format!("a header of {length} bytes, more than {HEADER}"));
-    }
-    let read = entry.by_ref().take(length).read_to_end(&mut start);
-    read.map_err(|e| e.to_string())?;
-    // The parser's time doubles with each opening bracket.
-    let brackets = start.iter().filter(|b| b"{[(".contains(b)).count();
-    if brackets > BRACKETS {
-        return Err(format!(
-            "a header with {brackets} brackets, more than {BRACKETS}"
-        ));
-    }
-    Ok(Cursor::new(start).chain(entry))
-}
-
-/// Reads the first `limit` values of a float array.
-fn floats<R: Read>(npy: NpyFile<R>, limit: usize) -> Result<Vec<f32>, String> {
-    let collect = |values: &mut dyn Iterator<Item = std::io::Result<f64>>| {
-        let values = values.take(limit).map(|v| v.map(|v| v as f32));
-        values
-            .collect::<Result<Vec<f32>, _>>()
-            .map_err(|e| e.to_string())
-    };
-    match npy.try_data::<f32>() {
-        Ok(values) => collect(&mut values.map(|v| v.map(f64::from))),
-        Err(npy) => match npy.try_data::<f64>() {
-            Ok(mut values) => collect(&mut values),
-            Err(npy) => match npy.try_data::<i64>() {
-                Ok(values) => collect(&mut values.map(|v| v.map(|v| v as f64))),
-                Err(npy) => Err(format!("must be float, is {}", npy.dtype().descr())),
-            },
-        },
-    }
-}
-
-/// Reads all values of an integer array of any width.
-fn integers(archive: &mut Archive, path: &Path, name: &str) -> Result<Vec<i64>, Error> {
-    fn try_as<T: Deserialize + Into<i64>, R: Read>(
-        npy: NpyFile<R>,
-    ) -> Result<Result<Vec<i64>, String>, NpyFile<R>> {
-        let values = npy.try_data::<T>()?;
-        // `collect` would reserve memory for the length in the header, which may be a lie.
-        let mut all = Vec::new();
-        for value in values {
-            match value {
-                Ok(value) => all.push(value.into()),
-                Err(e) => return Ok(Err(e.to_string())),
-            }
+    windows: usize,
+) -> Result<(Vec<usize>, Vec<String>), Error> {
+    let y = array(archive, path, "y")?;
+    let names = match optional(archive, path, "labels")?.map(|a| a.values) {
+        None => None,
+        Some(Values::Text(names)) => Some(names),
+        Some(_) => {
+            return Err(bad_array(
+                path,
+                "labels",
+                "must be the names of the classes",
+            ));
         }
-        Ok(Ok(all))
+    };
+    let bad = |reason: String| bad_array(path, "y", reason);
+    let numbers = match (y.values, &y.shape[..]) {
+        (Values::Text(text), [n]) if *n == windows => {
+            let distinct: BTreeSet<&String> = text.iter().collect();
+            let labels: Vec<String> = distinct.into_iter().cloned().collect();
+            check_count(path, labels.len())?;
+            let place = |label: &String| labels.binary_search(label).unwrap_or(0);
+            return Ok((text.iter().map(place).collect(), labels));
+        }
+        (Values::Numbers(rows), [n, classes]) if *n == windows && *classes > 1 => {
+            let row = |(n, row): (usize, &[f64])| {
+                let mut ones = row.iter().enumerate().filter(|(_, v)| **v == 1.0);
+                let zeros = row.iter().filter(|v| **v == 0.0).count();
+                match (ones.next(), ones.next()) {
+                    (Some((class, _)), None) if zeros + 1 == row.len() => Ok(class as f64),
+                    _ => Err(bad(format!("row {n} of {classes} values is not one-hot"))),
+                }
+            };
+            let numbers = rows.chunks(*classes).enumerate().map(row);
+            numbers.collect::<Result<Vec<f64>, Error>>()?
+        }
+        (Values::Numbers(numbers), [n] | [n, 1]) if *n == windows => numbers,
+        (_, shape) => {
+            return Err(bad(format!(
+                "is {shape:?}; expected [{windows}], one class for each window of X"
+            )));
+        }
+    };
+    let whole = |&v: &f64| (v.fract() == 0.0 && (0.0..1e9).contains(&v)).then_some(v as usize);
+    let numbers: Option<Vec<usize>> = numbers.iter().map(whole).collect();
+    let numbers =
+        numbers.ok_or_else(|| bad("must hold class numbers from 0, or names".to_owned()))?;
+    if let Some(names) = names {
+        let most = numbers.iter().max().copied().unwrap_or(0);
+        if most >= names.len() {
+            let what = format!("names {} classes, and y has class {most}", names.len());
+            return Err(bad_array(path, "labels", what));
+        }
+        return Ok((numbers, names));
     }
-    with_array(archive, path, name, |npy| {
-        try_as::<i64, _>(npy)
-            .or_else(try_as::<i32, _>)
-            .or_else(try_as::<u32, _>)
-            .or_else(try_as::<u8, _>)
-            .or_else(try_as::<i8, _>)
-            .or_else(try_as::<i16, _>)
-            .or_else(try_as::<u16, _>)
-            .unwrap_or_else(|npy| {
-                Err(format!(
-                    "must be an integer of up to 64 bits, is {}",
-                    npy.dtype().descr()
-                ))
-            })
-    })
+    // Classes are the numbers there are: counting may begin at 1.
+    let distinct: Vec<usize> = numbers
+        .iter()
+        .copied()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    check_count(path, distinct.len())?;
+    let place = |n: &usize| distinct.binary_search(n).unwrap_or(0);
+    let labels = distinct.iter().map(usize::to_string).collect();
+    Ok((numbers.iter().map(place).collect(), labels))
+}
+
+/// Checks that there are no more classes than anybody means.
+fn check_count(path: &Path, classes: usize) -> Result<(), Error> {
+    if classes > 1000 {
+        let what = format!("has {classes} different values; 1,000 classes are the most");
+        return Err(bad_array(path, "y", what));
+    }
+    Ok(())
+}
+
+/// Reads `users`: the user of each window, and the names of those that are known by text.
+fn users(
+    archive: &mut Archive,
+    path: &Path,
+    windows: usize,
+) -> Result<(Vec<u32>, BTreeMap<u32, String>), Error> {
+    let users = array(archive, path, "users")?;
+    if users.shape.iter().product::<usize>() != windows {
+        let what = format!(
+            "is {:?}; expected [{windows}], one user for each window of X",
+            users.shape
+        );
+        return Err(bad_array(path, "users", what));
+    }
+    let text: Vec<String> = match users.values {
+        Values::Numbers(numbers) => {
+            let whole = |&v: &f64| {
+                (v.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&v)).then_some(v as u32)
+            };
+            if let Some(users) = numbers.iter().map(whole).collect() {
+                return Ok((users, BTreeMap::new()));
+            }
+            // Any other number is a name.
+            numbers.iter().map(f64::to_string).collect()
+        }
+        Values::Text(text) => text,
+    };
+    let distinct: BTreeSet<&String> = text.iter().collect();
+    let order: Vec<&String> = distinct.into_iter().collect();
+    let place = |user: &String| order.binary_search(&user).map_or(0, |n| n as u32 + 1);
+    let names = (1..).zip(order.iter().map(|&user| user.clone())).collect();
+    Ok((text.iter().map(place).collect(), names))
 }
 
 impl Source for Npz {
@@ -290,6 +389,13 @@ impl Source for Npz {
         }
     }
 
+    fn channels(&self) -> Vec<ChannelInfo> {
+        match self.shape {
+            [_, time, 3] if time > 1 => ChannelInfo::accelerometer(),
+            _ => Vec::new(),
+        }
+    }
+
     fn read(
         &self,
         files: &Files,
@@ -297,18 +403,65 @@ impl Source for Npz {
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
         ingest.files += 1;
-        let mut archive = open(files.path())?;
-        let npy = array(&mut archive, &self.path, "X")?;
-        match npy.try_data::<f32>() {
-            Ok(values) => self.read_windows(values, ingest, sink),
-            Err(npy) => match npy.try_data::<f64>() {
-                Ok(values) => self.read_windows(values, ingest, sink),
-                Err(npy) => {
-                    let found = npy.dtype().descr();
-                    let reason = format!("X must be float32 or float64, is {found}");
-                    Err(Error::format(&self.path, reason))
-                }
-            },
+        ingest.users.extend(self.names.clone());
+        let [windows, time, channels] = self.shape;
+        if self.guessed {
+            let text = format!(
+                "X is [{windows}, {channels}, {time}], and is taken for [windows, channels, time]; axes = \"window,time,channel\" in \
+                 the file says otherwise"
+            );
+            ingest
+                .findings
+                .push(Finding::new(FindingKind::SwappedAxes, text));
         }
+        let mut archive = open(files.path())?;
+        let npy = entry(&mut archive, &self.path, "X")?;
+        let length = time * channels;
+        let bad = |reason: String| bad_array(&self.path, "X", reason);
+        if npy.order() == Order::Fortran {
+            let shape = numpy::shape(&npy).map_err(bad)?;
+            let mut all = Vec::new();
+            numpy::numbers(npy, |value| {
+                all.push(value as f32);
+                Ok::<_, String>(true)
+            })
+            .map_err(bad)?;
+            let all = numpy::in_c_order(all, &shape, Order::Fortran);
+            if all.len() != windows * length {
+                return Err(bad("it is cut short".to_owned()));
+            }
+            let mut each = all.chunks(length).enumerate();
+            return each.try_for_each(|(n, w)| self.window(n, w, ingest, sink));
+        }
+        // One window at a time: the shape in the header may be a lie.
+        let (mut window, mut n) = (Vec::new(), 0);
+        let passed = numpy::numbers(npy, |value| {
+            window.push(value as f32);
+            if window.len() == length {
+                self.window(n, &window, ingest, sink)
+                    .map_err(Failure::Data)?;
+                window.clear();
+                n += 1;
+            }
+            Ok(n < windows)
+        });
+        match passed {
+            Err(Failure::Data(error)) => Err(error),
+            Err(Failure::Array(reason)) => Err(bad(reason)),
+            Ok(()) if n < windows => Err(bad(format!("ends in window {}", n + 1))),
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+/// What ends the reading of `X`.
+enum Failure {
+    Array(String),
+    Data(Error),
+}
+
+impl From<String> for Failure {
+    fn from(reason: String) -> Self {
+        Failure::Array(reason)
     }
 }

@@ -36,7 +36,9 @@ pub fn print(found: &Found, out: &Path) {
             "nothing keeps all limits; {} binds. Closest:",
             limit.option()
         ),
-        None => println!("nothing was tried: give it more time with --budget"),
+        None => println!(
+            "nothing was tried: the warnings above say why; without any, give it more time with --budget"
+        ),
     }
     for near in &outcome.near {
         println!("{}", closest(near));
