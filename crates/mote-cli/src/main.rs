@@ -40,6 +40,7 @@ Examples:
   mote device run cnn-int8 --board stm32l4r5 --data DIR     one pipeline on one board
   mote export cnn-int8-stream --to rust                     a no_std crate of it
   mote import model.onnx --board stm32l4r5 --techniques int8 flatten arena
+  mote predict cnn-int8-stream recordings/ --plot a.svg     what it makes of new recordings
   mote data check wisdm-2019-watch/5 --data DIR             what is wrong with my files?
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C (run again to go on).";
@@ -72,7 +73,9 @@ enum Command {
     Explain(commands::explain::Args),
     /// Write a pipeline as a Rust crate, as C, or as a model file, with its model card.
     Export(commands::export::Args),
-    /// Data sets: list, fetch, check, summary, synth.
+    /// Decide about new recordings with a deployed network; a table, CSV, JSON or a drawing.
+    Predict(commands::predict::Args),
+    /// Data sets: list, describe, check, summary, fetch, synth.
     Data(commands::data::Args),
     /// Boards, tools, and running one pipeline on an emulated device.
     Device(commands::device::Args),
@@ -137,6 +140,7 @@ fn run(args: Args, ui: &Ui) -> Result<ExitCode> {
         Command::Trial(a) => commands::trial::run(&a, ui),
         Command::Explain(a) => commands::explain::run(&a, ui),
         Command::Export(a) => commands::export::run(&a, ui),
+        Command::Predict(a) => commands::predict::run(&a, ui),
         Command::Data(a) => commands::data::run(&a, ui),
         Command::Device(a) => commands::device::run(&a, ui),
         Command::Footprint(a) => commands::footprint::run(&a),

@@ -206,7 +206,7 @@ pub fn candidate_row(macro_f1: f64, f: &Figures, spec: &Candidate) -> String {
 }
 
 /// Says what was not read and why, and what the owner of the data should know.
-fn tell_ingest(ui: &Ui, ingest: &IngestReport) {
+pub fn tell_ingest(ui: &Ui, ingest: &IngestReport) {
     for skipped in &ingest.skipped {
         ui.info(format_args!(
             "not read: {}: {}",

@@ -40,6 +40,7 @@ mod recording;
 mod records;
 mod resample;
 mod segmentation;
+mod signals;
 mod sources;
 mod splice;
 mod split;
@@ -49,7 +50,7 @@ mod synth;
 mod task;
 mod windows;
 
-pub use describe::{Guess, describe};
+pub use describe::{Guess, Hints, describe};
 pub use described::{ChannelInfo, Described, Quantity};
 pub use error::Error;
 pub use fetch::{Fetched, Progress, dataset, datasets, fetch};
@@ -59,6 +60,7 @@ pub use ingest_report::{IngestReport, Reason, Rejection, Skipped};
 pub use load::{Loaded, load, locate};
 pub use recording::{Recording, Sensor, Sink};
 pub use segmentation::WindowSpec;
+pub use signals::{Signal, Signals, signals};
 pub use sources::{
     Dataset, Device, Layout, MotionSense, Npz, Source, Synthetic, Wisdm2019, WisdmFeatures,
     WisdmV1, sources,

@@ -1,7 +1,7 @@
 //! Tasks: a data source and the activities to distinguish.
 
 use crate::{
-    Described, Error,
+    Described, Error, Hints,
     sources::{Device, MotionSense, Npz, Source, Synthetic, Wisdm2019, WisdmFeatures, WisdmV1},
 };
 use std::{path::Path, sync::Arc};
@@ -71,6 +71,16 @@ pub fn tasks() -> Vec<Task> {
     ]
 }
 
+/// Returns the path that `name` is when nothing describes the recordings there.
+pub(crate) fn undescribed(name: &str) -> Option<&Path> {
+    let path = Path::new(name);
+    let described = ["npz", "toml"]
+        .iter()
+        .any(|e| path.extension().is_some_and(|x| x.eq_ignore_ascii_case(e)));
+    let named = tasks().iter().any(|t| t.name == name);
+    (path.exists() && !described && !named && !path.join("task.toml").is_file()).then_some(path)
+}
+
 /// Returns the task of the recordings at `path`: described by `task.toml` in the folder, or else by what they look like.
 fn at(path: &Path) -> Result<Task, Error> {
     let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
@@ -81,7 +91,7 @@ fn at(path: &Path) -> Result<Task, Error> {
         _ if description.is_file() => return task(&format!("csv:{}", description.display())),
         _ => {}
     }
-    let source = Described::guess(path)?;
+    let source = Described::guess(path, &Hints::default())?;
     let name = path.display().to_string();
     Ok(Task::new(
         name,

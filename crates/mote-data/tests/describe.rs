@@ -5,7 +5,7 @@
     reason = "helpers of tests fail as tests do"
 )]
 
-use mote_data::{FindingKind, WindowSpec, describe, load, task};
+use mote_data::{FindingKind, Hints, WindowSpec, describe, load, task};
 use std::{f64::consts::TAU, fmt::Write as _, path::Path};
 
 /// Made-up motion of `activity`: rest, or a swing of 2 Hz, on top of gravity, in m/s^2.
@@ -89,7 +89,7 @@ fn one_file_per_person_and_activity_in_folders() {
             write(&path, &format!("time_ms,ax,ay,az\n{text}"));
         }
     }
-    let guess = describe(folder.path(), ".").unwrap();
+    let guess = describe(folder.path(), ".", &Hints::default()).unwrap();
     assert_eq!(guess.missing, Vec::<String>::new());
     for line in [
         "pattern = \"{activity}/{user}/accel.csv\"",
@@ -124,7 +124,7 @@ fn one_file_with_labels_users_and_counts() {
     }
     let path = folder.path().join("all.txt");
     write(&path, &text);
-    let guess = describe(&path, "all.txt").unwrap();
+    let guess = describe(&path, "all.txt", &Hints::default()).unwrap();
     for line in [
         "delimiter = \";\"",
         "decimal = \",\"",
@@ -173,7 +173,7 @@ fn six_axes_without_a_header_or_users() {
             &format!("{header}\n{text}"),
         );
     }
-    let guess = describe(folder.path(), ".").unwrap();
+    let guess = describe(folder.path(), ".", &Hints::default()).unwrap();
     assert!(
         guess
             .toml
@@ -203,7 +203,7 @@ fn what_cannot_be_told_is_one_line() {
         assert!(error.contains(part), "{part} in {error}");
     }
     assert_eq!(error.lines().count(), 1);
-    let guess = describe(folder.path(), ".").unwrap();
+    let guess = describe(folder.path(), ".", &Hints::default()).unwrap();
     assert_eq!(
         guess.left_out,
         [("notes.md".to_owned(), "no text of numbers".to_owned())]
@@ -211,7 +211,9 @@ fn what_cannot_be_told_is_one_line() {
     assert!(guess.toml.contains("NOT KNOWN"));
 
     let empty = tempfile::tempdir().unwrap();
-    let error = describe(empty.path(), ".").unwrap_err().to_string();
+    let error = describe(empty.path(), ".", &Hints::default())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("holds no file"), "{error}");
     let linear = tempfile::tempdir().unwrap();
     let text = rows("walk", 50.0, |text, t, [x, y, _]| {

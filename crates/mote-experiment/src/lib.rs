@@ -59,6 +59,7 @@
 //! | [`fit`], [`Trials`] | a search for the pipeline that fits a board |
 //! | [`Import`] | a model of another tool, on boards |
 //! | [`run_model`] | a model on inputs of the user, compared with what is expected |
+//! | [`predict`] | what a deployed network makes of new recordings |
 //! | [`Finalist`] | the network that is deployed, trained on all users |
 //! | [`deployment`] | what an export reads |
 //! | [`Event`], [`Observer`] | progress, and the stop flag |
@@ -87,6 +88,7 @@ mod observer;
 mod other_tasks;
 mod pipeline;
 mod plan;
+mod predict;
 mod run;
 mod runner;
 mod settings;
@@ -113,6 +115,7 @@ pub use neighbours::{Cost, neighbours};
 pub use network::TrainedNetwork;
 pub use observer::{Event, Observer, Training};
 pub use pipeline::Pipeline;
+pub use predict::{Decided, Predicted, Prediction, predict};
 pub use run::{Difference, Outputs, run as run_model};
 pub use runner::{ComparisonRunner, Extent, PipelineResult};
 pub use settings::{ComparisonSettings, DataSettings, MAX_BAD, SplitSettings, WINDOW_S};

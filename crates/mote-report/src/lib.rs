@@ -43,6 +43,7 @@ pub use html::render_html;
 pub use markdown::{render_figures, render_headline, render_streams};
 pub use metrics::{FoldPredictions, evaluate};
 pub use mote_metrics::{ClassScores, Confusion, Scores};
+pub use plots::recording::{Recorded, recordings};
 pub use schema::{
     BoutFigures, Data, Delay, DeviceFigures, EarlyExit, Epoch, Estimate, FoldResult, Host,
     LayerCost, MeasurementStatus, Method, Metrics, ModelSize, Quantiles, Results, Run, SCHEMA,

@@ -4,7 +4,7 @@ use crate::args::DataArgs;
 use crate::ui::Ui;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
-use mote_data::SynthSpec;
+use mote_data::{Hints, SynthSpec};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -169,7 +169,7 @@ fn list(data: Option<PathBuf>, json: bool) -> Result<ExitCode> {
 }
 
 fn describe(path: &Path, save: Option<&Path>, ui: &Ui) -> Result<ExitCode> {
-    let guess = mote_data::describe(path, &seen_from(path, save)?)?;
+    let guess = mote_data::describe(path, &seen_from(path, save)?, &Hints::default())?;
     for (file, why) in guess.left_out.iter().take(10) {
         ui.info(format_args!("left out: {file}: {why}"));
     }

@@ -9,6 +9,7 @@ pub mod export;
 pub mod fit;
 pub mod footprint;
 pub mod import;
+pub mod predict;
 pub mod report;
 pub mod run;
 pub mod techniques;

@@ -32,6 +32,24 @@ pub struct Guess {
     pub left_out: Vec<(String, String)>,
 }
 
+/// What is known about recordings beside the files.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hints {
+    /// Whether something has to say what was done; without, recordings are unlabelled where nothing does.
+    pub labels: bool,
+    /// Samples per second, where the files do not say.
+    pub rate_hz: Option<f64>,
+}
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self {
+            labels: true,
+            rate_hz: None,
+        }
+    }
+}
+
 /// A file with a table in it.
 struct File {
     name: String,
@@ -43,7 +61,7 @@ struct File {
 ///
 /// # Errors
 /// When there is nothing to read at all.
-pub fn describe(path: &Path, written_path: &str) -> Result<Guess, Error> {
+pub fn describe(path: &Path, written_path: &str, hints: &Hints) -> Result<Guess, Error> {
     if !path.exists() {
         return Err(Error::format(path, "there is no such file or folder"));
     }
@@ -120,6 +138,7 @@ pub fn describe(path: &Path, written_path: &str) -> Result<Guess, Error> {
     let others = others.into_iter().map(|f| f.name).collect();
     Ok(write::Writer {
         path: written_path,
+        hints: *hints,
         names: &names,
         others,
         single,

@@ -1,13 +1,13 @@
 //! From what was seen to the text of a description.
 
 use super::{
-    Guess,
+    Guess, Hints,
     columns::{Roles, Vector, is_date},
     paths,
     signal::{Signal, UnitGuess, nominal},
     table::Table,
 };
-use crate::Quantity;
+use crate::{Quantity, signals::UNLABELLED};
 use std::{collections::BTreeSet, fmt::Write as _};
 
 /// Most classes that are labels; more are numbers of something else.
@@ -15,6 +15,7 @@ const MOST_LABELS: usize = 60;
 
 pub(super) struct Writer<'a> {
     pub path: &'a str,
+    pub hints: Hints,
     /// Files that are read.
     pub names: &'a [String],
     /// Tables that are not.
@@ -51,7 +52,11 @@ impl Writer<'_> {
         for (key, value, comment) in self.form() {
             line(key, value, &comment);
         }
-        let labels = self.labels();
+        let mut labels = self.labels();
+        let unlabelled = labels.is_empty() && !self.hints.labels;
+        if unlabelled {
+            labels.push(UNLABELLED.to_owned());
+        }
         self.few_values();
         for (key, value, comment) in self.who_and_what(&labels) {
             line(key, value, &comment);
@@ -264,6 +269,9 @@ impl Writer<'_> {
             self.guesses
                 .push(format!("paths are {}{what}{who}", found.pattern));
         }
+        if labels == [UNLABELLED] && self.roles.label.is_none() {
+            lines.push(("activity", quoted(UNLABELLED), String::new()));
+        }
         if labels.is_empty() {
             self.missing.push(
                 "nothing says what was done: name the column (columns.activity), or sort files into folders of that name"
@@ -300,6 +308,11 @@ impl Writer<'_> {
                     }
                     lines.push(("time_unit", quoted(unit), how));
                 }
+            }
+            None if self.hints.rate_hz.is_some() => {
+                self.roles.time = None;
+                let rate = self.hints.rate_hz.map_or(0.0, |rate| rate);
+                lines.push(("rate_hz", float(rate), "given".to_owned()));
             }
             None => {
                 self.roles.time = None;

@@ -36,7 +36,7 @@ pub(crate) use time::iso;
 pub use units::{ChannelInfo, Quantity};
 
 use crate::{
-    Error, Files, Finding, FindingKind, IngestReport, Sink,
+    Error, Files, Finding, FindingKind, Hints, IngestReport, Sink,
     sources::{Dataset, Layout, Source},
 };
 use choice::{Choice, Verdict};
@@ -88,8 +88,8 @@ impl Described {
     ///
     /// # Errors
     /// When something cannot be told that has to be known, naming it and saying what to do.
-    pub fn guess(path: &Path) -> Result<Self, Error> {
-        let guess = crate::describe(path, &path.to_string_lossy())?;
+    pub fn guess(path: &Path, hints: &Hints) -> Result<Self, Error> {
+        let guess = crate::describe(path, &path.to_string_lossy(), hints)?;
         if !guess.missing.is_empty() {
             let reason = format!(
                 "{}; `mote data describe {} --save task.toml` writes what is known, to be completed",

@@ -10,6 +10,7 @@ mod labels;
 mod layers;
 mod lines;
 mod memory;
+pub(crate) mod recording;
 mod scale;
 mod scatter;
 mod strip;
