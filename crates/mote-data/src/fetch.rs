@@ -31,6 +31,7 @@ pub struct Fetched {
 pub fn datasets() -> Vec<&'static Dataset> {
     let mut all: Vec<_> = sources().iter().filter_map(|s| s.dataset()).collect();
     all.dedup_by_key(|d| d.name);
+    all.retain(|d| !d.archive.is_empty());
     all
 }
 

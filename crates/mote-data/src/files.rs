@@ -87,6 +87,17 @@ impl Files {
         list(&self.path).is_ok_and(|files| files.iter().any(|(name, _)| wanted(unpacked(name))))
     }
 
+    /// Returns whether there is a wanted file, in archives as well.
+    pub(crate) fn holds_deep(&self, wanted: Wanted<'_>) -> bool {
+        let mut found = false;
+        // An error ends the search at the first file that is wanted.
+        let end = self.visit(wanted, &mut |name, _| {
+            found = true;
+            Err(Error::format(name, "found"))
+        });
+        end.is_err() && found
+    }
+
     /// Computes the SHA-256, in hex, over the bytes of the file, or of the wanted files of a folder in order of name.
     ///
     /// # Errors

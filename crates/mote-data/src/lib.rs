@@ -70,7 +70,7 @@ pub use split::{Fold, SplitKind, folds};
 pub use stretch::Stretch;
 pub use summary::{ActivitySummary, Listed, Summary, check, list, summary};
 pub use synth::{SynthSpec, synthesize, write_synthetic};
-pub use task::{Task, task, tasks};
+pub use task::{Task, published, task, tasks};
 pub use windows::Windows;
 
 /// Standard acceleration of free fall, m/s^2 per g.

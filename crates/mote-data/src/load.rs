@@ -149,6 +149,12 @@ pub fn locate(source: &dyn Source, root: Option<&Path>) -> Result<Files, Error> 
     }
     let place = root.map_or("DIR".into(), |r| r.display().to_string());
     let help = match source.dataset() {
+        Some(d) if d.archive.is_empty() => {
+            format!(
+                "get it from {} and put its files into {place}/{}",
+                d.url, d.name
+            )
+        }
         Some(d) => format!(
             "run `mote data fetch {} --data {place}`, or download {} and save it as {place}/{}/{}",
             d.name, d.url, d.name, d.archive

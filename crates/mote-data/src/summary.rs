@@ -25,6 +25,10 @@ pub struct Listed {
     pub classes: usize,
     /// Nominal rate in Hz.
     pub rate_hz: f32,
+    /// Where the data set is published; empty for data that is not.
+    pub url: String,
+    /// Whether `mote data fetch` downloads it.
+    pub fetched: bool,
     /// Where the data is; `None` when it is not there.
     pub path: Option<PathBuf>,
     /// Whether the data is generated, and so always there.
@@ -42,6 +46,8 @@ pub fn list(root: Option<&Path>) -> Vec<Listed> {
                 Some(d) => d.title.to_owned(),
                 None => source.name().to_owned(),
             },
+            url: source.dataset().map_or(String::new(), |d| d.url.to_owned()),
+            fetched: source.dataset().is_some_and(|d| !d.archive.is_empty()),
             classes: task.labels.len(),
             rate_hz: task.rate_hz,
             path: files.map(|f| f.path().to_owned()),

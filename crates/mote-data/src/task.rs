@@ -2,6 +2,7 @@
 
 use crate::{
     Described, Error, Hints,
+    described::{published_description, published_tasks},
     sources::{Device, MotionSense, Npz, Source, Synthetic, Wisdm2019, WisdmFeatures, WisdmV1},
 };
 use std::{path::Path, sync::Arc};
@@ -69,6 +70,15 @@ pub fn tasks() -> Vec<Task> {
         task("wisdm-v1.1-features/6", &SIX, 0.1, Arc::new(WisdmFeatures)),
         task("synthetic/6", &SIX, 20.0, Arc::new(Synthetic::default())),
     ]
+    .into_iter()
+    .chain(published_tasks())
+    .collect()
+}
+
+/// Returns the description of a published data set, to copy and edit: the file of `datasets/` called `name`, or the one that
+/// the task `name` reads; `None` when code reads it.
+pub fn published(name: &str) -> Option<&'static str> {
+    published_description(name.split('/').next().unwrap_or(name))
 }
 
 /// Returns the path that `name` is when nothing describes the recordings there.

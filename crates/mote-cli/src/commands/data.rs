@@ -48,7 +48,8 @@ enum Command {
     /// Look at recordings that nobody has described, and write the description: which files, columns, units, rate, labels,
     /// users. Says what it saw and what it guessed.
     Describe {
-        /// A folder, a text file or an archive with recordings.
+        /// A folder, a text file or an archive with recordings; or a published data set such as pamap2, whose description is
+        /// printed.
         path: PathBuf,
         /// Write the description to this file, for --task csv:FILE; it is printed otherwise.
         #[arg(long, value_name = "FILE.toml")]
@@ -150,7 +151,8 @@ fn list(data: Option<PathBuf>, json: bool) -> Result<ExitCode> {
         let (there, place) = match &l.path {
             _ if l.synthetic => ("built in", "SYNTHETIC, generated".to_owned()),
             Some(path) => ("yes", path.display().to_string()),
-            None => ("no", format!("mote data fetch {}", l.task)),
+            None if l.fetched => ("no", format!("mote data fetch {}", l.task)),
+            None => ("no", l.url.clone()),
         };
         println!(
             "{:<22} {:>7} {:>8}  {there:<10} {place}",
@@ -169,6 +171,14 @@ fn list(data: Option<PathBuf>, json: bool) -> Result<ExitCode> {
 }
 
 fn describe(path: &Path, save: Option<&Path>, ui: &Ui) -> Result<ExitCode> {
+    let name = path.to_string_lossy();
+    if let Some(text) = mote_data::published(&name).filter(|_| !path.exists()) {
+        match save {
+            Some(file) => save_description(file, text)?,
+            None => print!("{text}"),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let guess = mote_data::describe(path, &seen_from(path, save)?, &Hints::default())?;
     for (file, why) in guess.left_out.iter().take(10) {
         ui.info(format_args!("left out: {file}: {why}"));
@@ -183,16 +193,7 @@ fn describe(path: &Path, save: Option<&Path>, ui: &Ui) -> Result<ExitCode> {
         ui.warn(format_args!("not known: {text}"));
     }
     match save {
-        Some(file) => {
-            if file.exists() {
-                bail!(
-                    "{} is there already; choose another name, or remove it",
-                    file.display()
-                );
-            }
-            std::fs::write(file, &guess.toml).with_context(|| file.display().to_string())?;
-            println!("mote data check csv:{}", file.display());
-        }
+        Some(file) => save_description(file, &guess.toml)?,
         None => print!("{}", guess.toml),
     }
     // A description that has to be completed is no success.
@@ -200,6 +201,18 @@ fn describe(path: &Path, save: Option<&Path>, ui: &Ui) -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
+}
+
+fn save_description(file: &Path, text: &str) -> Result<()> {
+    if file.exists() {
+        bail!(
+            "{} is there already; choose another name, or remove it",
+            file.display()
+        );
+    }
+    std::fs::write(file, text).with_context(|| file.display().to_string())?;
+    println!("mote data check csv:{}", file.display());
+    Ok(())
 }
 
 /// Returns how a description in `save` names the recordings at `path`: relative to its own folder where they lie in it.

@@ -78,9 +78,26 @@ pub(crate) struct Description {
     /// The class of every label that `labels` does not have; `""` leaves them out.
     #[serde(default)]
     pub other_labels: Option<String>,
+    /// Where the recordings come from; for people.
+    #[serde(default)]
+    pub about: Option<About>,
     /// For x, y and z, whether a recording mirrored along the axis is as plausible as the recording itself.
     #[serde(default)]
     pub mirrored_axes: [bool; 3],
+}
+
+/// Where recordings come from.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct About {
+    #[serde(default)]
+    pub title: String,
+    /// Whom to cite.
+    #[serde(default)]
+    pub cite: String,
+    /// Where the files are.
+    #[serde(default)]
+    pub url: String,
 }
 
 /// One value, or a list.

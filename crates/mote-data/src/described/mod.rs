@@ -4,6 +4,7 @@
 //!
 //! | module | step |
 //! |---|---|
+//! | `built_in` | published data sets with a description in `datasets/` |
 //! | `description` | the TOML file: what may stand in it |
 //! | `pattern` | what the path of a file says of its rows |
 //! | `text` | bytes to lines, whatever the encoding |
@@ -15,6 +16,7 @@
 //! | `samples` | samples into the order of time |
 //! | `units` | quantities and their units |
 
+mod built_in;
 mod choice;
 mod description;
 mod fields;
@@ -28,7 +30,8 @@ mod time;
 mod units;
 mod users;
 
-pub(crate) use description::Encoding;
+pub(crate) use built_in::{tasks as published_tasks, text as published_description};
+pub(crate) use description::{About, Encoding};
 #[cfg(test)]
 pub(crate) use pattern::Pattern;
 pub(crate) use text::{Line, Lines, text as decoded};
@@ -105,6 +108,20 @@ impl Described {
             .map_err(|reason| Error::format(path, reason))?;
         source.guesses = guess.guesses;
         Ok(source)
+    }
+
+    /// Opens a description that is part of the program.
+    fn built_in(name: &str, text: &str) -> Result<Self, Error> {
+        let path = Path::new(name);
+        let description = Description::parse(text, path)?;
+        let files = Files::at(&description.path).with_archives();
+        Self::build(name.to_owned(), description, text.to_owned(), files)
+            .map_err(|reason| Error::format(path, reason))
+    }
+
+    /// Returns what the description says about where the recordings come from.
+    fn about(&self) -> About {
+        self.description.about.clone().unwrap_or_default()
     }
 
     fn build(
