@@ -41,6 +41,7 @@ Examples:
   mote export cnn-int8-stream --to rust                     a no_std crate of it
   mote import model.onnx --board stm32l4r5 --techniques int8 flatten arena
   mote predict cnn-int8-stream recordings/ --plot a.svg     what it makes of new recordings
+  mote check model.tflite --board stm32l4r5 --flash 16K --ram 2K --cycles 100k
   mote data check wisdm-2019-watch/5 --data DIR             what is wrong with my files?
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C (run again to go on).";
@@ -85,6 +86,8 @@ enum Command {
     Import(commands::import::Args),
     /// Run a model on arrays of inputs, and compare its outputs.
     Run(commands::run::Args),
+    /// Build a model for a board, run it, and hold it to a budget: exit code 1 when it takes more.
+    Check(commands::check::Args),
     /// Show a recorded results.json again: table and HTML.
     Report(commands::report::Args),
     /// The techniques there are, with their options.
@@ -146,6 +149,7 @@ fn run(args: Args, ui: &Ui) -> Result<ExitCode> {
         Command::Footprint(a) => commands::footprint::run(&a),
         Command::Import(a) => commands::import::run(&a, ui),
         Command::Run(a) => commands::run::run(&a, ui),
+        Command::Check(a) => commands::check::run(&a, ui),
         Command::Report(a) => commands::report::run(&a, ui),
         Command::Techniques(a) => commands::techniques::run(&a),
         Command::Completions { shell } => {

@@ -319,6 +319,128 @@ fn a_model_runs_on_inputs_and_its_outputs_are_compared() {
 }
 
 #[test]
+fn a_budget_is_a_gate() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(folder.path(), "out");
+    let model = format!(
+        "{}/../mote-import/tests/models/head_int8.tflite",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let check = |limits: &[&str]| {
+        let common = ["check", &model, "--board", "stm32l4r5", "--out", &out];
+        mote(&[&common[..], limits].concat())
+    };
+    let output = check(&["--flash", "64K", "--ram", "8K", "--cycles", "1M", "--json"]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    if errors.contains("xtask setup") {
+        eprintln!("skipped: {errors}");
+        return;
+    }
+    assert!(output.status.success(), "{errors}");
+    let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(verdict["kept"], true);
+    let flash = verdict["lines"][0]["found"].as_u64().unwrap();
+    let output = check(&["--flash", &(flash - 1).to_string(), "--stack", "1K"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("over by 1 B") && text.contains("identical to the host"),
+        "{text}"
+    );
+    assert!(
+        complaint(&["check", &model, "--board", "stm32l4r5", "--flash", "lots"])
+            .contains("512, 32K or 1.5K")
+    );
+}
+
+#[test]
+fn recordings_of_ones_own_go_from_a_folder_to_predictions() {
+    let folder = tempfile::tempdir().unwrap();
+    for (activity, swing) in [("sit", 0.0), ("walk", 5.0)] {
+        for user in ["s1", "s2", "s3"] {
+            let row = |n: u32| {
+                let x = swing * (f64::from(n) * 0.6).sin();
+                format!("{},{x:.3},{:.3},9.8\n", 50 * n, 0.01 * f64::from(n % 5))
+            };
+            let text: String = (0..300).map(row).collect();
+            let place = folder.path().join("rec").join(activity).join(user);
+            std::fs::create_dir_all(&place).unwrap();
+            std::fs::write(place.join("a.csv"), format!("ms,x,y,z\n{text}")).unwrap();
+        }
+    }
+    let (recordings, out) = (path(folder.path(), "rec"), path(folder.path(), "out"));
+    let described = mote(&["data", "describe", &recordings]);
+    assert!(described.status.success());
+    let text = String::from_utf8(described.stdout).unwrap();
+    assert!(
+        text.contains("pattern = \"{activity}/{user}/a.csv\""),
+        "{text}"
+    );
+    let compared = mote(&[
+        "compare",
+        "--task",
+        &recordings,
+        "--folds",
+        "3",
+        "--epochs",
+        "2",
+        "--pipelines",
+        "cnn-int8-stream",
+        "--no-device",
+        "--out",
+        &out,
+    ]);
+    let errors = String::from_utf8_lossy(&compared.stderr).into_owned();
+    assert!(
+        compared.status.success() && errors.contains("there are 3 users"),
+        "{errors}"
+    );
+
+    let svg = path(folder.path(), "a.svg");
+    let predict = |more: &[&str]| {
+        mote(
+            &[
+                &["predict", "cnn-int8-stream", &recordings, "--out", &out][..],
+                more,
+            ]
+            .concat(),
+        )
+    };
+    let output = predict(&["--plot", &svg]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && table.contains("decisions agree with the labels"),
+        "{table}"
+    );
+    assert!(std::fs::read_to_string(&svg).unwrap().contains("user s1"));
+    let json: serde_json::Value = serde_json::from_slice(&predict(&["--json"]).stdout).unwrap();
+    assert_eq!(json["signals"].as_array().unwrap().len(), 6);
+    assert_eq!(json["labels"], serde_json::json!(["sit", "walk"]));
+
+    // Nothing has to say what was done, or when.
+    let bare = folder.path().join("bare.csv");
+    let text: String = (0..200)
+        .map(|n| format!("0.{},0.1{},9.8\n", n % 7, n % 3))
+        .collect();
+    std::fs::write(&bare, format!("x,y,z\n{text}")).unwrap();
+    let bare = bare.display().to_string();
+    let without = complaint(&["predict", "cnn-int8-stream", &bare, "--out", &out]);
+    assert!(without.contains("rate"), "{without}");
+    let output = mote(&[
+        "predict",
+        "cnn-int8-stream",
+        &bare,
+        "--out",
+        &out,
+        "--rate",
+        "20",
+        "--csv",
+    ]);
+    assert!(output.status.success());
+    assert!(String::from_utf8(output.stdout).unwrap().lines().count() > 3);
+}
+
+#[test]
 fn data_commands_answer() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().to_str().unwrap();

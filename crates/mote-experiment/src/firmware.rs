@@ -4,21 +4,18 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use mote_data::Windows as Recorded;
 use mote_device::board::Board;
-use mote_device::conformance::{Expected, differences};
+use mote_device::conformance::{Expected, FLOAT_TOLERANCE, differences};
 use mote_device::core::Optimize;
 use mote_device::emulator::Windows;
 use mote_device::image::FirmwareBuilder;
 use mote_device::measure::{Job, Measurement};
 use mote_model::session::{self, Scores, Session};
 use mote_model::stream::Schedule;
-use mote_model::{PipelineSource, sensor};
+use mote_model::{Graph, PipelineSource, Runtime, sensor};
 use mote_techniques::Artifact;
 use std::path::Path;
 
-/// Decisions run on the device: their counts are averaged and their outputs compared with the host's.
-const DECISIONS: usize = 8;
-
-/// As [`DECISIONS`], of a network with an early exit: enough to have both kinds in about their shares.
+/// As [`Firmware::DECISIONS`], of a network with an early exit: enough to have both kinds in about their shares.
 const DECISIONS_WITH_EXIT: usize = 16;
 
 /// A pipeline's generated source, test windows, and the host's outputs for them.
@@ -45,6 +42,8 @@ struct Input {
 /// Figures of one board.
 #[derive(Debug)]
 pub struct Measured {
+    /// How the device's outputs agree with the host's: those that do not are an error.
+    pub agreement: String,
     /// Means over decisions.
     pub mean: Measurement,
     /// Of the longest decisions, when an early exit makes a difference.
@@ -52,6 +51,9 @@ pub struct Measured {
 }
 
 impl Firmware {
+    /// Decisions run on the device: their counts are averaged and their outputs compared with the host's.
+    pub const DECISIONS: usize = 8;
+
     /// Writes the source of `artifact` below the output folder and runs the host on some of the windows `test`. The
     /// device will decide every `hop` samples.
     ///
@@ -64,22 +66,44 @@ impl Firmware {
         test: &[usize],
         hop: usize,
     ) -> Result<Self> {
-        let windows = experiment.windows();
-        let folder = experiment.out.join("pipelines").join(name);
-        let network = artifact.network()?;
-        let source = mote_codegen::generate(&network, artifact.runtime)?;
-        write_source(&source, &folder)?;
-        let compiled = session::compile(&network)?;
+        Self::of(
+            &*artifact.network()?,
+            artifact.runtime,
+            experiment.windows(),
+            test,
+            Self::DECISIONS,
+            &experiment.out.join("pipelines").join(name),
+            experiment.seconds(hop),
+        )
+    }
+
+    /// Writes the source of `network` into `folder` and runs the host on `decisions` of the windows `test`; of a stream,
+    /// on as many as these windows have, up to `decisions`. The device will decide every `hop_seconds`.
+    ///
+    /// # Errors
+    /// As [`Firmware::new`].
+    pub(crate) fn of(
+        network: &Graph,
+        runtime: Runtime,
+        windows: &Recorded,
+        test: &[usize],
+        decisions: usize,
+        folder: &Path,
+        hop_seconds: Option<f64>,
+    ) -> Result<Self> {
+        let source = mote_codegen::generate(network, runtime)?;
+        write_source(&source, folder)?;
+        let compiled = session::compile(network)?;
         let engine = Session::new(&compiled)?;
-        let (all, longest) = match (Schedule::of(&network), artifact.stream) {
-            (Some(schedule), Some(_)) => {
+        let (all, longest) = match Schedule::of(network) {
+            Some(schedule) => {
                 let run = network.tensor(network.input)?.shape.len();
-                let all = Input::stream(engine, windows, test, schedule, run)?;
+                let all = Input::stream(engine, windows, test, decisions, schedule, run)?;
                 (all, None)
             }
-            _ if network.has_exits() => Input::with_exits(engine, windows, test)?,
-            _ => {
-                let chosen = spread(test, DECISIONS);
+            None if network.has_exits() => Input::with_exits(engine, windows, test)?,
+            None => {
+                let chosen = spread(test, decisions);
                 (Input::windows(engine, windows, &chosen)?, None)
             }
         };
@@ -87,7 +111,36 @@ impl Firmware {
             source,
             all,
             longest,
-            hop_seconds: experiment.seconds(hop),
+            hop_seconds,
+        })
+    }
+
+    /// Writes the source of `network` into `folder`. The device will get `bytes`, `run` of them at a time, and should give
+    /// the scores `expected`.
+    ///
+    /// # Errors
+    /// As [`Firmware::new`].
+    pub(crate) fn of_bytes(
+        network: &Graph,
+        runtime: Runtime,
+        bytes: Vec<u8>,
+        run: usize,
+        expected: Vec<Scores>,
+        folder: &Path,
+    ) -> Result<Self> {
+        let source = mote_codegen::generate(network, runtime)?;
+        write_source(&source, folder)?;
+        Ok(Self {
+            source,
+            all: Input {
+                bytes,
+                run,
+                warm_up: 0,
+                per_decision: 1,
+                expected,
+            },
+            longest: None,
+            hop_seconds: None,
         })
     }
 
@@ -120,6 +173,7 @@ impl Firmware {
             Ok(measurement)
         };
         Ok(Measured {
+            agreement: self.all.agreement(),
             mean: run(&self.all)?,
             worst: self.longest.as_ref().map(run).transpose()?,
         })
@@ -177,7 +231,7 @@ impl Input {
         let stopped = (share * DECISIONS_WITH_EXIT as f64).round() as usize;
         let mut chosen = spread(&early, stopped);
         chosen.extend(spread(&full, DECISIONS_WITH_EXIT - stopped));
-        let longest = spread(&full, DECISIONS);
+        let longest = spread(&full, Firmware::DECISIONS);
         let worst = match early.is_empty() || full.is_empty() {
             true => None,
             false => Some(Self::windows(engine.again()?, windows, &longest)?),
@@ -190,10 +244,16 @@ impl Input {
         mut engine: Session<'_>,
         windows: &Recorded,
         test: &[usize],
+        decisions: usize,
         schedule: Schedule,
         run: usize,
     ) -> Result<Self> {
-        let runs = schedule.first + DECISIONS * schedule.every;
+        let available = (test.len() * windows.stride())
+            .checked_div(run)
+            .unwrap_or(0);
+        let there = available.saturating_sub(schedule.first) / schedule.every.max(1);
+        let decisions = decisions.min(there.max(1));
+        let runs = schedule.first + decisions * schedule.every;
         let samples = test.iter().flat_map(|&n| counts(windows.window(n)));
         let samples: Vec<i16> = samples.take(runs * run).collect();
         if samples.len() != runs * run {
@@ -212,6 +272,18 @@ impl Input {
             per_decision: schedule.every,
             expected,
         })
+    }
+
+    /// Returns a phrase that says what was compared, once nothing differed.
+    fn agreement(&self) -> String {
+        let outputs: usize = self.expected.iter().map(|s| s.len()).sum();
+        let decisions = self.expected.len();
+        match self.expected.first() {
+            Some(Scores::F32(_)) => format!(
+                "{outputs} of {decisions} decisions within {FLOAT_TOLERANCE:e} of the host's"
+            ),
+            _ => format!("{outputs} of {decisions} decisions identical to the host's"),
+        }
     }
 
     fn compare(&self, measurement: &Measurement) -> Result<()> {

@@ -5,13 +5,14 @@ use crate::device::boards;
 use crate::error::{Error, Place as _, Result};
 use crate::evaluator::Applied;
 use crate::experiment::Experiment;
-use crate::firmware::Firmware;
+use crate::firmware::{Firmware, Measured};
 use crate::observer::Observer;
 use crate::other_tasks::OtherTasks;
 use crate::plan;
+use crate::random;
 use crate::settings::{DataSettings, MAX_BAD, SplitSettings};
 use mote_codegen::Deployment;
-use mote_data::{IngestReport, Loaded, SplitKind, WindowSpec, Windows};
+use mote_data::{IngestReport, Loaded, SplitKind, WindowSpec};
 use mote_device::board::Board;
 use mote_device::core::Optimize;
 use mote_device::flash::FlashModel;
@@ -22,9 +23,6 @@ use mote_techniques::{Artifact, Change, Context, Step};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Windows of random inputs, enough for a stream to fill.
-const RANDOM_WINDOWS: usize = 64;
 
 /// Which model, how it is fed, and what is done to it.
 #[derive(Debug, Clone)]
@@ -173,7 +171,7 @@ impl Import {
     ///
     /// # Errors
     /// As [`Firmware::new`] and [`Firmware::measure`]; when this machine has no emulator or compiler.
-    pub fn measure(mut self, mut each: impl FnMut(&Board, &Measurement)) -> Result<Imported> {
+    pub fn measure(mut self, mut each: impl FnMut(&Board, Measured)) -> Result<Imported> {
         if self.boards.is_empty() {
             return Ok(self.imported);
         }
@@ -188,8 +186,8 @@ impl Import {
         let builder = FirmwareBuilder::locate()?;
         for board in &self.boards {
             let measured = firmware.measure(&builder, board, self.settings.optimize)?;
-            each(board, &measured.mean);
-            self.imported.devices.push(measured.mean);
+            self.imported.devices.push(measured.mean.clone());
+            each(board, measured);
         }
         Ok(self.imported)
     }
@@ -209,41 +207,8 @@ fn random_experiment(settings: &ImportSettings, graph: &Graph) -> Result<Experim
             "`{step}` learns from data: name windows that fit the network with --task"
         )));
     }
-    let input = graph.tensor(graph.input)?;
-    let (low, high) = match input.quant {
-        Some(quant) => {
-            let real = |q: f32| (q - f32::from(quant.zero_point)) * quant.scale;
-            (real(-128.0), real(127.0))
-        }
-        None => (-2.0, 2.0),
-    };
-    let of = |values: &[f32], channel: usize| values.get(channel).or(values.first()).copied();
-    let mut state = 1u64;
-    let mut uniform = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1u64 << 24) as f32
-    };
-    let channels = input.shape.channels;
-    let x = (0..RANDOM_WINDOWS * input.shape.len()).map(|i| {
-        let channel = i % channels.max(1);
-        let (mean, std) = (of(&settings.mean, channel), of(&settings.std, channel));
-        let real = low + (high - low) * uniform();
-        real * std.unwrap_or(1.0) + mean.unwrap_or(0.0)
-    });
-    let outputs = graph.tensor(graph.output)?.shape.len();
-    let windows = Windows {
-        time: input.shape.time,
-        channels,
-        rate_hz: settings.rate_hz,
-        hop: input.shape.time,
-        x: x.collect(),
-        y: (0..RANDOM_WINDOWS).map(|n| n % outputs.max(1)).collect(),
-        users: (0..RANDOM_WINDOWS as u32).map(|n| n % 4).collect(),
-        recordings: (0..RANDOM_WINDOWS as u32).collect(),
-        labels: (0..outputs).map(|n| n.to_string()).collect(),
-    };
+    let time = graph.tensor(graph.input)?.shape.time;
+    let windows = random::windows(graph, time, settings.rate_hz)?;
     let split = SplitKind::GroupKFold { k: 2 };
     let folds = mote_data::folds(&windows, &split, 1)?;
     let mut task = mote_data::task("synthetic/6")?;

@@ -58,8 +58,9 @@
 //! | [`LeaveOneOut`], [`neighbours`] | what each technique of a recorded row is worth, and what other rows do better |
 //! | [`fit`], [`Trials`] | a search for the pipeline that fits a board |
 //! | [`Import`] | a model of another tool, on boards |
-//! | [`run_model`] | a model on inputs of the user, compared with what is expected |
+//! | [`run_model`], [`run_on_board`] | a model on inputs of the user, compared with what is expected |
 //! | [`predict`] | what a deployed network makes of new recordings |
+//! | [`Budget`] | what a model may take on a board |
 //! | [`Finalist`] | the network that is deployed, trained on all users |
 //! | [`deployment`] | what an export reads |
 //! | [`Event`], [`Observer`] | progress, and the stop flag |
@@ -69,6 +70,7 @@
 )]
 
 mod arrays;
+mod budget;
 mod classical;
 pub mod deployment;
 mod device;
@@ -89,6 +91,7 @@ mod other_tasks;
 mod pipeline;
 mod plan;
 mod predict;
+mod random;
 mod run;
 mod runner;
 mod settings;
@@ -101,6 +104,7 @@ mod window_cache;
 mod window_loss;
 
 pub use arrays::Rows;
+pub use budget::{Budget, Line as BudgetLine};
 pub use classical::kind as classical_model;
 pub use device::boards;
 pub use error::{Error, Result};
@@ -116,7 +120,7 @@ pub use network::TrainedNetwork;
 pub use observer::{Event, Observer, Training};
 pub use pipeline::Pipeline;
 pub use predict::{Decided, Predicted, Prediction, predict};
-pub use run::{Difference, Outputs, run as run_model};
+pub use run::{Difference, Outputs, on_board as run_on_board, random_on_board, run as run_model};
 pub use runner::{ComparisonRunner, Extent, PipelineResult};
 pub use settings::{ComparisonSettings, DataSettings, MAX_BAD, SplitSettings, WINDOW_S};
 pub use stream::StreamSettings;

@@ -1,12 +1,12 @@
 //! Runs a model of any kind that Mote reads on inputs of the user, and compares what comes out.
 
+mod board;
+mod host;
+
+pub use board::{on_board, random_on_board};
+
 use crate::arrays::Rows;
-use crate::error::{Error, Place as _, Result};
-use mote::{Interpreter, Model, View, registry};
-use mote_codegen::Deployment;
-use mote_import::{Element, Imported, Port};
-use mote_model::session::{Scores, Session};
-use mote_model::{Strategy, blob, plan, session};
+use crate::error::{Error, Result};
 use serde::Serialize;
 use std::path::Path;
 
@@ -37,20 +37,23 @@ pub struct Difference {
     pub compared: usize,
     /// The largest difference.
     pub largest: f32,
+    /// Rows whose largest output is in another place than the expected one.
+    pub other_class: usize,
 }
 
 /// Runs the model at `path` on every row of `inputs`.
 ///
-/// Rows of a model of another tool are in the file's own order and type; those of a deployment are windows,
-/// `[time][channel]`, in m/s^2.
+/// Rows of a model of another tool or of a model file (`*.mote`) are in the file's own order and type, samples of a front
+/// end being sensor counts; those of a deployment are windows, `[time][channel]`, in m/s^2.
 ///
 /// # Errors
 /// When the model is not read, or a row has another length than its input.
 pub fn run(path: &Path, inputs: &Rows) -> Result<Outputs> {
-    let is_deployment = path.extension().is_some_and(|e| e == "json");
-    match is_deployment {
-        true => run_deployment(path, inputs),
-        false => run_model(path, inputs),
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    match extension.to_lowercase().as_str() {
+        "json" => host::deployment(path, inputs),
+        "mote" => host::blob(path, inputs),
+        _ => host::model(path, inputs),
     }
 }
 
@@ -85,7 +88,11 @@ impl Outputs {
             // What cannot be compared is wrong, too.
             wrong += usize::from(off.is_nan() || off > tolerance);
         }
+        let pairs = self.outputs.iter().zip(&expected.rows);
+        let argmax = |row: &Vec<f32>| mote::kernels::argmax(row);
+        let other_class = pairs.filter(|(a, b)| argmax(a) != argmax(b)).count();
         self.difference = Some(Difference {
+            other_class,
             tolerance,
             wrong,
             compared,
@@ -101,7 +108,7 @@ impl Outputs {
     pub fn judge(&mut self, labels: &Rows) -> Result<()> {
         let labels = match labels.rows.as_slice() {
             // All in one row.
-            [one] if one.len() == self.outputs.len() => Rows {
+            [one] if one.len() == self.outputs.len() && one.len() > 1 => Rows {
                 rows: one.iter().map(|&label| vec![label]).collect(),
             }
             .classes(),
@@ -129,99 +136,5 @@ impl Outputs {
     /// Whether nothing differs, as far as it was compared.
     pub fn agree(&self) -> bool {
         self.difference.is_none_or(|d| d.wrong == 0)
-    }
-}
-
-/// Refuses row `n` of another length than `expected`.
-fn check_len(n: usize, row: &[f32], expected: usize) -> Result<()> {
-    match row.len() == expected {
-        true => Ok(()),
-        false => Err(Error::Invalid(format!(
-            "--inputs: row {n} has {} values; the model reads {expected}",
-            row.len()
-        ))),
-    }
-}
-
-fn run_deployment(path: &Path, inputs: &Rows) -> Result<Outputs> {
-    let deployment = Deployment::load(path)?;
-    let compiled = session::compile(&deployment.graph)?;
-    let mut engine = Session::new(&compiled)?;
-    let mut outputs = Vec::new();
-    let mut integers = false;
-    for row in &inputs.rows {
-        outputs.push(match engine.classify(row)?.scores {
-            Scores::F32(scores) => scores,
-            Scores::I8(scores) => {
-                integers = true;
-                scores.into_iter().map(f32::from).collect()
-            }
-        });
-    }
-    Ok(Outputs {
-        outputs,
-        integers,
-        difference: None,
-        accuracy: None,
-    })
-}
-
-fn run_model(path: &Path, inputs: &Rows) -> Result<Outputs> {
-    let place = || path.display().to_string();
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    let Imported {
-        graph,
-        input,
-        output,
-    } = mote_import::read(path, &bytes).place(place)?;
-    let engine = |error: mote::Error| Error::Invalid(format!("{}: {error}", path.display()));
-    let words = blob::to_words(&graph, &plan(&graph, Strategy::Overlap)?).place(place)?;
-    let model = Model::parse(&words).map_err(engine)?;
-    let mut arena = vec![0; model.arena_words()];
-    let network = Interpreter::new(model, registry::ALL).map_err(engine)?;
-    let mut outputs = Vec::new();
-    for (n, row) in (1..).zip(&inputs.rows) {
-        check_len(n, row, input.order.len())?;
-        check_type(n, row, &input)?;
-        let row = input.to_graph(row);
-        if let Ok(slots) = network.input_i8(&mut arena) {
-            slots.iter_mut().zip(&row).for_each(|(s, &x)| *s = x as i8);
-        } else {
-            let slots = network.input_f32(&mut arena).map_err(engine)?;
-            slots.iter_mut().zip(&row).for_each(|(s, &x)| *s = x);
-        }
-        let mut result = Vec::new();
-        let last = |_, view: View<'_>| {
-            result = match view {
-                View::I8(values) => values.iter().map(|&q| f32::from(q)).collect(),
-                View::F32(values) => values.to_vec(),
-            };
-        };
-        network.run_observed(&mut arena, last).map_err(engine)?;
-        outputs.push(output.to_file(&result));
-    }
-    Ok(Outputs {
-        outputs,
-        integers: output.element != Element::F32,
-        difference: None,
-        accuracy: None,
-    })
-}
-
-/// Refuses numbers that the type of the input has not.
-fn check_type(n: usize, row: &[f32], input: &Port) -> Result<()> {
-    let (low, high, name) = match input.element {
-        Element::F32 => return Ok(()),
-        Element::I8 => (-128.0, 127.0, "int8"),
-        Element::U8 => (0.0, 255.0, "uint8"),
-    };
-    match row
-        .iter()
-        .find(|x| !(low..=high).contains(*x) || x.fract() != 0.0)
-    {
-        None => Ok(()),
-        Some(x) => Err(Error::Invalid(format!(
-            "--inputs: row {n} has {x}, and the model reads {name}: give the quantized values"
-        ))),
     }
 }

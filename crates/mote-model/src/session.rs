@@ -89,6 +89,19 @@ pub enum Scores {
 }
 
 impl Scores {
+    /// Returns the number of scores.
+    pub fn len(&self) -> usize {
+        match self {
+            Scores::F32(scores) => scores.len(),
+            Scores::I8(scores) => scores.len(),
+        }
+    }
+
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Returns the index of the largest score; the first of several equal ones.
     pub fn class(&self) -> usize {
         match self {

@@ -235,6 +235,15 @@ pub fn bytes(text: &str) -> Result<u64, Error> {
     quantity(text, &units, "size in bytes", "512, 32K or 1.5K").map(|v| v.floor() as u64)
 }
 
+/// Reads a count, such as of cycles: `90000`, `90k`, `1.5M`; k is 1000.
+///
+/// # Errors
+/// [`Error::Quantity`].
+pub fn count(text: &str) -> Result<u64, Error> {
+    let units = [("", 1.0), ("k", 1e3), ("m", 1e6)];
+    quantity(text, &units, "count", "90000, 90k or 1.5M").map(|v| v.floor() as u64)
+}
+
 /// Reads milliseconds: `5ms`, `500us`, `0.1s`.
 ///
 /// # Errors

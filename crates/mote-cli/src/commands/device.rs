@@ -8,7 +8,6 @@ use clap::Subcommand;
 use mote_device::architecture::Architecture;
 use mote_device::board::Board;
 use mote_device::image::FirmwareBuilder;
-use mote_device::measure::Measurement;
 use mote_device::setup::DeviceTools;
 use mote_experiment::{
     ComparisonRunner, ComparisonSettings, Extent, Measured, classical_model, select,
@@ -158,25 +157,16 @@ fn run_one(args: &RunArgs, ui: &Ui) -> Result<ExitCode> {
         }
     }
     let firmware = runner.firmware(&trained)?;
-    let Measured {
-        mean: measurement,
-        worst,
-    } = firmware.measure(&FirmwareBuilder::locate()?, &board, args.optimize.into())?;
+    let measured = firmware.measure(&FirmwareBuilder::locate()?, &board, args.optimize.into())?;
+    let measurement = &measured.mean;
     if let Some(path) = &args.folded {
         std::fs::write(path, &measurement.folded)
             .with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&measurement)?);
+        println!("{}", serde_json::to_string_pretty(measurement)?);
     } else {
-        print(&pipeline.name, &board, &measurement);
-        if let Some(worst) = worst {
-            println!(
-                "\nan early exit ends some decisions; the others take {} cycles, {} instructions",
-                count(worst.figures.cycles),
-                count(worst.figures.instructions)
-            );
-        }
+        print(&pipeline.name, &board, &measured);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -185,8 +175,9 @@ fn count(figure: Option<u64>) -> String {
     figure.map_or("unknown".to_owned(), |c| c.to_string())
 }
 
-/// Prints every figure of `m`.
-pub fn print(name: &str, board: &Board, m: &Measurement) {
+/// Prints every figure of `measured`.
+pub fn print(name: &str, board: &Board, measured: &Measured) {
+    let m = &measured.mean;
     let or = |value: Option<f64>, unit: &str| {
         value.map_or("unknown".to_owned(), |v| format!("{v:.3} {unit}"))
     };
@@ -196,7 +187,7 @@ pub fn print(name: &str, board: &Board, m: &Measurement) {
         "{name} on {} ({}, {} MHz), opt-level {}",
         board.title, figures.core, board.clock_mhz, figures.optimize
     );
-    println!("  outputs        identical to the host's");
+    println!("  outputs        {}", measured.agreement);
     println!(
         "  flash          {} B code, {} B model  [elf]",
         count(figures.flash_code),
@@ -268,6 +259,13 @@ pub fn print(name: &str, board: &Board, m: &Measurement) {
             count(part.work.cycles),
             known(part.work.waiting),
             known(part.bytes)
+        );
+    }
+    if let Some(worst) = &measured.worst {
+        println!(
+            "\nan early exit ends some decisions; the others take {} cycles, {} instructions",
+            count(worst.figures.cycles),
+            count(worst.figures.instructions)
         );
     }
 }

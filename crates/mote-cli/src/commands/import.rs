@@ -89,7 +89,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let imported = import.measure(|board, measured| {
         if !args.json {
             println!();
-            print(&name, board, measured);
+            print(&name, board, &measured);
         }
     })?;
     if args.json {
