@@ -335,10 +335,10 @@ impl Card {
             "It is not a medical device, and nothing that someone's safety depends on should depend on it.".to_owned(),
         ];
         if interface.elem == Elem::Count {
-            items.push(
-                "It expects acceleration in g with gravity included, at 4096 counts per g. Beyond +-8 g samples saturate."
-                    .to_owned(),
-            );
+            items.push(format!(
+                "It expects samples as above, and nothing checks them: {}",
+                interface.unit()
+            ));
         }
         self.list(&items);
     }

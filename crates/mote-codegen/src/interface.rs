@@ -1,8 +1,10 @@
 //! What a deployment looks like from outside: samples in, decisions out.
 
 use crate::{Deployment, Error};
+use mote_model::sensor::STANDARD_GRAVITY;
 use mote_model::stream::Schedule;
-use mote_model::{Graph, Node, Op, Quant};
+use mote_model::{Graph, Node, Op, Quant, SENSOR_G_PER_COUNT};
+use mote_report::ChannelUnit;
 
 /// Type of a sample's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,8 @@ impl Elem {
 /// The interface of a deployment, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Interface {
+    /// What the values of a sample are, as a sentence.
+    unit: String,
     /// Type of a sample's values.
     pub elem: Elem,
     /// Values of a sample.
@@ -107,6 +111,49 @@ impl Meaning {
     }
 }
 
+/// Counts per m/s^2: 4096 per g. Values of any other quantity have as many counts per unit.
+const COUNTS_PER_UNIT: f32 = 1.0 / (STANDARD_GRAVITY * SENSOR_G_PER_COUNT);
+
+/// Says what the `count` values of a sample are.
+fn unit(elem: Elem, count: usize, channels: &[ChannelUnit]) -> String {
+    match elem {
+        Elem::I8 => return "Values on the int8 grid of the network's input.".to_owned(),
+        Elem::F32 => return "Values of the network's input.".to_owned(),
+        Elem::Count => {}
+    }
+    let is_acceleration = |c: &ChannelUnit| c.quantity == "acceleration";
+    if channels.iter().all(is_acceleration) && (!channels.is_empty() || count == 3) {
+        return "Counts of a 16-bit accelerometer at +-8 g, gravity included: 4096 per g, in the order of the training data's axes."
+            .to_owned();
+    }
+    let most = f32::from(i16::MAX) / COUNTS_PER_UNIT;
+    if channels.len() != count {
+        return format!(
+            "Counts of 16 bits, {COUNTS_PER_UNIT:.1} for each unit of the training data (1 count is 1/{COUNTS_PER_UNIT:.1} of it; \
+             4096 per g where that is acceleration in m/s^2), in the order of the training data's channels. Values beyond \
+             +-{most:.1} units saturate."
+        );
+    }
+    let sensors = channels
+        .chunk_by(|a, b| a.quantity == b.quantity)
+        .map(|sensor| {
+            let names: Vec<&str> = sensor.iter().map(|c| c.name.as_str()).collect();
+            let (names, first) = (names.join(", "), &sensor[0]);
+            match is_acceleration(first) {
+                true => format!("{names}: acceleration with gravity, 4096 counts per g"),
+                false => format!(
+                    "{names}: {}, {COUNTS_PER_UNIT:.1} counts per {}",
+                    first.quantity, first.unit
+                ),
+            }
+        });
+    let sensors: Vec<String> = sensors.collect();
+    format!(
+        "Counts of 16 bits. {}. Values beyond +-{most:.1} m/s^2, or as many other units, saturate.",
+        sensors.join("; ")
+    )
+}
+
 impl Interface {
     /// # Errors
     /// When parts of `deployment` contradict each other.
@@ -153,12 +200,19 @@ impl Interface {
             );
             return Err(Error::invalid("labels", what));
         }
+        let elem = match (&graph.frontend, input.quant) {
+            (Some(_), _) => Elem::Count,
+            (None, Some(_)) => Elem::I8,
+            (None, None) => Elem::F32,
+        };
+        let data = deployment.evidence.as_ref().map(|e| &e.data);
         Ok(Self {
-            elem: match (&graph.frontend, input.quant) {
-                (Some(_), _) => Elem::Count,
-                (None, Some(_)) => Elem::I8,
-                (None, None) => Elem::F32,
-            },
+            unit: unit(
+                elem,
+                input.shape.channels,
+                data.map_or(&[], |d| &d.channel_units),
+            ),
+            elem,
             channels: input.shape.channels,
             run,
             keep,
@@ -170,13 +224,41 @@ impl Interface {
     }
 
     /// Returns a sentence that says what the values of a sample are.
-    pub fn unit(&self) -> &'static str {
-        match self.elem {
-            Elem::Count => {
-                "Counts of a 16-bit accelerometer at +-8 g, gravity included: 4096 per g, in the order of the training data's axes."
-            }
-            Elem::I8 => "Values on the int8 grid of the network's input.",
-            Elem::F32 => "Values of the network's input.",
+    pub fn unit(&self) -> &str {
+        &self.unit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn channel(name: &str, quantity: &str, unit: &str) -> ChannelUnit {
+        ChannelUnit {
+            name: name.to_owned(),
+            quantity: quantity.to_owned(),
+            unit: unit.to_owned(),
         }
+    }
+
+    #[test]
+    fn what_a_sample_is_is_said_for_every_sensor() {
+        let axes = ["ax", "ay", "az"].map(|n| channel(n, "acceleration", "m/s^2"));
+        let rates = ["gx", "gy", "gz"].map(|n| channel(n, "angular rate", "rad/s"));
+        let one = unit(Elem::Count, 3, &axes);
+        assert!(one.contains("4096 per g") && one == unit(Elem::Count, 3, &[]));
+        let six = unit(Elem::Count, 6, &[&axes[..], &rates].concat());
+        for part in [
+            "ax, ay, az: acceleration with gravity, 4096",
+            "gx, gy, gz: angular rate, 417.7 counts per rad/s",
+            "+-78.5",
+        ] {
+            assert!(six.contains(part), "{part} in {six}");
+        }
+        let unknown = unit(Elem::Count, 6, &[]);
+        assert!(
+            unknown.contains("1/417.7") && !unknown.contains("accelerometer"),
+            "{unknown}"
+        );
     }
 }

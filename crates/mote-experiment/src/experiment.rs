@@ -4,10 +4,18 @@ use crate::error::{Place as _, Result};
 use crate::observer::{Event, Observer};
 use crate::other_tasks::OtherTasks;
 use crate::settings::{DataSettings, SplitSettings};
-use mote_data::{Fold, Loaded, SplitKind, Task, Windows};
-use mote_report::Data;
+use mote_data::{ChannelInfo, Fold, Loaded, SplitKind, Task, Windows};
+use mote_report::{ChannelUnit, Data};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+fn channel_unit(channel: &ChannelInfo) -> ChannelUnit {
+    ChannelUnit {
+        name: channel.name.clone(),
+        quantity: channel.quantity.text().to_owned(),
+        unit: channel.quantity.unit().to_owned(),
+    }
+}
 
 /// Windows and their folds.
 #[derive(Debug)]
@@ -163,6 +171,13 @@ impl Experiment {
             windows: windows.len(),
             users: users.len(),
             channels: windows.channels,
+            channel_units: self
+                .task
+                .source
+                .channels()
+                .iter()
+                .map(channel_unit)
+                .collect(),
             rate_hz: (windows.time > 1).then(|| f64::from(windows.rate_hz)),
             window_s: self.seconds(windows.time),
             hop_s: self.seconds(windows.hop),

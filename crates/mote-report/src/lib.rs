@@ -45,9 +45,9 @@ pub use metrics::{FoldPredictions, evaluate};
 pub use mote_metrics::{ClassScores, Confusion, Scores};
 pub use plots::recording::{Recorded, recordings};
 pub use schema::{
-    BoutFigures, Data, Delay, DeviceFigures, EarlyExit, Epoch, Estimate, FoldResult, Host,
-    LayerCost, MeasurementStatus, Method, Metrics, ModelSize, Quantiles, Results, Run, SCHEMA,
-    Smoothed, StreamFigures, Strip, UserQuantiles, UserScores, WindowFigures, WindowLoss,
+    BoutFigures, ChannelUnit, Data, Delay, DeviceFigures, EarlyExit, Epoch, Estimate, FoldResult,
+    Host, LayerCost, MeasurementStatus, Method, Metrics, ModelSize, Quantiles, Results, Run,
+    SCHEMA, Smoothed, StreamFigures, Strip, UserQuantiles, UserScores, WindowFigures, WindowLoss,
 };
 pub use store::{Paths, read, write_report};
 pub use terminal::{TableOptions, render_table};

@@ -80,6 +80,9 @@ pub struct Data {
     /// Values per time step.
     #[serde(default)]
     pub channels: usize,
+    /// What each of these values is; empty where that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channel_units: Vec<ChannelUnit>,
     /// Sampling rate of the uniform grid, in Hz; absent for feature tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_hz: Option<f64>,
@@ -98,6 +101,17 @@ pub struct Data {
     /// Rejected records by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rejected: BTreeMap<String, u64>,
+}
+
+/// What one value of a sample is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelUnit {
+    /// Its name in the data.
+    pub name: String,
+    /// What is measured: `acceleration`, `angular rate`, ..
+    pub quantity: String,
+    /// The unit, such as `m/s^2`.
+    pub unit: String,
 }
 
 /// One pipeline, evaluated under one split.
