@@ -417,6 +417,24 @@ fn recordings_of_ones_own_go_from_a_folder_to_predictions() {
     assert_eq!(json["signals"].as_array().unwrap().len(), 6);
     assert_eq!(json["labels"], serde_json::json!(["sit", "walk"]));
 
+    // What is no acceleration is refused.
+    let turns = path(folder.path(), "turns.toml");
+    let channels = "path = \"rec\"\npattern = \"{activity}/{user}/a.csv\"\nrate_hz = 20\ntime_unit = \"ms\"\n[columns]\ntime = \"ms\"\n\
+                    [[channels]]\ncolumns = [\"x\", \"y\", \"z\"]\nquantity = \"angular rate\"\nunit = \"rad/s\"\n[labels]\nsit = \
+                    \"sit\"\nwalk = \"walk\"\n";
+    std::fs::write(&turns, channels).unwrap();
+    let other = complaint(&[
+        "predict",
+        "cnn-int8-stream",
+        &format!("csv:{turns}"),
+        "--out",
+        &out,
+    ]);
+    assert!(
+        other.contains("angular rate") && other.contains("trained on acceleration"),
+        "{other}"
+    );
+
     // Nothing has to say what was done, or when.
     let bare = folder.path().join("bare.csv");
     let text: String = (0..200)

@@ -2,7 +2,7 @@
 //! labels.
 
 use crate::{
-    Described, Error, Hints, IngestReport, Recording, Sink, Source, Task,
+    Described, Error, Hints, IngestReport, Quantity, Recording, Sink, Source, Task,
     load::{locate, read},
     resample::{SECOND, resample},
     segmentation::GAP_NS,
@@ -33,6 +33,8 @@ pub struct Signals {
     pub signals: Vec<Signal>,
     /// Values per sample.
     pub channels: usize,
+    /// What each of them measures; empty where the source does not know.
+    pub quantities: Vec<Quantity>,
     /// Labels in the files.
     pub labels: Vec<String>,
     /// What became of every record.
@@ -86,6 +88,7 @@ pub fn signals(
     Ok(Signals {
         signals: sink.signals,
         channels,
+        quantities: source.channels().iter().map(|c| c.quantity).collect(),
         labels: sink.labels,
         ingest,
     })

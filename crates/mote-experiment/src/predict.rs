@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use mote_codegen::Deployment;
-use mote_data::Signals;
+use mote_data::{Quantity, Signals};
 use mote_metrics::Confusion;
 use mote_model::session::{Session, compile};
 use serde::Serialize;
@@ -70,6 +70,7 @@ pub fn predict(deployment: &Deployment, signals: &Signals) -> Result<Prediction>
             deployment.name, signals.channels
         )));
     }
+    check_quantities(deployment, signals)?;
     let outputs = graph.tensor(graph.output)?.shape.len();
     let labels = match graph.labels.is_empty() {
         true => (0..outputs).map(|class| class.to_string()).collect(),
@@ -131,4 +132,32 @@ pub fn predict(deployment: &Deployment, signals: &Signals) -> Result<Prediction>
         signals: all,
         confusion,
     })
+}
+
+/// Refuses recordings of another sensor than the network was trained on, where both are known.
+fn check_quantities(deployment: &Deployment, signals: &Signals) -> Result<()> {
+    let trained = deployment
+        .evidence
+        .as_ref()
+        .map(|e| e.data.channel_units.as_slice());
+    let trained: Vec<&str> = match trained.unwrap_or_default() {
+        // Deployments of earlier versions do not say it; three values were an accelerometer's.
+        [] if signals.channels == 3 => vec![Quantity::Acceleration.text(); 3],
+        units => units.iter().map(|unit| unit.quantity.as_str()).collect(),
+    };
+    if trained.len() != signals.channels {
+        return Ok(());
+    }
+    let pairs = trained.iter().zip(&signals.quantities).enumerate();
+    for (n, (trained, found)) in pairs {
+        if *trained != found.text() {
+            return Err(Error::Invalid(format!(
+                "value {} of a sample is {} in the recordings, and `{}` was trained on {trained}",
+                n + 1,
+                found.text(),
+                deployment.name
+            )));
+        }
+    }
+    Ok(())
 }

@@ -17,13 +17,13 @@ const DRAWN: usize = 12;
 /// Decide about new recordings with a deployed network, by the engine as on the device.
 ///
 /// Recordings are a folder, a text file, an archive, an npz, a description (csv:FILE.toml) or a task; `-` reads text from the
-/// standard input. They need no labels; where they have some, the agreement and a confusion matrix are printed.
+/// standard input to its end. They need no labels; where they have some, the agreement and a confusion matrix are printed.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   mote predict balanced recordings/                     the pipeline `balanced` below out/
   mote predict out/pipelines/balanced/final.json walk.csv --plot walk.svg
-  arduino-log | mote predict balanced - --rate 50")]
+  cat walk.csv | mote predict balanced - --rate 50")]
 pub struct Args {
     /// A pipeline below --out (its final model where there is one), or a deployment file (*.json).
     model: String,
@@ -128,7 +128,7 @@ fn csv(prediction: &Prediction) -> String {
 
 /// Writes a field of CSV.
 fn quoted(text: &str) -> String {
-    match text.contains([',', '"', '\n']) {
+    match text.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text.to_owned(),
     }

@@ -174,11 +174,12 @@ fn round(v: f64) -> f64 {
 /// Writes a time as minutes and seconds.
 fn time(seconds: f64) -> String {
     if seconds.abs() < 1e6 {
-        let whole = seconds.max(0.0).round() as u64;
-        return format!("{}:{:02}", whole / 60, whole % 60);
+        let sign = if seconds < -0.5 { "-" } else { "" };
+        let whole = seconds.abs().round() as u64;
+        return format!("{sign}{}:{:02}", whole / 60, whole % 60);
     }
     // Since 1970: the time of day in UTC.
-    let day = seconds.rem_euclid(86_400.0).round() as u64;
+    let day = seconds.rem_euclid(86_400.0).floor() as u64;
     format!("{:02}:{:02}:{:02}", day / 3600, day / 60 % 60, day % 60)
 }
 
