@@ -234,3 +234,47 @@ fn what_cannot_be_told_is_one_line() {
         .to_string();
     assert!(error.contains("gravity"), "{error}");
 }
+
+#[test]
+fn a_file_for_each_sensor_in_the_folder_of_a_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    for activity in ["sit", "walk"] {
+        for day in 1..=2 {
+            let place = folder
+                .path()
+                .join(format!("{activity}-2024-01-0{day}_10-00-00"));
+            for (name, factor) in [
+                ("TotalAcceleration", 1.0),
+                ("Gyroscope", 0.1),
+                ("Accelerometer", 0.5),
+            ] {
+                let text = rows(activity, 50.0, |text, t, a| {
+                    let [x, y, z] = a.map(|v| factor * v);
+                    write!(text, "{:.0},{t:.4},{z:.4},{y:.4},{x:.4}", 1e9 * (1.7e9 + t)).unwrap();
+                });
+                write(
+                    &place.join(format!("{name}.csv")),
+                    &format!("time,seconds_elapsed,z,y,x\n{text}"),
+                );
+            }
+            write(
+                &place.join("Annotation.csv"),
+                "time,seconds_elapsed,text,millisecond\n",
+            );
+        }
+    }
+    let guess = describe(folder.path(), ".", &Hints::default()).unwrap();
+    assert!(
+        guess.toml.contains("include = \"TotalAcceleration.csv\""),
+        "{}",
+        guess.toml
+    );
+    assert!(
+        guess
+            .left_out
+            .iter()
+            .any(|(file, why)| file.contains("Gyroscope") && why.contains("another sensor"))
+    );
+    let (windows, users) = read(folder.path());
+    assert_eq!((windows, users), (expected(2), 1));
+}

@@ -127,6 +127,7 @@ impl Toolchain {
     }
 }
 
+#[cfg(feature = "measure")]
 impl Toolchain {
     /// Returns the compiler's flags that choose the linker.
     pub(crate) fn linker_flags(&self, architecture: &Architecture) -> Vec<String> {

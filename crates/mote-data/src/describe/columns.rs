@@ -262,7 +262,8 @@ fn varies(table: &Table, n: usize) -> bool {
     let mut values: Vec<&String> = table.rows.iter().filter_map(|row| row.get(n)).collect();
     values.sort_unstable();
     values.dedup();
-    values.len() * 10 > table.rows.len() && values.len() > 3
+    let decimals = values.iter().any(|v| v.contains(['.', ',']));
+    values.len() > 3 && (decimals || values.len() * 10 > table.rows.len())
 }
 
 #[cfg(test)]

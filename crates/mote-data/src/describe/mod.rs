@@ -16,7 +16,10 @@ use crate::{
 };
 use columns::Roles;
 use signal::{Reader, Signal};
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 use table::Table;
 
 /// A description, and what it rests on.
@@ -116,11 +119,18 @@ pub fn describe(path: &Path, written_path: &str, hints: &Hints) -> Result<Guess,
         };
         return Err(Error::format(path, what));
     };
-    let chosen = groups.remove(&key).unwrap_or_default();
-    let others: Vec<File> = groups.into_values().flatten().collect();
+    let (chosen, other_sensors) = one_sensor(groups.remove(&key).unwrap_or_default());
+    for other in &other_sensors {
+        left_out.push((
+            other.name.clone(),
+            "its name says another sensor".to_owned(),
+        ));
+    }
+    let mut others: Vec<File> = groups.into_values().flatten().collect();
     for other in &others {
         left_out.push((other.name.clone(), "its columns are others".to_owned()));
     }
+    others.extend(other_sensors);
     let Some(table) = chosen.first().map(|f| f.table.clone()) else {
         return Err(Error::format(path, "holds no file"));
     };
@@ -150,6 +160,45 @@ pub fn describe(path: &Path, written_path: &str, hints: &Hints) -> Result<Guess,
         missing: Vec::new(),
     }
     .write(left_out))
+}
+
+/// Recorders write a file for each sensor into the folder of a recording, all with the same columns. Returns the files of the
+/// accelerometer, that with gravity where there are two, and the others.
+fn one_sensor(files: Vec<File>) -> (Vec<File>, Vec<File>) {
+    let base = |file: &File| {
+        file.name
+            .rsplit('/')
+            .next()
+            .unwrap_or(&file.name)
+            .to_lowercase()
+    };
+    let names: BTreeSet<String> = files.iter().map(base).collect();
+    let folders: BTreeSet<&str> = files
+        .iter()
+        .filter_map(|f| f.name.rsplit_once('/'))
+        .map(|(folder, _)| folder)
+        .collect();
+    // Names that come back in every folder are those of sensors.
+    let of_sensors =
+        names.len() > 1 && folders.len() > 1 && names.len() * folders.len() <= 2 * files.len();
+    let acceleration = |name: &&String| name.contains("acc");
+    let moved = |name: &str| {
+        ["linear", "user", "nogravity", "uncalibrated"]
+            .iter()
+            .any(|w| name.contains(w))
+    };
+    let rank = |name: &&String| {
+        (
+            name.contains("total"),
+            !moved(name),
+            std::cmp::Reverse(name.len()),
+        )
+    };
+    let chosen = names.iter().filter(acceleration).max_by_key(rank).cloned();
+    match chosen {
+        Some(chosen) if of_sensors => files.into_iter().partition(|file| base(file) == chosen),
+        _ => (files, Vec::new()),
+    }
 }
 
 /// Reads all rows of the chosen files.

@@ -17,6 +17,13 @@ const ACTIVITIES: [&str; 78] = [
     "dribbl", "skip", "snap", "wing", "ring", "slope", "forward", "back", "adl", "shuffl",
 ];
 
+/// Beginnings of words that say where a sensor was, or what a file holds.
+const PLACES: [&str; 24] = [
+    "left", "right", "pocket", "wrist", "hand", "waist", "chest", "ankle", "hip", "arm", "leg",
+    "thigh", "foot", "head", "back", "watch", "phone", "acc", "gyr", "mag", "train", "test", "raw",
+    "data",
+];
+
 /// What a person or a recording of one is called.
 static USER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^(s|sa|se|u|p|sub|subj|subject|user|person|part|participant|volunteer|vol|id|proband)[ _-]?\d+$")
@@ -114,28 +121,40 @@ pub(super) fn pattern(paths: &[String], activity_wanted: bool, user_wanted: bool
                     })
             };
             let named = free.clone().find(|(at, p)| p.is_user() || in_two(*at, p));
+            // Words that come back under several activities, and are no places, are names.
+            let worded = || {
+                free.clone().find(|(_, p)| {
+                    let words = p
+                        .values
+                        .iter()
+                        .all(|v| v.len() > 1 && v.chars().all(char::is_alphabetic));
+                    let place = |v: &&str| {
+                        PLACES
+                            .iter()
+                            .any(|place| v.to_lowercase().starts_with(place))
+                    };
+                    words
+                        && p.activities() < 0.5
+                        && !p.distinct().iter().any(place)
+                        && comes_back(p, activity.and_then(|at| parts.get(at)))
+                })
+            };
             // A number that comes back under several activities is a person; a running one never does.
             let numbered = || {
                 free.clone().find(|(at, p)| {
                     let Some(activity) = activity.and_then(|at| parts.get(at)) else {
                         return false;
                     };
-                    let mut seen: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-                    for (who, what) in p.values.iter().zip(&activity.values) {
-                        seen.entry(who).or_default().insert(what);
-                    }
-                    let several = seen.values().filter(|a| a.len() > 1).count();
                     // Files of one activity are often numbered, too: a person has several files of one kind.
                     let pairs: BTreeSet<_> = p.values.iter().zip(&activity.values).collect();
                     let folder =
                         p.before == '/' && parts.get(at + 1).is_some_and(|next| next.before == '/');
                     p.is_number()
-                        && (2..=200).contains(&seen.len())
-                        && several * 2 > seen.len()
+                        && comes_back(p, Some(activity))
                         && (folder || pairs.len() < paths.len())
                 })
             };
-            named.or_else(numbered).map(|(at, _)| at)
+            named.or_else(worded).or_else(numbered).map(|(at, _)| at)
         })
         .flatten();
     if activity.is_none() && user.is_none() {
@@ -150,6 +169,19 @@ pub(super) fn pattern(paths: &[String], activity_wanted: bool, user_wanted: bool
         activities: values(activity),
         users: values(user),
     })
+}
+
+/// Returns whether most values of `part`, of which there are several, stand with more than one activity.
+fn comes_back(part: &Part, activity: Option<&Part>) -> bool {
+    let Some(activity) = activity else {
+        return false;
+    };
+    let mut seen: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (who, what) in part.values.iter().zip(&activity.values) {
+        seen.entry(who).or_default().insert(what);
+    }
+    let several = seen.values().filter(|a| a.len() > 1).count();
+    (2..=200).contains(&seen.len()) && several * 2 > seen.len()
 }
 
 /// Writes the pattern.

@@ -357,9 +357,20 @@ impl Writer<'_> {
             ));
         }
         let mut channels = Vec::new();
+        let mut in_counts = false;
         for (n, vector) in chosen {
             match self.signal.unit(n, &vector) {
-                Ok(unit) => {
+                Ok(mut unit) => {
+                    in_counts |= unit.scale.is_some();
+                    if in_counts
+                        && vector.quantity == Quantity::AngularRate
+                        && vector.unit.is_none()
+                    {
+                        unit.unit = "deg/s";
+                        unit.scale = Some(1.0 / 131.0);
+                        unit.how = "guessed: counts, 131 per deg/s as sensors of +-250 deg/s give"
+                            .to_owned();
+                    }
                     if !unit.sure {
                         let what = vector.quantity.text();
                         self.guesses
